@@ -1,0 +1,34 @@
+# `make repro` runs the whole pipeline on the embedded fleet; `make test` runs the tests. Both install what they need.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: repro test lint clean
+
+repro: $(INSTALLED)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
+	@echo
+	@echo "Done. Open the report: $(CURDIR)/data/report/index.html"
+
+test: $(INSTALLED) lint
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+# uv comes from PyPI by hash, everything else from uv.lock by hash; --inexact keeps uv itself in the environment.
+$(INSTALLED): uv.lock pyproject.toml .ci/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "Python 3.11 to 3.13 is needed; choose one with make PYTHON=python3.12 ..."; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv \
+		|| { echo "The venv module is needed; on Debian and Ubuntu: apt install python3-venv"; rm -rf .venv; exit 1; }
+	@echo "Installing the locked dependencies (about 5 GB the first time) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r .ci/uv.txt
+	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --locked --inexact -q --python $(BIN)/python
+	@touch $@
+
+clean:
+	rm -rf .venv .scratch .pytest_cache .mypy_cache .ruff_cache

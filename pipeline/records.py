@@ -1,0 +1,136 @@
+"""The image table: one record an image, the checks every data set must pass, and its HDF5 file."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.files import digest_of
+from pipeline.vocabulary import PART_CLASSES, VIEWPOINTS
+
+SPLITS: tuple[str, ...] = ("train", "query", "gallery", "extra")
+"""`extra` holds images without identity: masks and parts may be trained on them, re-ID never."""
+
+
+@dataclass(frozen=True)
+class PartBoxes:
+    """Annotated parts of one image.
+
+    Attributes:
+        boxes: `(M, 4)` float32, xyxy in [0, 1] of the upright image's width and height.
+        labels: `(M,)` uint8, index into `PART_CLASSES`.
+    """
+
+    boxes: NDArray[np.float32]
+    labels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """One image as an adapter found it.
+
+    Attributes:
+        path: File, relative to the data set's root, with forward slashes.
+        split: One of `SPLITS`.
+        vehicle_id: Identity, None where unknown (only allowed in `extra`).
+        camera_id: Camera, None where unknown.
+        viewpoint: A key of `VIEWPOINTS`, None where unlabelled.
+        groups: Further columns of the source table, as ``{"source": "two_camera"}``.
+        parts: Annotated parts; None where the image was never annotated (an empty annotation says: no part).
+    """
+
+    path: str
+    split: str
+    vehicle_id: str | None = None
+    camera_id: str | None = None
+    viewpoint: str | None = None
+    groups: dict[str, str] = field(default_factory=dict)
+    parts: PartBoxes | None = None
+
+
+def check_records(records: Sequence[ImageRecord], source: str) -> None:
+    """Check a table before anything is computed from it.
+
+    Args:
+        records: The whole table.
+        source: Where it came from, for messages.
+
+    Raises:
+        ValueError: The table is empty or names a path twice, or a record has an unknown split or viewpoint,
+            lacks an identity outside `extra`, or has ill-formed parts. The message counts the offenders and
+            shows three.
+    """
+    if not records:
+        raise ValueError(f"{source}: no images found")
+    counts = Counter(record.path for record in records)
+    _refuse([path for path, count in counts.items() if count > 1], "paths listed more than once", source)
+    _refuse(
+        [f"{r.path} ({r.split})" for r in records if r.split not in SPLITS],
+        f"splits not among {SPLITS}",
+        source,
+    )
+    _refuse(
+        [f"{r.path} ({r.viewpoint})" for r in records if r.viewpoint is not None and r.viewpoint not in VIEWPOINTS],
+        f"viewpoints not among {tuple(VIEWPOINTS)}",
+        source,
+    )
+    _refuse(
+        [r.path for r in records if r.split != "extra" and not r.vehicle_id],
+        "images without a vehicle_id",
+        source,
+    )
+    _refuse(
+        [r.path for r in records if r.parts is not None and not _well_formed(r.parts)],
+        "ill-formed parts",
+        source,
+    )
+    groups = {tuple(sorted(record.groups)) for record in records}
+    if len(groups) > 1:
+        raise ValueError(f"{source}: records have different group columns: {sorted(groups)[:3]}")
+
+
+def table_digest(records: Sequence[ImageRecord], digests: Sequence[str]) -> str:
+    """Digest of a table: its paths, labels and image contents, in order.
+
+    Args:
+        records: The table.
+        digests: SHA-256 of each image's bytes, in the same order.
+    """
+    return digest_of(
+        [
+            [r.path, r.split, r.vehicle_id, r.camera_id, r.viewpoint, r.groups, digest]
+            for r, digest in zip(records, digests, strict=True)
+        ]
+    )
+
+
+def _refuse(offenders: Sequence[str], what: str, source: str) -> None:
+    if offenders:
+        shown = ", ".join(offenders[:3])
+        raise ValueError(f"{source}: {len(offenders)} {what}, as {shown}")
+
+
+def _well_formed(parts: PartBoxes) -> bool:
+    boxes, labels = parts.boxes, parts.labels
+    return bool(
+        boxes.ndim == 2
+        and boxes.shape[1:] == (4,)
+        and len(labels) == len(boxes)
+        and np.all((boxes >= 0) & (boxes <= 1))
+        and np.all(boxes[:, 2:] > boxes[:, :2])
+        and np.all(labels < len(PART_CLASSES))
+    )
+
+
+def project_path(root: Path, relative: str) -> Path:
+    """Join a record's path to its root, refusing one that leaves it.
+
+    Raises:
+        ValueError: `relative` is absolute or climbs out of `root`.
+    """
+    if relative.startswith("/") or ".." in Path(relative).parts:
+        raise ValueError(f"{root}: path {relative!r} must stay inside the data set's folder")
+    return root / relative

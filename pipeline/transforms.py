@@ -1,0 +1,101 @@
+"""Image, box and mask transforms that stay in step with each other."""
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def resize(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Resize an image or a mask to `(height, width)`, by area when it shrinks and linearly when it grows.
+
+    Args:
+        image: `(H, W)` or `(H, W, C)` uint8.
+        height: Target height, pixels.
+        width: Target width, pixels.
+    """
+    if image.shape[:2] == (height, width):
+        return image
+    shrinks = image.shape[0] * image.shape[1] > height * width
+    resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.asarray(resized, np.uint8)
+
+
+def flip(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Mirror an image or masks left to right along the second axis, `(H, W, ...)`."""
+    return np.ascontiguousarray(array[:, ::-1])
+
+
+def flip_boxes(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mirror boxes left to right.
+
+    Args:
+        boxes: `(..., 4)` float32, xyxy in [0, 1].
+
+    Returns:
+        The same shape; x1 and x2 trade places so that boxes stay ordered.
+    """
+    mirrored = boxes.copy()
+    mirrored[..., 0], mirrored[..., 2] = 1 - boxes[..., 2], 1 - boxes[..., 0]
+    return mirrored
+
+
+def erase(
+    image: NDArray[np.uint8],
+    generator: np.random.Generator,
+    area: tuple[float, float] = (0.02, 0.4),
+    aspect: float = 0.3,
+) -> NDArray[np.uint8]:
+    """Random erasing: fill one rectangle with ImageNet's mean colour (Zhong et al. 2017; PGAN §4.2).
+
+    Args:
+        image: `(H, W, 3)` uint8, RGB.
+        generator: Source of the rectangle.
+        area: Least and greatest share of the image the rectangle covers.
+        aspect: Least aspect ratio; the greatest is its inverse.
+    """
+    height, width = image.shape[:2]
+    for _ in range(100):
+        target = generator.uniform(*area) * height * width
+        ratio = np.exp(generator.uniform(np.log(aspect), -np.log(aspect)))
+        h, w = round(np.sqrt(target * ratio)), round(np.sqrt(target / ratio))
+        if 0 < h < height and 0 < w < width:
+            top, left = int(generator.integers(height - h)), int(generator.integers(width - w))
+            erased = image.copy()
+            erased[top : top + h, left : left + w] = np.rint(np.multiply(IMAGENET_MEAN, 255))
+            return erased
+    return image
+
+
+def jitter_colour(image: NDArray[np.uint8], generator: np.random.Generator, strength: float) -> NDArray[np.uint8]:
+    """Scale brightness, contrast and saturation, each by a factor drawn from [1 - strength, 1 + strength].
+
+    Args:
+        image: `(H, W, 3)` uint8, RGB.
+        generator: Source of the factors.
+        strength: In [0, 1); 0 returns the image as it is.
+    """
+    if strength == 0:
+        return image
+    brightness, contrast, saturation = generator.uniform(1 - strength, 1 + strength, 3)
+    pixels = image.astype(np.float32) * brightness
+    pixels = (pixels - pixels.mean()) * contrast + pixels.mean()
+    grey = pixels @ np.array([0.299, 0.587, 0.114], np.float32)
+    pixels = (pixels - grey[..., None]) * saturation + grey[..., None]
+    return np.asarray(np.clip(pixels, 0, 255), np.uint8)
+
+
+def to_batch(images: list[NDArray[np.uint8]]) -> Tensor:
+    """Stack `(H, W, 3)` uint8 images to `(B, 3, H, W)` uint8."""
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+
+
+def normalise(images: Tensor) -> Tensor:
+    """Turn uint8 RGB `(B, 3, H, W)` into float32 with ImageNet's mean and deviation removed."""
+    mean = torch.tensor(IMAGENET_MEAN, device=images.device).view(3, 1, 1)
+    std = torch.tensor(IMAGENET_STD, device=images.device).view(3, 1, 1)
+    return (images.float() / 255 - mean) / std

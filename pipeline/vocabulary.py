@@ -1,0 +1,33 @@
+"""The vocabulary of the two papers: 16 part classes, 3 views, 5 viewpoints."""
+
+PART_CLASSES: tuple[str, ...] = (
+    "annual_service_signs",
+    "back_mirror",
+    "car_light",
+    "carrier",
+    "car_topwindow",
+    "entry_license",
+    "hanging",
+    "lay_ornament",
+    "light_cover",
+    "logo",
+    "newer_sign",
+    "tissue_box",
+    "plate",
+    "safe_belt",
+    "wheel",
+    "windshield_glass",
+)
+"""The 16 part classes of PGAN table 4, in the table's order; a class label is its index here."""
+
+VIEWS: tuple[str, ...] = ("front", "rear", "side")
+"""Order of every per-view array: masks, area ratios, part features (SPAN §3.1)."""
+
+VIEWPOINTS: dict[str, tuple[int, int, int]] = {
+    "front": (1, 0, 0),
+    "rear": (0, 1, 0),
+    "side": (0, 0, 1),
+    "front-side": (1, 0, 1),
+    "rear-side": (0, 1, 1),
+}
+"""Image-level viewpoint -> which of `VIEWS` it shows; codes 0 to 4 of SPAN's table follow this order."""
