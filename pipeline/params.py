@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 T = TypeVar("T")
 
@@ -46,7 +47,10 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: The file is not a YAML mapping.
     """
-    document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    try:
+        document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):
         raise ValueError(f"{path}: expected a mapping of sections, got {type(document).__name__}")
     return document

@@ -22,10 +22,13 @@ class PartBoxes:
     Attributes:
         boxes: `(M, 4)` float32, xyxy in [0, 1] of the upright image's width and height.
         labels: `(M,)` uint8, index into `PART_CLASSES`.
+        size: Height and width, pixels, of the image they were drawn on, checked against the decoded one; None
+            skips the check.
     """
 
     boxes: NDArray[np.float32]
     labels: NDArray[np.uint8]
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,19 @@ class ImageRecord:
     viewpoint: str | None = None
     groups: dict[str, str] = field(default_factory=dict)
     parts: PartBoxes | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What an adapter found.
+
+    Attributes:
+        records: One record an image, in the order that becomes the table's.
+        remarks: What a reader should know, one sentence each, as how many images lack a viewpoint.
+    """
+
+    records: list[ImageRecord]
+    remarks: list[str]
 
 
 def check_records(records: Sequence[ImageRecord], source: str) -> None:
@@ -93,7 +109,7 @@ def check_records(records: Sequence[ImageRecord], source: str) -> None:
 
 
 def table_digest(records: Sequence[ImageRecord], digests: Sequence[str]) -> str:
-    """Digest of a table: its paths, labels and image contents, in order.
+    """Digest of a table: its paths, labels, part boxes and image contents, in order.
 
     Args:
         records: The table.
@@ -101,10 +117,14 @@ def table_digest(records: Sequence[ImageRecord], digests: Sequence[str]) -> str:
     """
     return digest_of(
         [
-            [r.path, r.split, r.vehicle_id, r.camera_id, r.viewpoint, r.groups, digest]
+            [r.path, r.split, r.vehicle_id, r.camera_id, r.viewpoint, r.groups, _listed(r.parts), digest]
             for r, digest in zip(records, digests, strict=True)
         ]
     )
+
+
+def _listed(parts: PartBoxes | None) -> list[list[float]] | None:
+    return None if parts is None else [parts.boxes.ravel().tolist(), parts.labels.tolist()]
 
 
 def _refuse(offenders: Sequence[str], what: str, source: str) -> None:

@@ -28,4 +28,4 @@ def seed_everything(seed: int, threads: int) -> None:
 
 def generator_of(*keys: int) -> np.random.Generator:
     """Return a NumPy generator that depends on nothing but `keys`, as (seed, epoch, row)."""
-    return np.random.default_rng(np.random.SeedSequence(keys))
+    return np.random.default_rng(np.random.SeedSequence((len(keys), *keys)))  # else (1,) and (1, 0) would agree

@@ -99,8 +99,8 @@ def fit(
     checkpoint = (
         None if scratch is None else Checkpoint(scratch / "checkpoint.safetensors", network, optimiser, state or {})
     )
-    history = [] if checkpoint is None else checkpoint.restore()
     module, optimiser = fabric.setup(network, optimiser)
+    history = [] if checkpoint is None else checkpoint.restore()  # on the device, where Adam's moments belong
     saved_at = time.monotonic()
     bar = tqdm(range(len(history), schedule.epochs), unit="epoch", mininterval=5, disable=None)
     for epoch in bar:

@@ -22,7 +22,7 @@ def resize(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint
         return image
     shrinks = image.shape[0] * image.shape[1] > height * width
     resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return np.asarray(resized, np.uint8)
+    return np.asarray(resized, np.uint8).reshape(height, width, *image.shape[2:])  # OpenCV drops a last axis of 1
 
 
 def flip(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -64,7 +64,7 @@ def erase(
         ratio = np.exp(generator.uniform(np.log(aspect), -np.log(aspect)))
         h, w = round(np.sqrt(target * ratio)), round(np.sqrt(target / ratio))
         if 0 < h < height and 0 < w < width:
-            top, left = int(generator.integers(height - h)), int(generator.integers(width - w))
+            top, left = int(generator.integers(height - h + 1)), int(generator.integers(width - w + 1))
             erased = image.copy()
             erased[top : top + h, left : left + w] = np.rint(np.multiply(IMAGENET_MEAN, 255))
             return erased

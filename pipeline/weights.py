@@ -38,7 +38,7 @@ def save(path: Path, state: Mapping[str, Tensor], kind: str, metadata: Mapping[s
         kind: What the weights are for, as ``span/1``; `load` checks it.
         metadata: Facts needed to use them (architecture, training table), JSON values only.
     """
-    tensors = {name: tensor.detach().to("cpu").contiguous() for name, tensor in sorted(state.items())}
+    tensors = {name: tensor.detach().to("cpu").clone().contiguous() for name, tensor in sorted(state.items())}
     text = json.dumps({"kind": kind, **metadata}, sort_keys=True)
     with atomic(path) as temporary:
         save_file(tensors, temporary, {"metadata": text})

@@ -1,0 +1,123 @@
+"""Decoding of image files, and the checks an image must pass before the pipeline uses it."""
+
+import io
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    """What `prepare` accepts of an image.
+
+    Attributes:
+        max_pixels: Images with more pixels are refused, before they are decoded where their format is known to Pillow
+            (which itself refuses more than 179 million).
+        min_side: Images with a shorter side, pixels, are refused.
+        on_bad_image: Whether a refused image stops the stage or is listed and left out.
+    """
+
+    max_pixels: int
+    min_side: int
+    on_bad_image: Literal["stop", "skip"]
+
+
+class BadImageError(ValueError):
+    """An image that cannot be used; the message says why."""
+
+
+def decode(encoded: bytes | NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Decode any image OpenCV reads to upright RGB.
+
+    EXIF orientation is applied, grey is repeated over three channels and 16-bit is scaled to 8-bit. Transparency of
+    PNG and WebP is laid over white; that of other formats is ignored.
+
+    Args:
+        encoded: The file's bytes.
+
+    Returns:
+        `(H, W, 3)` uint8, RGB.
+
+    Raises:
+        BadImageError: OpenCV cannot decode the bytes.
+    """
+    buffer = np.frombuffer(encoded, np.uint8)
+    image = _read(buffer, cv2.IMREAD_COLOR)
+    if image is None:
+        raise BadImageError("not an image OpenCV can decode (damaged or of an unknown format)")
+    upright = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+    return _over_white(upright, bytes(buffer)) if _may_have_alpha(buffer) else upright
+
+
+def _read(buffer: NDArray[np.uint8], flags: int) -> NDArray[Any] | None:
+    try:
+        return cv2.imdecode(buffer, flags) if buffer.size else None
+    except cv2.error:  # OpenCV's own limits of size, and some damaged files
+        return None
+
+
+def _may_have_alpha(buffer: NDArray[np.uint8]) -> bool:
+    start = buffer[:12].tobytes()
+    return start.startswith(b"\x89PNG") or start[8:12] == b"WEBP"
+
+
+def _over_white(image: NDArray[np.uint8], encoded: bytes) -> NDArray[np.uint8]:
+    """Lay an upright image, decoded without its transparency, over white."""
+    try:
+        with Image.open(io.BytesIO(encoded)) as stored:
+            if not stored.has_transparency_data:
+                return image
+            alpha = np.asarray(ImageOps.exif_transpose(stored.convert("RGBA")).getchannel("A"))
+    except Exception as error:  # Pillow raises many kinds on damaged files
+        raise BadImageError(f"its transparency cannot be read ({error})") from error
+    share = alpha[..., None].astype(np.float32) / 255
+    return np.asarray(np.rint(image * share + 255 * (1 - share)), np.uint8)
+
+
+def check_image(encoded: bytes, limits: ImageLimits) -> tuple[int, int]:
+    """Decode one file fully and return its upright `(height, width)` in pixels.
+
+    Raises:
+        BadImageError: Empty, damaged, too large or too small.
+    """
+    if not encoded:
+        raise BadImageError("the file is empty")
+    _check_pixels(_announced_pixels(encoded), limits)
+    image = decode(encoded)
+    height, width = image.shape[:2]
+    _check_pixels(height * width, limits)
+    if min(height, width) < limits.min_side:
+        raise BadImageError(f"{width} x {height} pixels; each side needs {limits.min_side} (prepare.limits.min_side)")
+    return height, width
+
+
+def _check_pixels(pixels: int, limits: ImageLimits) -> None:
+    if pixels > limits.max_pixels:
+        raise BadImageError(f"{pixels} pixels; at most {limits.max_pixels} are accepted (prepare.limits.max_pixels)")
+
+
+def _announced_pixels(encoded: bytes) -> int:
+    """Pixels by the file's own header, without decoding; 0 for formats Pillow does not know."""
+    try:
+        with Image.open(io.BytesIO(encoded)) as image:
+            return image.width * image.height
+    except Image.DecompressionBombError as error:
+        raise BadImageError(str(error)) from error
+    except Exception:  # Pillow raises many kinds on damaged files; OpenCV has the last word on them
+        return 0
+
+
+def decode_labels(encoded: bytes | NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Decode a label map, stored as a grey PNG: `(H, W)` uint8.
+
+    Raises:
+        BadImageError: It is no 8-bit grey image.
+    """
+    labels = _read(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED)
+    if labels is None or labels.ndim != 2 or labels.dtype != np.uint8:
+        raise BadImageError("expected a label map, an 8-bit grey PNG")
+    return np.asarray(labels, np.uint8)

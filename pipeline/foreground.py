@@ -1,0 +1,87 @@
+"""Foreground masks of every image, predicted by the trained network (SPAN supplement §1)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from pipeline import hdf5
+from pipeline.images import ImageStore
+from pipeline.models.backbone import channels_last
+from pipeline.models.foreground import ForegroundNetwork
+from pipeline.runtime import Runtime, batches_of
+from pipeline.transforms import normalise, resize, to_batch
+
+SCHEMA = "foreground/1"
+
+
+@dataclass(frozen=True)
+class ForegroundPrediction:
+    """The `predict_foreground` section of `params.yaml`.
+
+    Attributes:
+        size: Side of the masks written, pixels.
+        batch_size: Images a step.
+        mirrored_too: Average with the prediction on the mirrored image.
+    """
+
+    size: int
+    batch_size: int
+    mirrored_too: bool
+
+
+@torch.inference_mode()
+def predict(
+    network: ForegroundNetwork, store: ImageStore, values: ForegroundPrediction, runtime: Runtime, fabric: Fabric
+) -> Iterator[NDArray[np.uint8]]:
+    """Predict the masks of all images, in row order, batch by batch.
+
+    Args:
+        network: Trained, in evaluation mode.
+        store: The images.
+        values: Size of masks and batches.
+        runtime: Gives the loader processes.
+        fabric: Places network and batches.
+
+    Yields:
+        `(B, size, size)` uint8, probability x 255.
+    """
+    side = network.architecture.input_size
+    module = fabric.setup_module(network.to(memory_format=torch.channels_last))
+
+    def load(row: int) -> NDArray[np.uint8]:
+        return resize(store.image(row), side, side)
+
+    batches = batches_of(range(len(store)), load, values.batch_size, runtime, to_batch)
+    for batch in tqdm(batches, unit="batch", mininterval=5, disable=None):
+        images = channels_last(normalise(fabric.to_device(cast(Tensor, batch))))
+        probabilities = module(images).float().sigmoid()
+        if values.mirrored_too:
+            probabilities = (probabilities + module(images.flip(3)).float().sigmoid().flip(2)) / 2
+        masks = (probabilities * 255).round().to(torch.uint8).cpu().numpy()
+        yield np.stack([resize(mask, values.size, values.size) for mask in masks])
+
+
+def write_foreground(
+    path: Path, store: ImageStore, masks: Iterator[NDArray[np.uint8]], size: int, made_by: dict[str, str]
+) -> None:
+    """Write the cache ``foreground/1``: `masks` `(N, size, size)` uint8, probability x 255.
+
+    Args:
+        path: The file to write.
+        store: The images whose rows it follows.
+        masks: Batches in row order, from `predict`.
+        size: Side of the masks, pixels.
+        made_by: Digests of weights and parameters.
+    """
+    with hdf5.create(path, hdf5.Header(SCHEMA, store.digest, made_by, notes={"size": size})) as cache:
+        rows = cache.rows("masks", len(store), (size, size), np.uint8, compress=True)
+        for batch in masks:
+            rows.append(batch)

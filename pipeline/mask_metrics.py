@@ -1,0 +1,167 @@
+"""How well masks fit true label maps: intersection over union, and coverage and spill where the truth is incomplete.
+
+A label map is `(H, W)` uint8: 0 background (or unlabelled), 1 to 3 the views of `VIEWS` in order, 4 vehicle surface
+of no single view. A mask covers the same image squashed to a square, `(S, S)` uint8 in [0, 255]; it is brought to
+the label map's size linearly and counts as set where it is at least half of 255, so that every function here may be
+given masks of any size. Values that nothing defines (no pixel to judge by) are NaN; average with `numpy.nanmean`.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.transforms import resize
+from pipeline.vocabulary import VIEWS
+
+NO_SINGLE_VIEW = 4
+"""Label of vehicle surface that belongs to no single view."""
+
+
+def binarise(mask: NDArray[np.uint8], height: int, width: int) -> NDArray[np.bool_]:
+    """Bring a mask to `(height, width)` and tell where it is set.
+
+    Args:
+        mask: `(S, S)` uint8 in [0, 255].
+        height: Target height, pixels.
+        width: Target width, pixels.
+    """
+    return resize(mask, height, width) >= 128
+
+
+def intersection_over_union(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    """Shared pixels over the pixels of either, in [0, 1]; NaN when both are empty.
+
+    Args:
+        first: Pixels of one mask, bool of any shape.
+        second: Pixels of the other, bool of the same shape.
+    """
+    return _ratio(first & second, first | second)
+
+
+def foreground_iou(mask: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:
+    """Intersection over union of a foreground mask and the whole vehicle, in [0, 1].
+
+    Args:
+        mask: `(S, S)` uint8 in [0, 255].
+        labels: `(H, W)` uint8, complete: 0 means background.
+    """
+    return intersection_over_union(binarise(mask, *labels.shape), labels > 0)
+
+
+def view_ious(masks: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Intersection over union of each view's mask and the view's surface, leaving out surface of no single view.
+
+    Args:
+        masks: `(3, S, S)` uint8 in [0, 255], order `VIEWS`.
+        labels: `(H, W)` uint8, complete: 0 means background.
+
+    Returns:
+        `(3,)` float64 in [0, 1], order `VIEWS`; NaN for a view that neither the truth nor the mask shows.
+    """
+    judged = labels != NO_SINGLE_VIEW
+    scores = [
+        intersection_over_union(binarise(mask, *labels.shape) & judged, labels == view)
+        for view, mask in enumerate(_checked(masks), start=1)
+    ]
+    return np.array(scores)
+
+
+def coverage(mask: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:
+    """Share of the labelled vehicle pixels that a foreground mask holds, in [0, 1]; NaN without such pixels.
+
+    Fit for incomplete truth: unlabelled pixels do not count.
+
+    Args:
+        mask: `(S, S)` uint8 in [0, 255].
+        labels: `(H, W)` uint8; 0 means unlabelled.
+    """
+    return _share_inside(binarise(mask, *labels.shape), labels > 0)
+
+
+def spill(mask: NDArray[np.uint8], labels: NDArray[np.uint8], margin: float) -> float:
+    """Share of a foreground mask that lies clearly off the vehicle, in [0, 1]; NaN for an empty mask.
+
+    Fit for incomplete truth: off the vehicle is what lies outside the convex hull of all labelled pixels, grown by
+    a margin for the roof and wings nobody labelled.
+
+    Args:
+        mask: `(S, S)` uint8 in [0, 255].
+        labels: `(H, W)` uint8; 0 means unlabelled.
+        margin: Growth of the hull, as a share of its longer side.
+    """
+    inside = labelled_hull(labels, margin)
+    return 1 - _share_inside(inside, binarise(mask, *labels.shape))
+
+
+def labelled_hull(labels: NDArray[np.uint8], margin: float) -> NDArray[np.bool_]:
+    """Pixels inside the convex hull of all labelled pixels, grown by a margin.
+
+    Args:
+        labels: `(H, W)` uint8; 0 means unlabelled.
+        margin: Growth, as a share of the hull's longer side.
+
+    Returns:
+        `(H, W)` bool; all False when nothing is labelled.
+    """
+    points = np.argwhere(labels > 0)[:, ::-1].astype(np.int32)  # x, y
+    hull = np.zeros(labels.shape, np.uint8)
+    if len(points):
+        cv2.fillConvexPoly(hull, cv2.convexHull(points), 1)
+        radius = round(margin * int(np.ptp(points, axis=0).max() + 1))
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+        hull = np.asarray(cv2.dilate(hull, disc), np.uint8)
+    return hull > 0
+
+
+def view_coverage(masks: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Share of each view's labelled pixels that the view's own mask holds.
+
+    Fit for incomplete truth.
+
+    Args:
+        masks: `(3, S, S)` uint8 in [0, 255], order `VIEWS`.
+        labels: `(H, W)` uint8; 0 means unlabelled.
+
+    Returns:
+        `(3,)` float64 in [0, 1], order `VIEWS`; NaN for a view without labelled pixels.
+    """
+    shares = [
+        _share_inside(binarise(mask, *labels.shape), labels == view)
+        for view, mask in enumerate(_checked(masks), start=1)
+    ]
+    return np.array(shares)
+
+
+def view_spill(masks: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Share of each view's mask, where it lies on pixels labelled with a single view, that is another view's.
+
+    Fit for incomplete truth.
+
+    Args:
+        masks: `(3, S, S)` uint8 in [0, 255], order `VIEWS`.
+        labels: `(H, W)` uint8; 0 means unlabelled.
+
+    Returns:
+        `(3,)` float64 in [0, 1], order `VIEWS`; NaN for a mask that touches no such pixel.
+    """
+    judged = (labels > 0) & (labels != NO_SINGLE_VIEW)
+    shares = [
+        _share_inside(labels != view, binarise(mask, *labels.shape) & judged)
+        for view, mask in enumerate(_checked(masks), start=1)
+    ]
+    return np.array(shares)
+
+
+def _share_inside(region: NDArray[np.bool_], pixels: NDArray[np.bool_]) -> float:
+    return _ratio(region & pixels, pixels)
+
+
+def _ratio(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> float:
+    pixels = np.count_nonzero(whole)
+    return float(np.count_nonzero(part) / pixels) if pixels else float("nan")
+
+
+def _checked(masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if masks.ndim != 3 or len(masks) != len(VIEWS):
+        raise ValueError(f"view masks: expected {len(VIEWS)} of them, order {', '.join(VIEWS)}, got {masks.shape}")
+    return masks

@@ -1,0 +1,139 @@
+"""View masks and area ratios of a data set, by a trained SPAN: the cache `data/part_masks/<dataset>.h5`."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from tqdm import tqdm
+
+from pipeline import hdf5
+from pipeline.images import ImageStore
+from pipeline.models.backbone import channels_last
+from pipeline.models.span import Span, SpanArchitecture
+from pipeline.params import build
+from pipeline.runtime import Runtime, batches_of
+from pipeline.transforms import normalise, resize, to_batch
+from pipeline.vocabulary import VIEWS
+
+SCHEMA = "part_masks/1"
+
+
+@dataclass(frozen=True)
+class PartMasksParams:
+    """The `predict_part_masks` section of `params.yaml`.
+
+    Attributes:
+        size: Side of the stored masks, pixels.
+        batch_size: Images a forward pass.
+        within_foreground: Multiply the masks by the foreground probability; the paper takes them as they are.
+    """
+
+    size: int
+    batch_size: int
+    within_foreground: bool
+
+
+def load_span(state: dict[str, Tensor], metadata: dict[str, Any], where: str) -> Span:
+    """Rebuild SPAN from its weights and their metadata, in evaluation mode.
+
+    Args:
+        state: Name -> tensor.
+        metadata: Beside them, as `pipeline.span_training.train` returns it.
+        where: Their file, for messages.
+
+    Raises:
+        ValueError: The metadata describes no SPAN.
+    """
+    span = Span(build(SpanArchitecture, metadata["architecture"], f"{where}: architecture"), len(metadata["views"]))
+    span.load_state_dict(state)
+    return span.to(memory_format=torch.channels_last).eval()
+
+
+def area_ratios(masks: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Area of each view's mask (its L1 norm) relative to the sum of them all (SPAN §3.3).
+
+    Args:
+        masks: `(B, 3, S, S)` uint8.
+
+    Returns:
+        `(B, 3)` float32 in [0, 1]; all 0 for an image whose masks are all empty.
+    """
+    areas = masks.sum((2, 3), dtype=np.float64)
+    whole = areas.sum(1, keepdims=True)
+    shares: NDArray[np.float64] = np.divide(areas, whole, out=np.zeros_like(areas), where=whole > 0)
+    return shares.astype(np.float32)
+
+
+def predict_masks(
+    span: Span, store: ImageStore, foreground: hdf5.Cache, params: PartMasksParams, runtime: Runtime, fabric: Fabric
+) -> Iterator[NDArray[np.uint8]]:
+    """Predict the view masks of every image, in table order.
+
+    Args:
+        span: Trained, in evaluation mode.
+        store: The images.
+        foreground: Their foreground masks; read only when `params.within_foreground`.
+        params: Size of the masks, and whether they are cut to the foreground.
+        runtime: Gives the number of loader processes.
+        fabric: Places network and batches.
+
+    Yields:
+        `(B, 3, size, size)` uint8, probability x 255.
+    """
+    side = span.architecture.input_size
+
+    def load(row: int) -> NDArray[np.uint8]:
+        return resize(store.image(row), side, side)
+
+    module = fabric.setup_module(span)
+    rows = range(len(store))
+    batches = cast(Iterable[Tensor], batches_of(rows, load, params.batch_size, runtime, to_batch))
+    first = 0
+    with torch.inference_mode():
+        for images in tqdm(batches, unit="batch", mininterval=5, disable=None):
+            predicted = module(channels_last(normalise(fabric.to_device(images)))).float()
+            masks = _resized(predicted, params.size)
+            if params.within_foreground:
+                masks = _within(masks, foreground["masks"][first : first + len(masks)])
+            first += len(masks)
+            yield masks
+
+
+def write_part_masks(
+    path: Path, batches: Iterable[NDArray[np.uint8]], header: hdf5.Header, count: int, size: int
+) -> None:
+    """Write masks and their area ratios, whole or not at all.
+
+    Args:
+        path: The cache.
+        batches: `(B, 3, size, size)` uint8, in table order.
+        header: Of kind `SCHEMA`.
+        count: Images in all.
+        size: Side of the masks, pixels.
+    """
+    with hdf5.create(path, header) as cache:
+        masks = cache.rows("masks", count, (len(VIEWS), size, size), np.uint8, compress=True)
+        ratios = cache.rows("area_ratios", count, (len(VIEWS),), np.float32)
+        for batch in batches:
+            masks.append(batch)
+            ratios.append(area_ratios(batch))
+
+
+def _resized(masks: Tensor, size: int) -> NDArray[np.uint8]:
+    """Bring masks `(B, 3, s, s)` in [0, 1] to `(B, 3, size, size)` uint8."""
+    resized = functional.interpolate(masks, (size, size), mode="bilinear", antialias=True)
+    return (resized.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+
+
+def _within(masks: NDArray[np.uint8], foreground: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Multiply view masks `(B, 3, S, S)` by the foreground probability `(B, s, s)`."""
+    size = masks.shape[-1]
+    shares = np.stack([resize(mask, size, size) for mask in foreground])[:, None]
+    return np.rint(masks * (shares / np.float32(255))).astype(np.uint8)
