@@ -1,0 +1,138 @@
+"""The cameras: where they hang, how they frame a vehicle, and what they do to a picture."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.synthetic.mesh import Floats
+from pipeline.synthetic.render import View
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One camera.
+
+    Attributes:
+        camera_id: From 1.
+        is_low: Whether it stands at street level.
+        elevation: Lowest and highest angle above the horizon, degrees.
+        distance: Nearest and farthest vehicle, metres.
+        bearing: Azimuth under which it sees most vehicles, degrees; the rest come the other way.
+        spread: Deviation around it, degrees.
+        long_side: Shortest and longest long side of a crop, pixels.
+        exposure: Brightness.
+        contrast: Exponent of the tone curve.
+        cast: `(3,)` gains of red, green and blue.
+        blur: Deviation of the blur, pixels.
+        noise: Deviation of the noise, 8-bit steps.
+        quality: JPEG quality.
+    """
+
+    camera_id: int
+    is_low: bool
+    elevation: tuple[float, float]
+    distance: tuple[float, float]
+    bearing: float
+    spread: float
+    long_side: tuple[int, int]
+    exposure: float
+    contrast: float
+    cast: tuple[float, float, float]
+    blur: float
+    noise: float
+    quality: int
+
+
+def sample_cameras(count: int, low: int, long_side: tuple[int, int], rng: np.random.Generator) -> list[Camera]:
+    """`count` cameras, the last `low` of them at street level; crops between `long_side` pixels."""
+    cameras = []
+    for i in range(count):
+        is_low = i >= count - low
+        elevation = float(rng.uniform(2, 6) if is_low else rng.uniform(10, 30))
+        shortest = int(rng.integers(long_side[0], max(long_side[0] + 1, int(0.8 * long_side[1]))))
+        red, blue = rng.normal(0, 0.06, 2)
+        cameras.append(
+            Camera(
+                camera_id=i + 1,
+                is_low=is_low,
+                elevation=(elevation, elevation + (3.0 if is_low else 7.0)),
+                distance=(6.5, 12.0) if is_low else (14.0, 35.0),
+                bearing=float(rng.uniform(0, 360) if i % 2 else rng.choice([0.0, 180.0])),
+                spread=(60.0 if is_low else 35.0) if i % 2 else 10.0,
+                long_side=(shortest, int(min(long_side[1], 1.35 * shortest))),
+                exposure=float(rng.uniform(0.85, 1.35)),
+                contrast=float(rng.uniform(0.85, 1.15)),
+                cast=(float(np.exp(red)), 1.0, float(np.exp(blue))),
+                blur=float(rng.uniform(0.25, 0.5) if is_low else rng.uniform(0.3, 0.95)),
+                noise=float(rng.uniform(0.5, 2.5)),
+                quality=int(rng.integers(60, 93)),
+            )
+        )
+    return cameras
+
+
+def sample_view(camera: Camera, vertices: Floats, azimuth: float, elevation: float, rng: np.random.Generator) -> View:
+    """Point a camera at a vehicle and crop around it as a detector would.
+
+    Args:
+        camera: Where from.
+        vertices: `(V, 3)` float32, what the crop has to hold, metres.
+        azimuth: Degrees; 0 sees the front, 90 the left side.
+        elevation: Degrees above the horizon.
+        rng: Draws distance, size and margins.
+    """
+    turn, tilt = np.deg2rad(azimuth), np.deg2rad(elevation)
+    toward = np.array([np.cos(tilt) * np.cos(turn), np.cos(tilt) * np.sin(turn), np.sin(tilt)])
+    reach = float(rng.uniform(*camera.distance)) * max(1.0, float(np.ptp(vertices[:, 0])) / 5.5)
+    target = np.array([0.0, 0.0, 0.6])
+    eye = target + reach * toward
+    eye[2] = max(eye[2], 0.5)
+    roll = np.deg2rad(rng.normal(0, 1.5))
+    for _ in range(3):
+        rotation = _look(eye, target, roll)
+        points = (vertices - eye) @ rotation.T
+        flat = points[:, :2] / -points[:, 2:]
+        low, high = flat.min(0), flat.max(0)
+        middle = (low + high) / 2
+        target = eye + rotation.T @ np.array([middle[0], middle[1], -1.0])
+    margin = rng.normal(0.05, 0.05, 2).clip(-0.04, 0.16)
+    target = target + rotation.T @ np.array([*(rng.normal(0, 0.012, 2) * (high - low)), 0.0])
+    rotation = _look(eye, target, roll)
+    width, height = (high - low) * (1 + 2 * margin)
+    long_side = int(rng.integers(camera.long_side[0], camera.long_side[1] + 1))
+    scale = long_side / max(width, height)
+    size = max(int(round(width * scale)), 48), max(int(round(height * scale)), 48)
+    return View(eye, rotation, float(2 * np.arctan(height / 2)), size)
+
+
+def _look(eye: NDArray[np.float64], target: NDArray[np.float64], roll: float) -> NDArray[np.float64]:
+    """Rotation `(3, 3)` whose rows are right, up and backward."""
+    back = (eye - target) / np.linalg.norm(eye - target)
+    right = np.cross([0.0, 0.0, 1.0], back)
+    right /= np.linalg.norm(right)
+    up = np.cross(back, right)
+    cosine, sine = np.cos(roll), np.sin(roll)
+    return np.stack([cosine * right + sine * up, cosine * up - sine * right, back])
+
+
+def develop(light: Floats, camera: Camera, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Turn linear light `(H, W, 3)` RGB into the camera's picture, `(H, W, 3)` uint8 BGR."""
+    gain = camera.exposure * float(np.exp(rng.normal(0, 0.12)))
+    exposed = light * (gain * np.array(camera.cast, np.float32))
+    toned = exposed * (1 + exposed * 0.25) / (1 + exposed * 0.45)
+    picture = 255 * np.clip(toned, 0, 1) ** (camera.contrast / 2.2)
+    blur = camera.blur * float(rng.uniform(0.7, 1.4))
+    blurred = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), max(blur, 0.2))
+    noise = rng.standard_normal(picture.shape[:2], dtype=np.float32)[..., None]
+    grainy = blurred + camera.noise * noise
+    return np.asarray(np.clip(grainy[..., ::-1], 0, 255), np.uint8)
+
+
+def encode(picture: NDArray[np.uint8], quality: int) -> bytes:
+    """A picture as JPEG."""
+    is_done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not is_done:
+        raise RuntimeError(f"cannot encode a picture of shape {picture.shape}")
+    return data.tobytes()

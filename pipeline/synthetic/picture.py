@@ -1,0 +1,162 @@
+"""One picture of the fleet, from the draw of its circumstances to the encoded file and its ground truth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.synthetic import annotation, cameras, scene
+from pipeline.synthetic.annotation import PartBox
+from pipeline.synthetic.cameras import Camera
+from pipeline.synthetic.mesh import Floats
+from pipeline.synthetic.render import Frame, View, render, silhouette
+from pipeline.synthetic.scene import Scene
+from pipeline.synthetic.vehicle import Vehicle
+
+OVERSAMPLING = 2
+"""Rendered pixels per picture pixel, along each axis."""
+
+NEIGHBOUR_CHANCE = 0.45
+POLE_CHANCE = 0.06
+MOST_HIDDEN = 0.25
+"""Largest share of the target that a neighbour may hide; one that hides more is left out."""
+
+Bytes = NDArray[np.uint8]
+T = TypeVar("T", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One encoded picture with its ground truth.
+
+    Attributes:
+        jpeg: The file.
+        size: Width and height, pixels.
+        azimuth: Degrees; 0 sees the front, 90 the vehicle's left side.
+        elevation: Degrees above the horizon.
+        labels: The label map as PNG: 0 nothing, 1 front, 2 rear, 3 side, 4 no single view.
+        viewpoint: One of `VIEWPOINTS`.
+        parts: Visible parts.
+    """
+
+    jpeg: bytes
+    size: tuple[int, int]
+    azimuth: float
+    elevation: float
+    labels: bytes
+    viewpoint: str
+    parts: list[PartBox]
+
+
+def take(
+    vehicle: Vehicle, camera: Camera, azimuth: float, neighbours: Sequence[Vehicle], rng: np.random.Generator
+) -> Picture:
+    """Take one picture; everything random comes from `rng`.
+
+    Args:
+        vehicle: The target.
+        camera: Who takes it.
+        azimuth: Degrees.
+        neighbours: Vehicles of which some may stand around.
+        rng: Source of circumstances.
+    """
+    elevation = float(rng.uniform(*camera.elevation))
+    outline = silhouette(vehicle)
+    view = cameras.sample_view(camera, outline, azimuth, elevation, rng)
+    place = scene.sample_scene(rng, is_road=not camera.is_low or bool(rng.random() < 0.3))
+    frame = render(vehicle, view.enlarged(OVERSAMPLING), place.light)
+    color, cover, depth = frame.color, frame.view > 0, frame.depth
+    footprints = [outline]
+    for other, offset, yaw in _place_neighbours(vehicle, neighbours, view, rng):
+        beside = render(other, view.enlarged(OVERSAMPLING), place.light, offset, yaw)
+        is_nearer = beside.depth < depth
+        if is_nearer[frame.view > 0].mean() > MOST_HIDDEN:
+            continue
+        color = np.where(is_nearer[..., None], beside.color, color)
+        cover, depth = cover | (beside.view > 0), np.minimum(depth, beside.depth)
+        footprints.append(silhouette(other) * _turn(yaw) + np.array([*offset, 0], np.float32))
+    hidden = _coarse(depth) < _coarse(frame.depth)
+    light = _blend(color, cover, place, view, footprints)
+    hidden |= _pole(light, rng)
+    frame = _coarse_frame(frame)
+    seen = np.where(hidden, 0, frame.view).astype(np.uint8)
+    picture = cameras.develop(light, camera, rng)
+    return Picture(
+        jpeg=cameras.encode(picture, camera.quality),
+        size=view.size,
+        azimuth=azimuth,
+        elevation=elevation,
+        labels=cv2.imencode(".png", annotation.label_map(seen))[1].tobytes(),
+        viewpoint=annotation.viewpoint(seen, frame.level),
+        parts=annotation.visible_parts(frame, hidden, vehicle.skin.parts),
+    )
+
+
+def _turn(yaw: float) -> Floats:
+    """Factors that turn points by 0 or 180 degrees about z."""
+    return np.array([np.cos(yaw), np.cos(yaw), 1.0], np.float32)
+
+
+def _coarse(values: NDArray[T]) -> NDArray[T]:
+    """Every picture pixel's value out of the rendered ones; labels must not be averaged."""
+    return values[OVERSAMPLING // 2 :: OVERSAMPLING, OVERSAMPLING // 2 :: OVERSAMPLING]
+
+
+def _coarse_frame(frame: Frame) -> Frame:
+    """The frame at the picture's resolution."""
+    return Frame(
+        depth=_coarse(frame.depth),
+        color=_coarse(frame.color),
+        part=_coarse(frame.part),
+        inner=_coarse(frame.inner),
+        view=_coarse(frame.view),
+        level=_coarse(frame.level),
+    )
+
+
+def _place_neighbours(
+    vehicle: Vehicle, others: Sequence[Vehicle], view: View, rng: np.random.Generator
+) -> list[tuple[Vehicle, tuple[float, float], float]]:
+    """Vehicles with offset (metres) and heading (radians), in other lanes or the same, few of them in front."""
+    placed = []
+    toward = view.eye[:2] / np.linalg.norm(view.eye[:2])
+    for lane in (-1, 0, 1):
+        if not others or rng.random() > NEIGHBOUR_CHANCE:
+            continue
+        other = others[int(rng.integers(len(others)))]
+        gap = (vehicle.spec.shape.length + other.spec.shape.length) / 2 + rng.uniform(1.2, 5.0)
+        along = float(rng.uniform(-5, 5) if lane else gap * rng.choice([-1, 1]))
+        offset = (along, float(lane * (scene.LANE + rng.uniform(-0.2, 0.4))))
+        is_in_front = float(np.dot(offset, toward)) > 1.0
+        if is_in_front and rng.random() < 0.8:
+            offset = (-offset[0], -offset[1])
+        if float(np.linalg.norm(view.eye[:2] - offset)) > 3.5 + other.spec.shape.length / 2:
+            placed.append((other, offset, float(np.pi) if lane == 1 and rng.random() < 0.3 else 0.0))
+    return placed
+
+
+def _blend(color: Floats, cover: NDArray[np.bool_], place: Scene, view: View, footprints: list[Floats]) -> Floats:
+    """Vehicles over their surroundings, linear light `(H, W, 3)` at the picture's resolution."""
+    sun = place.light.sun_color.sum() * place.light.sun[2]
+    strength = float(sun / (sun + place.light.sky_color.sum()))
+    shadow = scene.cast_shadow(footprints, place.light.sun, strength)
+    behind = scene.paint(place, view, shadow)
+    alpha = cv2.resize(cover.astype(np.float32), view.size, interpolation=cv2.INTER_AREA)[..., None]
+    front = cv2.resize(color, view.size, interpolation=cv2.INTER_AREA)
+    return np.asarray(front + behind * (1 - alpha), np.float32)
+
+
+def _pole(light: Floats, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Sometimes draw a pole in front, near an edge; returns the pixels `(H, W)` it covers."""
+    covered = np.zeros(light.shape[:2], np.bool_)
+    if rng.random() < POLE_CHANCE:
+        width = light.shape[1]
+        start = int(width * rng.choice([rng.uniform(0.02, 0.2), rng.uniform(0.8, 0.95)]))
+        thick = max(3, int(width * rng.uniform(0.02, 0.05)))
+        columns = np.arange(start, min(start + thick, width))
+        covered[:, columns] = True
+        light[:, columns] = (0.1 + 0.25 * np.sin(np.pi * (columns - start + 0.5) / thick))[:, None]
+    return covered
