@@ -114,7 +114,7 @@ class SpanLoss:
 
     def __call__(self, network: nn.Module, batch: SpanBatch) -> dict[str, Tensor]:
         """Losses of one batch by name, each multiplied by its weight; those of weight 0 are not computed."""
-        masks = network(channels_last(normalise(batch["images"])))
+        masks = network(channels_last(normalise(batch["images"]))).float()
         foreground, viewpoints = batch["foreground"], batch["viewpoints"]
         labels, max_area, margins = (table.to(masks.device) for table in (self._labels, self._max_area, self._margins))
         losses: dict[str, Callable[[], Tensor]] = {
