@@ -31,35 +31,40 @@ class Features:
     dimensions: tuple[int, ...]
 
 
+def header_of(model: str, distance: str, dimensions: tuple[int, ...], table: str, weights: str) -> hdf5.Header:
+    """Header of a features file.
+
+    Args:
+        model: Name of the model.
+        distance: How features compare, a key of `pipeline.distances.DISTANCES`.
+        dimensions: Lengths of the blocks of a feature.
+        table: Digest of the image table.
+        weights: Digest of the model's weights.
+    """
+    notes = {"model": model, "distance": distance, "dimensions": list(dimensions)}
+    return hdf5.Header(SCHEMA, table, {"weights": weights}, notes)
+
+
 def write_features(
     path: Path,
+    header: hdf5.Header,
     rows: NDArray[np.int64],
     batches: Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]],
     *,
-    model: str,
-    distance: str,
-    dimensions: tuple[int, ...],
     has_parts: bool,
-    table: str,
-    weights: str,
 ) -> None:
     """Write features as they come, whole or not at all.
 
     Args:
         path: ``data/features/<dataset>/<model>.h5``.
-        rows: Rows of the table, as embedded.
+        header: From `header_of`.
+        rows: `(M,)` rows of the table, as embedded.
         batches: What `pipeline.embedding.embed` yields.
-        model: Name of the model.
-        distance: How features compare, a key of `pipeline.distances.DISTANCES`.
-        dimensions: Lengths of the blocks of a feature.
         has_parts: Whether area ratios are written too.
-        table: Digest of the image table.
-        weights: Digest of the model's weights.
     """
-    notes = {"model": model, "distance": distance, "dimensions": list(dimensions)}
-    with hdf5.create(path, hdf5.Header(SCHEMA, table, {"weights": weights}, notes)) as cache:
+    with hdf5.create(path, header) as cache:
         cache.array("rows", rows)
-        features = cache.rows("features", len(rows), (sum(dimensions),), np.float32)
+        features = cache.rows("features", len(rows), (sum(header.notes["dimensions"]),), np.float32)
         ratios = cache.rows("area_ratios", len(rows), (4,), np.float32) if has_parts else None
         for feature, area_ratios in batches:
             features.append(feature)

@@ -1,0 +1,159 @@
+"""Tables of the report: what ran, re-identification metrics, quality of artifacts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline.records import SPLITS
+from pipeline.report.markup import Cell, Group, percent, table
+from pipeline.report.selection import first_occurrences
+from pipeline.report.sources import Sources
+from pipeline.vocabulary import PART_CLASSES, VIEWS
+
+LAST = ("mINP", "mAP_trapezoid")
+
+QUALITY_GROUPS: dict[str, tuple[str, dict[str, str]]] = {
+    "grabcut": (
+        "GrabCut seed masks, made without learning",
+        {
+            "iou_mean": "mean overlap (IoU) with the true vehicle",
+            "iou_median": "median overlap",
+            "coverage_mean": "annotated vehicle pixels covered",
+            "spill_mean": "mask pixels clearly off the vehicle (lower is better)",
+        },
+    ),
+    "foreground": (
+        "Foreground network, trained on the seeds alone",
+        {
+            "iou_mean": "mean overlap (IoU) with the true vehicle",
+            "iou_median": "median overlap",
+            "coverage_mean": "annotated vehicle pixels covered",
+            "spill_mean": "mask pixels clearly off the vehicle (lower is better)",
+        },
+    ),
+    "parts": (
+        "Part detector, on images it was not trained on",
+        {
+            "ap50": "average precision at IoU 0.5, mean over classes",
+            "ap": "average precision, IoU 0.5 to 0.95",
+            "recall_top_d": "annotated parts among the most confident boxes the models use",
+            "recall_top_d_ceiling": "the most that so few boxes could reach",
+        },
+    ),
+    "part_masks": (
+        "View masks, trained on image-level viewpoints alone",
+        {
+            **{f"iou_{view}": f"{view}: overlap (IoU) with the true {view}" for view in VIEWS},
+            "iou_mean": "mean overlap of the three",
+            **{f"labelled_iou_{view}": f"{view}: overlap among annotated pixels" for view in VIEWS},
+            "labelled_iou_mean": "mean overlap of the three among annotated pixels",
+        },
+    ),
+    "viewpoint": ("Viewpoint told from the view masks' areas", {"accuracy": "right among five viewpoints"}),
+}
+"""Group of an artifact's quality -> its title, and measure -> what it says; all are shares in [0, 1]."""
+
+
+def dataset_table(datasets: Sequence[Sources]) -> str:
+    """What each data set holds."""
+    rows = []
+    for sources in datasets:
+        store = sources.store
+        counts = [int((store.splits == split).sum()) for split in SPLITS]
+        vehicles = len(set(store.vehicle_ids) - {""})
+        cameras = len(set(store.camera_ids) - {""})
+        distinct = first_occurrences(store.image_digests)
+        labelled, annotated = (store.viewpoints[distinct] >= 0).sum(), store.annotated[distinct].sum()
+        numbers = [len(distinct), *counts, vehicles, cameras, int(labelled), int(annotated)]
+        rows.append((sources.name, [Cell(f"{number:,}") for number in numbers]))
+    heads = ["data set", "images", *SPLITS, "vehicles", "cameras", "with viewpoint", "with part boxes"]
+    caption = "Data sets of this run; an image that is both query and gallery is one image."
+    return table(caption, heads, [Group("", rows)])
+
+
+def reid_table(datasets: Sequence[Sources]) -> str:
+    """Metrics of every model, data set and group; the best of each column of a data set and group in bold."""
+    metrics = {sources.name: {model: sources.metrics(model) for model in sources.models} for sources in datasets}
+    ranks = sorted({int(rank) for models in metrics.values() for values in models.values() for rank in values["CMC"]})
+    groups = []
+    for name, models in metrics.items():
+        groups.append(_reid_group(name, models, ranks))
+        for part in sorted({part for values in models.values() for part in values["groups"]}):
+            parts = {
+                model: {"distance": values["distance"], "rerank": values["rerank"], **values["groups"][part]}
+                for model, values in models.items()
+                if part in values["groups"]
+            }
+            groups.append(_reid_group(f"{name}, {part} alone", parts, ranks))
+    heads = ["model", "mAP", *(f"R{rank}" for rank in ranks), "mINP", "mAP (trapezoid)", "left out", "distance"]
+    caption = "Re-identification in percent, higher is better; best of each group of rows in bold."
+    return table(caption, heads, groups)
+
+
+def _reid_group(title: str, models: dict[str, dict[str, Any]], ranks: Sequence[int]) -> Group:
+    def shares(values: dict[str, Any]) -> list[float | None]:
+        return [values["mAP"], *(values["CMC"].get(str(rank)) for rank in ranks), *(values[key] for key in LAST)]
+
+    columns = zip(*(shares(values) for values in models.values()), strict=True)
+    best = [max((value for value in column if value is not None), default=None) for column in columns]
+    rows = []
+    for model, values in models.items():
+        cells = [
+            Cell(percent(value), best=value is not None and value == top)
+            for value, top in zip(shares(values), best, strict=True)
+        ]
+        note = values["distance"] + (", re-ranked" if values["rerank"] else "")
+        rows.append((model, [*cells, Cell(f"{values['queries_without_match']:,}"), Cell(note)]))
+    first = next(iter(models.values()))
+    return Group(f"{title}: {first['queries']:,} queries, gallery of {first['gallery']:,} images", rows)
+
+
+def quality_table(datasets: Sequence[Sources]) -> str:
+    """Measured quality of the artifacts, a column a data set; "" when nothing could be measured."""
+    groups = []
+    for group, (title, labels) in QUALITY_GROUPS.items():
+        measured = [sources.quality.get(group, {}) for sources in datasets]
+        rows = [
+            (label, [Cell(percent(values.get(key)), values.get(key)) for values in measured])
+            for key, label in labels.items()
+            if any(values.get(key) is not None for values in measured)
+        ]
+        if any("failed" in values for values in measured):
+            rows.append(("images without a usable mask", [Cell(_failures(values)) for values in measured]))
+        if rows:
+            groups.append(Group(title, [*rows, ("images measured", [Cell(_count(values)) for values in measured])]))
+    if not groups:
+        return ""
+    heads = ["measure (percent)", *(sources.name for sources in datasets)]
+    return table("Artifacts against ground truth; a dash where there is none.", heads, groups)
+
+
+def class_table(datasets: Sequence[Sources]) -> str:
+    """Average precision at IoU 0.5 of each part class, a column a data set; "" when none was measured."""
+    measured = [{row["part"]: float(row["ap50"]) for row in sources.part_classes} for sources in datasets]
+    rows = [
+        (name.replace("_", " "), [Cell(percent(values.get(name)), values.get(name)) for values in measured])
+        for name in PART_CLASSES
+        if any(name in values for values in measured)
+    ]
+    heads = ["part", *(sources.name for sources in datasets)]
+    caption = "Part detector: average precision at IoU 0.5 by class (percent); a dash where no image shows the part."
+    return table(caption, heads, [Group("", rows)]) if rows else ""
+
+
+def _failures(values: dict[str, Any]) -> str:
+    return f"{values['failed']:,} of {values['failed_of']:,}" if "failed" in values else ""
+
+
+def _count(values: dict[str, Any]) -> str:
+    return f"{values['images']:,}" if values.get("images") is not None else ""
+
+
+def total(datasets: Sequence[Sources], what: str) -> int:
+    """Number of distinct ``images`` or ``vehicles`` over all data sets."""
+    counters = {
+        "images": lambda store: len(first_occurrences(store.image_digests)),
+        "vehicles": lambda store: len(np.setdiff1d(store.vehicle_ids, [""])),
+    }
+    return sum(counters[what](sources.store) for sources in datasets)

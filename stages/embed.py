@@ -1,0 +1,55 @@
+"""Computes the features of queries and gallery, once.
+
+Reads: data/images/<dataset>.h5, models/reid/<dataset>/<model>.safetensors and, where the model needs them,
+data/parts/<dataset>.h5 and data/part_masks/<dataset>.h5.
+Writes: data/features/<dataset>/<model>.h5.
+"""
+
+from pathlib import Path
+
+import click
+
+from pipeline import params, runtime
+from pipeline.embedding import EmbedParams, embed
+from pipeline.features import header_of, write_features
+from pipeline.files import file_digest
+from pipeline.images import ImageStore
+from pipeline.models import reid
+from pipeline.reid_samples import check_makers, open_sources
+from stages.command import PATH, stage
+
+
+@stage
+@click.option("--dataset", required=True, help="Name of the data set.")
+@click.option("--model", required=True, help="Name of the model.")
+@click.option("--images", type=PATH, required=True, help="Image store.")
+@click.option("--parts", type=PATH, required=True, help="Part boxes.")
+@click.option("--part-masks", type=PATH, required=True, help="View masks.")
+@click.option("--weights", type=PATH, required=True, help="Trained model.")
+@click.option("--output", type=PATH, required=True, help="Features to write.")
+def main(
+    params_path: Path,
+    dataset: str,
+    model: str,
+    images: Path,
+    parts: Path,
+    part_masks: Path,
+    weights: Path,
+    output: Path,
+) -> None:
+    """Embed and write."""
+    values = params.load(params_path, "embed", EmbedParams, dataset=dataset)
+    how = params.load(params_path, "runtime", runtime.Runtime)
+    fabric = runtime.start(how)
+    network, architecture, metadata = reid.load(weights, model)
+    sources = open_sources(ImageStore(images), {"parts": parts, "part_masks": part_masks}, network.inputs)
+    check_makers(sources, metadata["makers"])
+    rows = sources.store.rows("query", "gallery")
+    batches = embed(network, sources, rows, architecture.input_size, values.batch_size, how, fabric)
+    header = header_of(model, network.distance, network.dimensions, sources.store.digest, file_digest(weights))
+    write_features(output, header, rows, batches, has_parts="part_masks" in network.inputs)
+    click.echo(f"{output}: {len(rows)} features of {sum(network.dimensions)} values")
+
+
+if __name__ == "__main__":
+    main()
