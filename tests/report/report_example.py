@@ -1,0 +1,58 @@
+"""What the tiny data set lacks for a report: evaluations, quality, training histories."""
+
+from pathlib import Path
+
+import numpy as np
+from drawn_vehicles import TinyData
+
+from pipeline.evaluation import EvaluateParams, evaluate_table, write_evaluation
+from pipeline.features import Features
+from pipeline.files import write_csv, write_json
+from pipeline.report.sources import ReportParams
+
+MODELS = ["baseline", "<pgan>"]
+"""The second name would break a page that did not escape it."""
+PARAMS = ReportParams(
+    sheet_images=3,
+    sheet_columns=2,
+    sheet_side=48,
+    parts_shown=3,
+    overview_images=20,
+    overview_side=24,
+    queries=2,
+    ranks=2,
+    retrieval_side=32,
+    quality=50,
+    baseline="baseline",
+)
+
+
+def write_results(data: TinyData) -> None:
+    """Write evaluations (right for the first model, wrong for the second), quality and histories."""
+    store = data.store
+    rows = store.rows("query", "gallery")
+    codes = np.unique(store.vehicle_ids[rows], return_inverse=True)[1]
+    evaluate = EvaluateParams("cross_camera", "type", (1, 2), 2, 2, 8)
+    for model, wrong in zip(MODELS, (False, True), strict=True):
+        is_query = store.splits[rows] == "query"
+        values = np.eye(2, dtype=np.float32)[np.where(is_query & wrong, 1 - codes, codes)]
+        features = Features(rows, values, np.zeros((len(rows), 0), np.float32), "euclidean", (2,))
+        problem, evaluation, metrics = evaluate_table(store, features, evaluate)
+        folder = data.root / "evaluation" / data.name / model
+        write_evaluation(folder, store, features, problem, evaluation, metrics, evaluate, {})
+    quality = {"grabcut": {"iou_mean": 0.5, "images": 4, "failed": 1, "failed_of": 8}}
+    write_json(data.root / "quality" / data.name / "metrics.json", quality)
+    classes = [{"part": "wheel", "ap50": 0.25, "ap": 0.125}]
+    write_csv(data.root / "quality" / data.name / "ap_by_class.csv", classes, ("part", "ap50", "ap"))
+    for path in ("train_span.csv", f"train_reid/{data.name}/baseline.csv", "train_reid/other/baseline.csv"):
+        write_history(data.root / "history" / path)
+
+
+def write_history(path: Path) -> None:
+    """Write an epoch of a first phase with a loss of its own, then three of a loss with two terms."""
+    rows = [
+        {"epoch": epoch, "learning_rate": 1e-3, "loss": 3.0 / (epoch + 1), "area": 1 / (epoch + 1), "views": 2 / 3}
+        for epoch in range(1, 4)
+    ]
+    first = {"epoch": 0, "learning_rate": 1e-3, "loss": 0.7, "warmup": 0.7}
+    write_csv(path, [first, *rows], ("epoch", "learning_rate", "loss", "warmup", "area", "views"))
