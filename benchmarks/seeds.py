@@ -1,0 +1,113 @@
+"""Trains re-ID models with several seeds and prints mean and deviation of their figures.
+
+Example:
+    python -m benchmarks.seeds --dataset synthetic --models baseline,pgan,span_cpdm --seeds 3
+
+measures on queries and gallery. With `--held-out 0.3` that share of the *training* vehicles is kept from training and
+measured on instead, which is how to choose values without ever looking at the test split.
+"""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import params, runtime
+from pipeline.embedding import EmbedParams, embed
+from pipeline.evaluation import evaluate
+from pipeline.features import Features
+from pipeline.images import ImageStore
+from pipeline.metrics import summarise
+from pipeline.models import reid
+from pipeline.protocols import PROTOCOLS, Problem, problem_of
+from pipeline.reid_samples import open_sources
+from pipeline.reid_training import ReidTraining, classes_of, train, training_rows
+from pipeline.seeding import generator_of
+from stages.command import PATH, stage
+
+
+def held_out(store: ImageStore, share: float) -> tuple[NDArray[np.int64], NDArray[np.int64], Problem]:
+    """Split the training vehicles: rows to train on, rows to embed, and the problem made of the latter.
+
+    The first image of every held-out vehicle in each camera is a query, the others are the gallery.
+    """
+    rows = training_rows(store)
+    vehicles = np.unique(store.vehicle_ids[rows])
+    chosen = generator_of(0).permutation(vehicles)[: round(share * len(vehicles))]
+    away = np.isin(store.vehicle_ids[rows], chosen)
+    tested = rows[away]
+    codes = np.unique(store.vehicle_ids[tested], return_inverse=True)[1]
+    cameras = np.unique(store.camera_ids[tested], return_inverse=True)[1]
+    first = np.unique(codes * (cameras.max() + 1) + cameras, return_index=True)[1]
+    gallery = np.setdiff1d(np.arange(len(tested)), first)
+    return rows[~away], tested, Problem(np.sort(first), gallery, codes, cameras)
+
+
+def measure(
+    store: ImageStore,
+    caches: dict[str, Path],
+    model: str,
+    values: ReidTraining,
+    how: runtime.Runtime,
+    split: tuple[NDArray[np.int64], NDArray[np.int64], Problem],
+    batch_size: int,
+) -> tuple[dict[str, Any], float]:
+    """Train, embed and evaluate one model: its metrics and the seconds its training took."""
+    trained, tested, problem = split
+    fabric = runtime.start(how)
+    network = reid.build(model, values.network, len(classes_of(store, trained)))
+    sources = open_sources(store, caches, network.inputs)
+    started = time.perf_counter()
+    train(network, sources, trained, values, how, fabric)
+    seconds = time.perf_counter() - started
+    blocks = list(embed(network, sources, tested, values.input_size, batch_size, how, fabric))
+    vectors, ratios = (np.concatenate(part) for part in zip(*blocks, strict=True))
+    features = Features(tested, vectors, ratios, network.distance, network.dimensions)
+    scores = evaluate(features, problem, PROTOCOLS["cross_camera"], 0, 256).scores
+    return summarise(scores, len(problem.gallery), (1, 5)), seconds
+
+
+@stage
+@click.option("--dataset", required=True, help="Name of the data set.")
+@click.option("--models", required=True, help="Names of the models, with commas.")
+@click.option("--seeds", type=int, default=3, show_default=True, help="Trainings of each model.")
+@click.option("--held-out", type=float, default=0.0, help="Share of training vehicles to measure on; 0: test split.")
+@click.option("--data", type=PATH, default=Path("data"), show_default=True, help="Folder of images and caches.")
+def main(params_path: Path, dataset: str, models: str, seeds: int, held_out: float, data: Path) -> None:
+    """Measure and print one line a model."""
+    store = ImageStore(data / "images" / f"{dataset}.h5")
+    caches = {kind: data / kind / f"{dataset}.h5" for kind in ("parts", "part_masks")}
+    how = params.load(params_path, "runtime", runtime.Runtime)
+    batch_size = params.load(params_path, "embed", EmbedParams, dataset=dataset).batch_size
+    split = _split(store, held_out)
+    click.echo(f"{'model':14} {'mAP':>15} {'rank-1':>15} {'seconds':>8}   mAP of each seed")
+    for model in models.split(","):
+        values = params.load(params_path, "train_reid", ReidTraining, dataset=dataset, variant=f"reid_models.{model}")
+        runs = [
+            measure(store, caches, model, values, replace(how, seed=how.seed + seed), split, batch_size)
+            for seed in range(seeds)
+        ]
+        precision = [metrics["mAP"] for metrics, _ in runs]
+        first = [metrics["CMC"]["1"] for metrics, _ in runs]
+        seconds = np.mean([taken for _, taken in runs])
+        each = " ".join(f"{value:.3f}" for value in precision)
+        click.echo(f"{model:14} {_spread(precision):>15} {_spread(first):>15} {seconds:8.0f}   {each}")
+
+
+def _split(store: ImageStore, share: float) -> tuple[NDArray[np.int64], NDArray[np.int64], Problem]:
+    if share:
+        return held_out(store, share)
+    tested = store.rows("query", "gallery")
+    return training_rows(store), tested, problem_of(store, tested)
+
+
+def _spread(values: list[float]) -> str:
+    return f"{np.mean(values):.3f} +- {np.std(values, ddof=1) if len(values) > 1 else 0:.3f}"
+
+
+if __name__ == "__main__":
+    main()
