@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.transforms import resize
-from pipeline.vocabulary import VIEWS
 
 NO_SINGLE_VIEW = 4
 """Label of vehicle surface that belongs to no single view."""
@@ -46,24 +45,6 @@ def foreground_iou(mask: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:
         labels: `(H, W)` uint8, complete: 0 means background.
     """
     return intersection_over_union(binarise(mask, *labels.shape), labels > 0)
-
-
-def view_ious(masks: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Intersection over union of each view's mask and the view's surface, leaving out surface of no single view.
-
-    Args:
-        masks: `(3, S, S)` uint8 in [0, 255], order `VIEWS`.
-        labels: `(H, W)` uint8, complete: 0 means background.
-
-    Returns:
-        `(3,)` float64 in [0, 1], order `VIEWS`; NaN for a view that neither the truth nor the mask shows.
-    """
-    judged = labels != NO_SINGLE_VIEW
-    scores = [
-        intersection_over_union(binarise(mask, *labels.shape) & judged, labels == view)
-        for view, mask in enumerate(_checked(masks), start=1)
-    ]
-    return np.array(scores)
 
 
 def coverage(mask: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:
@@ -113,45 +94,6 @@ def labelled_hull(labels: NDArray[np.uint8], margin: float) -> NDArray[np.bool_]
     return hull > 0
 
 
-def view_coverage(masks: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Share of each view's labelled pixels that the view's own mask holds.
-
-    Fit for incomplete truth.
-
-    Args:
-        masks: `(3, S, S)` uint8 in [0, 255], order `VIEWS`.
-        labels: `(H, W)` uint8; 0 means unlabelled.
-
-    Returns:
-        `(3,)` float64 in [0, 1], order `VIEWS`; NaN for a view without labelled pixels.
-    """
-    shares = [
-        _share_inside(binarise(mask, *labels.shape), labels == view)
-        for view, mask in enumerate(_checked(masks), start=1)
-    ]
-    return np.array(shares)
-
-
-def view_spill(masks: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Share of each view's mask, where it lies on pixels labelled with a single view, that is another view's.
-
-    Fit for incomplete truth.
-
-    Args:
-        masks: `(3, S, S)` uint8 in [0, 255], order `VIEWS`.
-        labels: `(H, W)` uint8; 0 means unlabelled.
-
-    Returns:
-        `(3,)` float64 in [0, 1], order `VIEWS`; NaN for a mask that touches no such pixel.
-    """
-    judged = (labels > 0) & (labels != NO_SINGLE_VIEW)
-    shares = [
-        _share_inside(labels != view, binarise(mask, *labels.shape) & judged)
-        for view, mask in enumerate(_checked(masks), start=1)
-    ]
-    return np.array(shares)
-
-
 def _share_inside(region: NDArray[np.bool_], pixels: NDArray[np.bool_]) -> float:
     return _ratio(region & pixels, pixels)
 
@@ -159,9 +101,3 @@ def _share_inside(region: NDArray[np.bool_], pixels: NDArray[np.bool_]) -> float
 def _ratio(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> float:
     pixels = np.count_nonzero(whole)
     return float(np.count_nonzero(part) / pixels) if pixels else float("nan")
-
-
-def _checked(masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    if masks.ndim != 3 or len(masks) != len(VIEWS):
-        raise ValueError(f"view masks: expected {len(VIEWS)} of them, order {', '.join(VIEWS)}, got {masks.shape}")
-    return masks

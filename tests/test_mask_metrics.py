@@ -29,16 +29,6 @@ def test_masks_of_another_size_are_brought_to_the_label_maps_size() -> None:
     assert mask_metrics.foreground_iou(small, labels) == pytest.approx(1, abs=0.02)
 
 
-def test_view_ious_leave_out_surface_of_no_single_view() -> None:
-    labels = np.zeros((32, 32), np.uint8)
-    labels[:, :8], labels[:, 8:16], labels[:, 16:24] = 1, 4, 3
-    front = np.where(np.isin(labels, (1, 4)), 255, 0).astype(np.uint8)
-    masks = np.stack([front, np.zeros_like(front), np.where(labels == 3, 255, 0).astype(np.uint8)])
-    np.testing.assert_array_equal(mask_metrics.view_ious(masks, labels), [1, np.nan, 1])
-    masks[1] = front
-    assert mask_metrics.view_ious(masks, labels)[1] == 0
-
-
 def test_coverage_ignores_unlabelled_pixels_and_spill_what_lies_near_the_labelled_ones() -> None:
     labels = np.zeros((100, 100), np.uint8)
     labels[40:60, 40:45] = labels[40:60, 55:60] = 2  # the hull closes the gap between them
@@ -57,18 +47,3 @@ def test_spill_of_an_empty_mask_and_coverage_without_labels_are_undefined() -> N
     assert np.isnan(mask_metrics.spill(empty, labels, 0.1))
     assert np.isnan(mask_metrics.coverage(labels, empty))
     assert mask_metrics.spill(square(0, 0, 8), empty, 0.1) == 1
-
-
-def test_view_coverage_and_spill_judge_labelled_pixels_of_single_views_alone() -> None:
-    labels = np.zeros((32, 32), np.uint8)
-    labels[:16, :16], labels[:16, 16:], labels[16:, :16] = 1, 3, 4
-    top = np.zeros((32, 32), np.uint8)
-    top[:16] = 255
-    masks = np.stack([top, np.zeros_like(top), np.full_like(top, 255)])
-    np.testing.assert_array_equal(mask_metrics.view_coverage(masks, labels), [1, np.nan, 1])
-    np.testing.assert_array_equal(mask_metrics.view_spill(masks, labels), [0.5, np.nan, 0.5])
-
-
-def test_view_masks_of_another_number_are_refused_with_their_shape() -> None:
-    with pytest.raises(ValueError, match=r"expected 3 of them.*got \(2, 8, 8\)"):
-        mask_metrics.view_ious(np.zeros((2, 8, 8), np.uint8), np.zeros((8, 8), np.uint8))

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.sampler import identity_batches
@@ -8,6 +8,7 @@ from pipeline.sampler import identity_batches
 IDENTITIES = np.repeat([3, 5, 8, 9, 11], [4, 7, 2, 9, 1])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 50), st.integers(1, 5), st.integers(1, 5))
 def test_every_batch_has_k_images_of_each_of_p_vehicles(epoch: int, vehicles: int, images: int) -> None:
     for batch in identity_batches(IDENTITIES, vehicles, images, 0, epoch):

@@ -18,6 +18,7 @@ from torchvision.models import vgg16
 from torchvision.models.detection import ssd300_vgg16, ssdlite320_mobilenet_v3_large
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
+from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.ssd import SSD, SSDHead
 
 from pipeline.models.backbone import ARCHITECTURES
@@ -87,7 +88,20 @@ def build_detector(architecture: Architecture, pretrained: Pretrained) -> SSD:
             f"resnet: expected a shape for ssd_resnet and null for the rest, got {architecture.resnet} for "
             f"{architecture.name}"
         )
-    return _BUILDERS[architecture.name](architecture, pretrained)
+    detector = _BUILDERS[architecture.name](architecture, pretrained)
+    detector.anchor_generator = _FullPrecisionBoxes(detector.anchor_generator)
+    return detector
+
+
+class _FullPrecisionBoxes(nn.Module):
+    """Default boxes in float32: torchvision gives them the maps' precision, and bfloat16 is a pixel off at 160."""
+
+    def __init__(self, generator: DefaultBoxGenerator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, images: ImageList, maps: list[Tensor]) -> list[Tensor]:
+        return list(self.generator(images, [feature.float() for feature in maps]))
 
 
 class LeanSSD(SSD):  # type: ignore[misc]  # torchvision is untyped

@@ -134,3 +134,15 @@ def test_negatives_are_the_least_background_like_and_never_positive() -> None:
     positive = torch.tensor([[True, False, False, False, False], [False, False, True, True, True]])
     chosen = hardest_negatives(logits, positive, 2.0)
     assert chosen.tolist() == [[False, False, True, True, False], [True, True, False, False, False]]
+
+
+def test_default_boxes_stay_exact_in_mixed_precision() -> None:
+    detector = build_detector(Architecture("ssd_resnet", shape()), SCRATCH).eval()
+    images, _ = detector.transform([torch.rand(3, 64, 64)])
+    exact = detector.anchor_generator(images, list(detector.backbone(images.tensors).values()))[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        maps = list(detector.backbone(images.tensors).values())
+        mixed = detector.anchor_generator(images, maps)[0]
+    assert maps[0].dtype == torch.bfloat16
+    assert mixed.dtype == torch.float32
+    assert torch.equal(mixed, exact)

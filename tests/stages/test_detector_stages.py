@@ -27,8 +27,8 @@ overrides:
     train_detector:
       architecture:
         name: ssd_resnet
-        resnet: {size: 64, backbone: resnet10_narrow, stem_stride: 4, layers: [1, 2], channels: 8, scales: [0.1, 0.3, 0.6],
-          aspect_ratios: []}
+        resnet: {size: 64, backbone: resnet10_narrow, stem_stride: 4, layers: [1, 2], channels: 8,
+          scales: [0.1, 0.3, 0.6], aspect_ratios: []}
     detect_parts: {max_parts: 5}
 """
 
