@@ -13,14 +13,14 @@ import pytest
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
-MINIATURE: dict[str, dict[str, Any]] = {
+MINIATURE: dict[str, Any] = {
     "synthesize": {"train_vehicles": 6, "test_vehicles": 4, "images_per_vehicle": 6},
-    "train_foreground": {"epochs": 1},
-    "train_detector": {"epochs": 1},
-    "train_span": {"epochs": 1, "warmup_epochs": 1},
+    "train_foreground": {"schedule": {"epochs": 1}},
+    "train_detector": {"schedule": {"epochs": 1}},
+    "train_span": {"warmup": {"epochs": 1}, "schedule": {"epochs": 1}},
     "train_reid": {"epochs": 2, "identities_per_batch": 3, "images_per_identity": 2},
 }
-"""What makes the embedded fleet a miniature: `overrides.synthetic.<stage>` gets these values."""
+"""What makes the embedded fleet a miniature: laid over `overrides.synthetic`."""
 
 pytestmark = pytest.mark.slow
 
@@ -53,8 +53,15 @@ def edit(folder: Path, change: Callable[[Any], None]) -> None:
 def shrink(document: Any) -> None:
     """Turn the default run into one that takes a minute or two."""
     document["models"] = ["baseline", "span_cpdm"]
-    for stage, values in MINIATURE.items():
-        document["overrides"]["synthetic"][stage].update(values)
+    lay_over(document["overrides"]["synthetic"], MINIATURE)
+
+
+def lay_over(document: Any, changes: dict[str, Any]) -> None:
+    for key, value in changes.items():
+        if isinstance(value, dict):
+            lay_over(document[key], value)
+        else:
+            document[key] = value
 
 
 def weights(folder: Path) -> dict[str, bytes]:
