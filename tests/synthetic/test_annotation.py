@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.synthetic.annotation import SMALLEST_PART, label_map, viewpoint, visible_parts
+from pipeline.synthetic.annotation import SHORTEST_SIDE, SMALLEST_PART, label_map, viewpoint, visible_parts
 from pipeline.synthetic.render import Frame
 from pipeline.synthetic.skin import FRONT, LEFT, NO_VIEW, REAR, RIGHT
 
@@ -57,30 +57,37 @@ def test_both_sides_have_one_label() -> None:
 
 
 def test_a_box_spans_the_visible_pixels_and_counts_them() -> None:
-    part = np.zeros((20, 30), np.uint8)
-    part[5:11, 8:15] = 3
+    part = np.zeros((30, 40), np.uint8)
+    part[5:15, 8:20] = 3
     hidden = np.zeros(part.shape, bool)
-    hidden[:, 8:10] = True
+    hidden[:, 8:11] = True
     (found,) = visible_parts(frame(part), hidden, PARTS)
-    assert (found.name, found.box, found.area) == ("wheel", (10, 5, 5, 6), 30)
+    assert (found.name, found.box, found.area) == ("wheel", (11, 5, 9, 10), 90)
 
 
-def test_parts_that_are_tiny_or_mostly_hidden_are_left_out() -> None:
-    part = np.zeros((20, 30), np.uint8)
-    part[0, : SMALLEST_PART - 1] = 1
-    part[5:11, 8:18] = 3
-    hidden = np.zeros(part.shape, bool)
-    hidden[:, 8:15] = True
+def test_parts_that_are_tiny_thin_or_mostly_hidden_are_left_out() -> None:
+    nothing_hidden = np.zeros((30, 80), bool)
+    thin = np.zeros((30, 80), np.uint8)
+    thin[: SHORTEST_SIDE - 1, :70] = 3
+    assert visible_parts(frame(thin), nothing_hidden, PARTS) == []
+    tiny = np.zeros((30, 80), np.uint8)
+    tiny[:SHORTEST_SIDE, : SMALLEST_PART // SHORTEST_SIDE] = 3
+    assert visible_parts(frame(tiny), nothing_hidden, PARTS) == []
+    part = np.zeros((30, 80), np.uint8)
+    part[5:15, 8:38] = 3
+    hidden = nothing_hidden.copy()
+    hidden[:, 8:29] = True
     assert visible_parts(frame(part), hidden, PARTS) == []
+    assert len(visible_parts(frame(part), nothing_hidden, PARTS)) == 1
 
 
 def test_a_windscreen_includes_its_stickers_and_what_is_behind_it_is_found_too() -> None:
-    part = np.full((20, 30), 0, np.uint8)
-    part[2:18, 2:28] = 1
-    part[2:8, 22:28] = 2
+    part = np.zeros((30, 40), np.uint8)
+    part[2:28, 2:38] = 1
+    part[2:11, 28:38] = 2
     inner = np.zeros_like(part)
-    inner[10:16, 12:18] = 4
+    inner[14:24, 12:22] = 4
     boxes = {found.name: found.box for found in visible_parts(frame(part, inner), np.zeros(part.shape, bool), PARTS)}
-    assert boxes["windshield_glass"] == (2, 2, 26, 16)
-    assert boxes["annual_service_signs"] == (22, 2, 6, 6)
-    assert boxes["hanging"] == (12, 10, 6, 6)
+    assert boxes["windshield_glass"] == (2, 2, 36, 26)
+    assert boxes["annual_service_signs"] == (28, 2, 10, 9)
+    assert boxes["hanging"] == (12, 14, 10, 10)
