@@ -2,6 +2,7 @@ import csv
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -131,6 +132,8 @@ def test_the_vehicle_table_names_every_vehicle_once(fleet: Path, small: FleetPar
     assert {paint.decode() for paint in table["paint"]} <= set(COLORS)
 
 
-def test_all_sixteen_part_classes_occur(fleet: Path) -> None:
+def test_all_sixteen_part_classes_occur(tmp_path: Path, make_fleet: Callable[..., Path]) -> None:
+    sides = {"shortest_long_side": 200, "longest_long_side": 260}
+    fleet = make_fleet(tmp_path / "large", train_vehicles=6, test_vehicles=4, low_cameras=2, **sides)
     document = json.loads((fleet / "parts.json").read_text())
     assert {row["category_id"] for row in document["annotations"]} == set(range(1, len(PART_CLASSES) + 1))
