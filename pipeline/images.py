@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from pipeline import hdf5
 from pipeline.decoding import BadImageError, ImageLimits, check_image, decode
-from pipeline.records import ImageRecord, PartBoxes, check_records, project_path, table_digest
+from pipeline.records import ImageRecord, PartBoxes, check_records, project_path, roles_by_test_set, table_digest
 from pipeline.vocabulary import VIEWPOINTS
 
-SCHEMA = "images/1"
+SCHEMA = "images/2"
 
 
 class ImageStore:
@@ -37,6 +37,7 @@ class ImageStore:
         annotated: `(N,)` bool, whether part boxes were annotated.
         image_digests: `(N,)` str, SHA-256 of each file's bytes.
         groups: Column name -> `(N,)` str.
+        roles: Test set -> `(N,)` str, one of `pipeline.records.ROLES`, "" for images that are not in it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -53,6 +54,7 @@ class ImageStore:
         self.image_digests = self._cache.text("image_digest")
         self._offsets: NDArray[np.int64] = self._cache["encoded_offsets"][()]
         self.groups = {name: self._cache.text(f"group_{name}") for name in self._cache.header.notes["groups"]}
+        self.roles = {name: self._cache.text(f"role_{name}") for name in self._cache.header.notes["test_sets"]}
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -60,6 +62,10 @@ class ImageStore:
     def rows(self, *splits: str) -> NDArray[np.int64]:
         """Rows whose split is among `splits`, in table order."""
         return np.flatnonzero(np.isin(self.splits, splits))
+
+    def test_rows(self) -> NDArray[np.int64]:
+        """Rows that are in a test set, in table order: the images whose features are evaluated."""
+        return np.flatnonzero(np.any([roles != "" for roles in self.roles.values()] or np.zeros((1, len(self))), 0))
 
     def encoded(self, row: int) -> bytes:
         """The file's bytes as they came."""
@@ -135,7 +141,12 @@ def write_store(
     header = hdf5.Header(
         schema=SCHEMA,
         table=table_digest(kept, [inspected[record.path].digest for record in kept]),
-        notes={"groups": sorted(kept[0].groups), "left_out": len(refused), "remarks": list(remarks)},
+        notes={
+            "groups": sorted(kept[0].groups),
+            "left_out": len(refused),
+            "remarks": list(remarks),
+            "test_sets": list(roles_by_test_set(kept)),
+        },
     )
     with hdf5.create(path, header) as cache:
         _write_table(cache, kept, inspected)
@@ -208,6 +219,8 @@ def _write_table(cache: hdf5.CacheWriter, records: Sequence[ImageRecord], inspec
     counts = [0 if parts is None else len(parts.boxes) for parts in annotations]
     cache.array("part_offsets", np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]))
     cache.array("parts_annotated", np.array([parts is not None for parts in annotations]))
+    for name, roles in roles_by_test_set(records).items():
+        cache.array(f"role_{name}", roles)
     cache.array("size", np.array([inspected[record.path].size for record in records], np.int32))
     cache.array("split", [record.split for record in records])
     cache.array("vehicle_id", [record.vehicle_id or "" for record in records])

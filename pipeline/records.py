@@ -11,8 +11,15 @@ from numpy.typing import NDArray
 from pipeline.files import digest_of
 from pipeline.vocabulary import PART_CLASSES, VIEWPOINTS
 
-SPLITS: tuple[str, ...] = ("train", "query", "gallery", "extra")
-"""`extra` holds images without identity: masks and parts may be trained on them, re-ID never."""
+SPLITS: tuple[str, ...] = ("train", "query", "gallery", "test", "extra")
+"""`test` images become query or gallery by a protocol's draw. `extra` holds images without a known identity: masks and
+parts may be trained on them, re-ID never."""
+
+ROLES: tuple[str, ...] = ("query", "gallery", "both", "drawn")
+"""What an image is in a test set; ``both`` is listed as query and as gallery, ``drawn`` is left to the protocol."""
+
+TEST_SET = "test"
+"""Name of the one test set of a table that names none."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,8 @@ class ImageRecord:
         viewpoint: A key of `VIEWPOINTS`, None where unlabelled.
         groups: Further columns of the source table, as ``{"source": "two_camera"}``.
         parts: Annotated parts; None where the image was never annotated (an empty annotation says: no part).
+        roles: Test set -> one of `ROLES`, for each test set the image is in; empty in every record of a table with
+            one test set, which `split` then describes.
     """
 
     path: str
@@ -52,6 +61,7 @@ class ImageRecord:
     viewpoint: str | None = None
     groups: dict[str, str] = field(default_factory=dict)
     parts: PartBoxes | None = None
+    roles: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,8 +86,8 @@ def check_records(records: Sequence[ImageRecord], source: str) -> None:
 
     Raises:
         ValueError: The table is empty or names a path twice, or a record has an unknown split or viewpoint,
-            lacks an identity outside `extra`, or has ill-formed parts. The message counts the offenders and
-            shows three.
+            lacks an identity outside `extra`, has an unknown role, is in a test set though it is trained on, or
+            has ill-formed parts. The message counts the offenders and shows three.
     """
     if not records:
         raise ValueError(f"{source}: no images found")
@@ -99,6 +109,16 @@ def check_records(records: Sequence[ImageRecord], source: str) -> None:
         source,
     )
     _refuse(
+        [f"{r.path} ({role})" for r in records for role in r.roles.values() if role not in ROLES],
+        f"roles not among {ROLES}",
+        source,
+    )
+    _refuse(
+        [f"{r.path} ({', '.join(r.roles)})" for r in records if r.split == "train" and r.roles],
+        "training images in a test set",
+        source,
+    )
+    _refuse(
         [r.path for r in records if r.parts is not None and not _well_formed(r.parts)],
         "ill-formed parts",
         source,
@@ -106,6 +126,19 @@ def check_records(records: Sequence[ImageRecord], source: str) -> None:
     groups = {tuple(sorted(record.groups)) for record in records}
     if len(groups) > 1:
         raise ValueError(f"{source}: records have different group columns: {sorted(groups)[:3]}")
+
+
+def roles_by_test_set(records: Sequence[ImageRecord]) -> dict[str, list[str]]:
+    """Test set -> role of every record in it, "" where it is not in it; in the order the records first name them.
+
+    A table that names no test set has one, `TEST_SET`, if any of its splits is a query, gallery or test split.
+    """
+    names = dict.fromkeys(name for record in records for name in record.roles)
+    if names:
+        return {name: [record.roles.get(name, "") for record in records] for name in names}
+    implied = {"query": "query", "gallery": "gallery", "test": "drawn"}
+    roles = [implied.get(record.split, "") for record in records]
+    return {TEST_SET: roles} if any(roles) else {}
 
 
 def table_digest(records: Sequence[ImageRecord], digests: Sequence[str]) -> str:
@@ -117,7 +150,7 @@ def table_digest(records: Sequence[ImageRecord], digests: Sequence[str]) -> str:
     """
     return digest_of(
         [
-            [r.path, r.split, r.vehicle_id, r.camera_id, r.viewpoint, r.groups, _listed(r.parts), digest]
+            [r.path, r.split, r.vehicle_id, r.camera_id, r.viewpoint, r.groups, r.roles, _listed(r.parts), digest]
             for r, digest in zip(records, digests, strict=True)
         ]
     )

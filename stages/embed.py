@@ -1,4 +1,4 @@
-"""Computes the features of queries and gallery, once.
+"""Computes the features of all images of the test sets, once.
 
 Reads: data/images/<dataset>.h5, models/reid/<dataset>/<model>.safetensors and, where the model needs them,
 data/parts/<dataset>.h5 and data/part_masks/<dataset>.h5.
@@ -44,7 +44,7 @@ def main(
     network, architecture, metadata = reid.load(weights, model)
     sources = open_sources(ImageStore(images), {"parts": parts, "part_masks": part_masks}, network.inputs)
     check_makers(sources, metadata["makers"])
-    rows = sources.store.rows("query", "gallery")
+    rows = sources.store.test_rows()
     batches = embed(network, sources, rows, architecture.input_size, values.batch_size, how, fabric)
     header = header_of(model, network.distance, network.dimensions, sources.store.digest, file_digest(weights))
     write_features(output, header, rows, batches, has_parts="part_masks" in network.inputs)

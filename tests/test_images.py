@@ -127,3 +127,15 @@ def test_an_image_that_changes_while_it_is_read_is_noticed(root: Path, tmp_path:
 
     with pytest.raises(ValueError, match="changed while it was being read"):
         write_store(tmp_path / "s.h5", records(), root, STOP, "set", change_at_the_end)  # type: ignore[arg-type]
+
+
+def test_a_store_keeps_the_test_sets_and_lists_their_rows(root: Path, tmp_path: Path) -> None:
+    first, second, *others = records()
+    first = replace(first, split="query", vehicle_id="1", roles={"small": "query", "large": "gallery"})
+    second = replace(second, split="gallery", vehicle_id="1", roles={"large": "query"})
+    write_store(tmp_path / "store.h5", [first, second, *others], root, STOP, "set")
+    store = ImageStore(tmp_path / "store.h5")
+    assert list(store.roles) == ["small", "large"]
+    assert store.roles["small"][:2].tolist() == ["query", ""]
+    assert store.roles["large"][:2].tolist() == ["gallery", "query"]
+    assert store.test_rows().tolist() == [0, 1]

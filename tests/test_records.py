@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.records import ImageRecord, PartBoxes, check_records, project_path, table_digest
+from pipeline.records import ImageRecord, PartBoxes, check_records, project_path, roles_by_test_set, table_digest
 
 RECORD = ImageRecord("a.jpg", "train", "1", "c1", "front", {"source": "x"})
 
@@ -22,10 +22,12 @@ def test_a_sound_table_passes() -> None:
     ("change", "message"),
     [
         ({"path": "a.jpg"}, "1 paths listed more than once, as a.jpg"),
-        ({"split": "test"}, r"1 splits not among .* as b.jpg \(test\)"),
+        ({"split": "val"}, r"1 splits not among .* as b.jpg \(val\)"),
         ({"viewpoint": "top"}, r"1 viewpoints not among .* as b.jpg \(top\)"),
         ({"vehicle_id": None}, "1 images without a vehicle_id, as b.jpg"),
         ({"vehicle_id": ""}, "1 images without a vehicle_id, as b.jpg"),
+        ({"split": "query", "roles": {"small": "probe"}}, r"1 roles not among .* as b.jpg \(probe\)"),
+        ({"roles": {"small": "query"}}, r"1 training images in a test set, as b.jpg \(small\)"),
         ({"groups": {}}, "different group columns"),
         ({"parts": parts((0.5, 0, 0.5, 1))}, "1 ill-formed parts, as b.jpg"),
         ({"parts": parts((0, 0, 1.01, 1))}, "1 ill-formed parts"),
@@ -55,6 +57,7 @@ def test_many_offenders_are_counted_and_three_shown() -> None:
     [
         {"path": "b.jpg"},
         {"split": "query"},
+        {"roles": {"small": "query"}},
         {"vehicle_id": "2"},
         {"camera_id": None},
         {"viewpoint": "rear"},
@@ -79,3 +82,18 @@ def test_a_path_must_stay_inside_its_folder() -> None:
     for outside in ("/a.jpg", "../a.jpg", "a/../../b.jpg"):
         with pytest.raises(ValueError, match="must stay inside"):
             project_path(Path("/set"), outside)
+
+
+def test_a_table_without_named_test_sets_has_one_by_its_splits() -> None:
+    splits = ("train", "query", "gallery", "test", "extra")
+    records = [ImageRecord(split, split, "1") for split in splits]
+    assert roles_by_test_set(records) == {"test": ["", "query", "gallery", "drawn", ""]}
+    assert roles_by_test_set(records[:1]) == {}
+
+
+def test_named_test_sets_keep_their_order_and_leave_other_images_out() -> None:
+    records = [
+        ImageRecord("a", "query", "1", roles={"small": "query", "large": "both"}),
+        ImageRecord("b", "gallery", "1", roles={"large": "gallery"}),
+    ]
+    assert list(roles_by_test_set(records).items()) == [("small", ["query", ""]), ("large", ["both", "gallery"])]

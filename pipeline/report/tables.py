@@ -58,16 +58,17 @@ QUALITY_GROUPS: dict[str, tuple[str, dict[str, str]]] = {
 def dataset_table(datasets: Sequence[Sources]) -> str:
     """What each data set holds."""
     rows = []
+    splits = [split for split in SPLITS if any(split in sources.store.splits for sources in datasets)]
     for sources in datasets:
         store = sources.store
-        counts = [int((store.splits == split).sum()) for split in SPLITS]
+        counts = [int((store.splits == split).sum()) for split in splits]
         vehicles = len(set(store.vehicle_ids) - {""})
         cameras = len(set(store.camera_ids) - {""})
         distinct = first_occurrences(store.image_digests)
         labelled, annotated = (store.viewpoints[distinct] >= 0).sum(), store.annotated[distinct].sum()
         numbers = [len(distinct), *counts, vehicles, cameras, int(labelled), int(annotated)]
         rows.append((sources.name, [Cell(f"{number:,}") for number in numbers]))
-    heads = ["data set", "images", *SPLITS, "vehicles", "cameras", "with viewpoint", "with part boxes"]
+    heads = ["data set", "images", *splits, "vehicles", "cameras", "with viewpoint", "with part boxes"]
     caption = "Data sets of this run; an image that is both query and gallery is one image."
     return table(caption, heads, [Group("", rows)])
 
