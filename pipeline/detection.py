@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from pipeline.boxes import clip_boxes, have_area
 from pipeline.hdf5 import Header, create
-from pipeline.images import ImageStore
+from pipeline.images import Images, ImageStore
 from pipeline.models.part_detector import Architecture, build_detector, input_size
 from pipeline.params import build
 from pipeline.runtime import Runtime, batches_of
@@ -83,9 +83,9 @@ def restore_detector(state: Mapping[str, Tensor], metadata: Mapping[str, Any], w
 
 
 def detect(
-    detector: SSD, store: ImageStore, detection: PartDetection, runtime: Runtime, fabric: Fabric
+    detector: SSD, store: Images, detection: PartDetection, runtime: Runtime, fabric: Fabric
 ) -> Iterator[Detections]:
-    """Yield the parts of every image of a store, in batches in row order.
+    """Yield the parts of every image, in batches in row order.
 
     There is no confidence threshold, and always exactly `max_parts` boxes (PGAN §3.2): every default box scores
     above 0 for every class, so that far more candidates exist than are kept. Should suppression leave fewer,
@@ -93,7 +93,7 @@ def detect(
 
     Args:
         detector: In evaluation mode.
-        store: The images.
+        store: The images, of a data set or others.
         detection: The parameters.
         runtime: Gives the loader processes.
         fabric: Places the network and the images.
@@ -188,7 +188,7 @@ def write_parts(
             scores.append(batch.scores)
 
 
-def _load(store: ImageStore, size: int, row: int) -> NDArray[np.uint8]:
+def _load(store: Images, size: int, row: int) -> NDArray[np.uint8]:
     return resize(store.image(row), size, size)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pipeline import hdf5
-from pipeline.images import ImageStore
+from pipeline.images import Images, ImageStore
 from pipeline.models.backbone import channels_last
 from pipeline.models.foreground import ForegroundNetwork
 from pipeline.runtime import Runtime, batches_of
@@ -39,13 +39,13 @@ class ForegroundPrediction:
 
 @torch.inference_mode()
 def predict(
-    network: ForegroundNetwork, store: ImageStore, values: ForegroundPrediction, runtime: Runtime, fabric: Fabric
+    network: ForegroundNetwork, store: Images, values: ForegroundPrediction, runtime: Runtime, fabric: Fabric
 ) -> Iterator[NDArray[np.uint8]]:
     """Predict the masks of all images, in row order, batch by batch.
 
     Args:
         network: Trained, in evaluation mode.
-        store: The images.
+        store: The images, of a data set or others.
         values: Size of masks and batches.
         runtime: Gives the loader processes.
         fabric: Places network and batches.

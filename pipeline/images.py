@@ -1,11 +1,12 @@
 """Images as every stage sees them: the checked image store and its file `data/images/<dataset>.h5`."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,21 @@ from pipeline.records import ImageRecord, PartBoxes, check_records, project_path
 from pipeline.vocabulary import VIEWPOINTS
 
 SCHEMA = "images/2"
+
+MISSING = "the file does not exist"
+"""Refusal of an image that is not on disk."""
+
+_AT_ONCE = 4096
+
+
+class Images(Protocol):
+    """Images by number, which need not be in a table: what a network that looks at pixels alone is given."""
+
+    def __len__(self) -> int:
+        """Number of images."""
+
+    def image(self, row: int, /) -> NDArray[np.uint8]:
+        """One image: `(H, W, 3)` uint8, RGB, upright."""
 
 
 class ImageStore:
@@ -128,7 +144,7 @@ def write_store(
     """
     check_records(records, source)
     files = {record.path: project_path(root, record.path) for record in records}
-    inspected = _inspect(files, limits, progress)
+    inspected = inspect_files(files, limits, progress)
     refused = [(name, found.refusal) for name, found in inspected.items() if found.refusal]
     if refused and limits.on_bad_image == "stop":
         shown = "; ".join(f"{name}: {reason}" for name, reason in refused[:3])
@@ -156,8 +172,8 @@ def write_store(
     return kept, refused
 
 
-@dataclass(frozen=True)
-class _Inspected:
+@dataclass(frozen=True, slots=True)
+class Inspected:
     """One file: upright (height, width), SHA-256 and length of its bytes; why it is refused, "" where it is not."""
 
     size: tuple[int, int]
@@ -166,24 +182,41 @@ class _Inspected:
     refusal: str
 
 
-def _inspect(
-    files: dict[str, Path], limits: ImageLimits, progress: Callable[[Iterable[str], int], Iterable[str]]
-) -> dict[str, _Inspected]:
-    def inspect(file: Path) -> _Inspected:
-        try:
-            encoded = file.read_bytes()
-            size = check_image(encoded, limits)
-            return _Inspected(size, hashlib.sha256(encoded).hexdigest(), len(encoded), "")
-        except FileNotFoundError:
-            return _Inspected((0, 0), "", 0, "the file does not exist")
-        except (OSError, BadImageError) as error:
-            return _Inspected((0, 0), "", 0, str(error))
+def inspect_files(
+    files: Mapping[str, Path], limits: ImageLimits, progress: Callable[[Iterable[str], int], Iterable[str]]
+) -> dict[str, Inspected]:
+    """Read and decode every file, on all cores, keeping none.
+
+    Args:
+        files: Path in the table -> file.
+        limits: What counts as a usable image.
+        progress: Wraps the iteration over paths, given them and their number.
+
+    Returns:
+        Path in the table -> what was found.
+    """
+    waiting = list(files.values())
+
+    def inspected(pool: ThreadPoolExecutor) -> Iterator[Inspected]:
+        for start in range(0, len(waiting), _AT_ONCE):  # a pool keeps 1.7 KB of each task it is given
+            yield from pool.map(lambda file: _inspect(file, limits), waiting[start : start + _AT_ONCE])
 
     with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
-        return dict(zip(progress(files, len(files)), pool.map(inspect, files.values()), strict=True))
+        return dict(zip(progress(files, len(files)), inspected(pool), strict=True))
 
 
-def _check_annotated_sizes(records: Sequence[ImageRecord], inspected: dict[str, _Inspected], source: str) -> None:
+def _inspect(file: Path, limits: ImageLimits) -> Inspected:
+    try:
+        encoded = file.read_bytes()
+        size = check_image(encoded, limits)
+        return Inspected(size, hashlib.sha256(encoded).hexdigest(), len(encoded), "")
+    except FileNotFoundError:
+        return Inspected((0, 0), "", 0, MISSING)
+    except (OSError, BadImageError) as error:
+        return Inspected((0, 0), "", 0, str(error))
+
+
+def _check_annotated_sizes(records: Sequence[ImageRecord], inspected: dict[str, Inspected], source: str) -> None:
     for record in records:
         drawn = None if record.parts is None else record.parts.size
         if drawn is not None and drawn != inspected[record.path].size:
@@ -194,7 +227,7 @@ def _check_annotated_sizes(records: Sequence[ImageRecord], inspected: dict[str, 
             )
 
 
-def _write_encoded(cache: hdf5.CacheWriter, files: Sequence[Path], inspected: Sequence[_Inspected]) -> None:
+def _write_encoded(cache: hdf5.CacheWriter, files: Sequence[Path], inspected: Sequence[Inspected]) -> None:
     offsets = np.concatenate([[0], np.cumsum([found.length for found in inspected], dtype=np.int64)])
     cache.array("encoded_offsets", offsets)
     encoded = cache.rows("encoded", int(offsets[-1]), (), np.uint8)
@@ -205,7 +238,7 @@ def _write_encoded(cache: hdf5.CacheWriter, files: Sequence[Path], inspected: Se
         encoded.append(np.frombuffer(content, np.uint8))
 
 
-def _write_table(cache: hdf5.CacheWriter, records: Sequence[ImageRecord], inspected: dict[str, _Inspected]) -> None:
+def _write_table(cache: hdf5.CacheWriter, records: Sequence[ImageRecord], inspected: dict[str, Inspected]) -> None:
     codes = {name: code for code, name in enumerate(VIEWPOINTS)}
     cache.array("camera_id", [record.camera_id or "" for record in records])
     for name in sorted(records[0].groups):

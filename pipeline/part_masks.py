@@ -1,6 +1,6 @@
 """View masks and area ratios of a data set, by a trained SPAN: the cache `data/part_masks/<dataset>.h5`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +14,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from pipeline import hdf5
-from pipeline.images import ImageStore
+from pipeline.images import Images
 from pipeline.models.backbone import channels_last
 from pipeline.models.span import Span, SpanArchitecture
 from pipeline.params import build
@@ -72,14 +72,19 @@ def area_ratios(masks: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def predict_masks(
-    span: Span, store: ImageStore, foreground: hdf5.Cache, params: PartMasksParams, runtime: Runtime, fabric: Fabric
+    span: Span,
+    store: Images,
+    foreground: hdf5.Cache | Mapping[str, NDArray[np.uint8]],
+    params: PartMasksParams,
+    runtime: Runtime,
+    fabric: Fabric,
 ) -> Iterator[NDArray[np.uint8]]:
     """Predict the view masks of every image, in table order.
 
     Args:
         span: Trained, in evaluation mode.
-        store: The images.
-        foreground: Their foreground masks; read only when `params.within_foreground`.
+        store: The images, of a data set or others.
+        foreground: Their foreground masks as ``masks``; read only when `params.within_foreground`.
         params: Size of the masks, and whether they are cut to the foreground.
         runtime: Gives the number of loader processes.
         fabric: Places network and batches.

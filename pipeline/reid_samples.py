@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline import hdf5
@@ -92,16 +93,35 @@ class SampleLoader:
         return sample, self.classes.get(str(self.sources.store.vehicle_ids[row]), -1)
 
     def _sample(self, row: int) -> Sample:
-        image = resize(self.sources.store.image(row), self.input_size, self.input_size)
-        boxes = np.zeros((0, 4), np.float32)
-        masks = np.zeros((len(VIEWS), 0, 0), np.uint8)
-        ratios = np.zeros(len(VIEWS), np.float32)
-        if "parts" in self.sources.caches:
-            boxes = self.sources.caches["parts"]["boxes"][row]
-        if "part_masks" in self.sources.caches:
-            cache = self.sources.caches["part_masks"]
-            masks, ratios = cache["masks"][row], cache["area_ratios"][row]
-        return Sample(image, boxes, masks, np.concatenate([[1], ratios]).astype(np.float32))
+        caches = self.sources.caches
+        boxes = caches["parts"]["boxes"][row] if "parts" in caches else None
+        views = None
+        if "part_masks" in caches:
+            views = caches["part_masks"]["masks"][row], caches["part_masks"]["area_ratios"][row]
+        return sample_of(self.sources.store.image(row), self.input_size, boxes, views)
+
+
+def sample_of(
+    image: NDArray[np.uint8],
+    input_size: int,
+    boxes: NDArray[np.float32] | None,
+    views: tuple[NDArray[np.uint8], NDArray[np.float32]] | None,
+) -> Sample:
+    """Bring one image to the form re-ID models read.
+
+    Args:
+        image: `(H, W, 3)` uint8, RGB.
+        input_size: Side of the square image, pixels.
+        boxes: `(M, 4)` float32 part boxes, xyxy in [0, 1]; None for models that read none.
+        views: View masks `(3, T, T)` uint8 and their area ratios `(3,)` float32; None for models that read none.
+    """
+    masks, ratios = views or (np.zeros((len(VIEWS), 0, 0), np.uint8), np.zeros(len(VIEWS), np.float32))
+    return Sample(
+        resize(image, input_size, input_size),
+        np.zeros((0, 4), np.float32) if boxes is None else boxes,
+        masks,
+        np.concatenate([[1], ratios]).astype(np.float32),
+    )
 
 
 def collate(items: list[tuple[Sample, int]]) -> ReidBatch:

@@ -60,15 +60,19 @@ def _sheet(sources: Sources, rows: NDArray[np.int64], params: ReportParams) -> s
     )
 
 
-def view_key() -> str:
-    """Legend of the view masks' colours."""
-    colours = ["rgb({},{},{})".format(*colour) for colour in (*VIEW_COLOURS, SURFACE_COLOUR)]
-    names = [*VIEWS, "vehicle surface of no single view (truth only)"]
+def view_key(further: tuple[str, ...] = ("vehicle surface of no single view (truth only)",)) -> str:
+    """Legend of the view masks' colours, and what else is shown in grey."""
     items = "".join(
-        f'<li><i style="{style.format(colour)}"></i>{escape(name)}</li>'
-        for name, colour, style in zip(names, colours, KEY_STYLES, strict=True)
+        f'<li><i style="{style}"></i>{escape(name)}</li>'
+        for name, style in zip((*VIEWS, *further), view_styles(), strict=False)
     )
     return f'<ul class="key" aria-label="Colours of the view masks">{items}</ul>'
+
+
+def view_styles() -> list[str]:
+    """CSS declaration that fills with the colour and stripes of each of `VIEWS`, then of no single view."""
+    colours = ["rgb({},{},{})".format(*colour) for colour in (*VIEW_COLOURS, SURFACE_COLOUR)]
+    return [style.format(colour) for style, colour in zip(KEY_STYLES, colours, strict=True)]
 
 
 def _photograph(sources: Sources, row: int, image: NDArray[np.uint8], params: ReportParams) -> str:
@@ -96,21 +100,51 @@ def _foreground(sources: Sources, row: int, image: NDArray[np.uint8], params: Re
 
 def _parts(sources: Sources, row: int, image: NDArray[np.uint8], params: ReportParams) -> str:
     cache, count = sources.parts, params.parts_shown
-    boxes = np.asarray(cache["boxes"][row][:count], np.float32)
-    found = zip(cache["labels"][row][:count], cache["scores"][row][:count], strict=True)
+    parts = (cache[name][row][:count] for name in ("boxes", "labels", "scores"))
+    return parts_figure(image, *parts, params.quality)
+
+
+def parts_figure(
+    image: NDArray[np.uint8],
+    boxes: NDArray[np.float32],
+    labels: NDArray[np.uint8],
+    scores: NDArray[np.float32],
+    quality: int,
+) -> str:
+    """Picture with numbered part boxes over it, and their names and scores in percent below.
+
+    Args:
+        image: `(H, W, 3)` uint8, RGB.
+        boxes: `(D, 4)` float32, xyxy in [0, 1].
+        labels: `(D,)` uint8, index into `PART_CLASSES`.
+        scores: `(D,)` float32 in [0, 1].
+        quality: WebP's quality, 1 to 100.
+    """
     names = [
         f"{number} {PART_CLASSES[label].replace('_', ' ')} {100 * score:.0f}"
-        for number, (label, score) in enumerate(found, 1)
+        for number, (label, score) in enumerate(zip(labels, scores, strict=True), 1)
     ]
     lines = "<br>".join(escape(name) for name in names)
-    drawn = picture(image, "; ".join(names), params.quality, boxes_overlay(boxes, image))
+    drawn = picture(image, "; ".join(names), quality, boxes_overlay(np.asarray(boxes, np.float32), image))
     return f'{drawn}<small class="list">{lines}</small>'
 
 
 def _views(sources: Sources, row: int, image: NDArray[np.uint8], params: ReportParams) -> str:
-    ratios = sources.part_masks["area_ratios"][row]
+    cache = sources.part_masks
+    return views_figure(image, cache["masks"][row], cache["area_ratios"][row], params.quality)
+
+
+def views_figure(image: NDArray[np.uint8], masks: NDArray[np.uint8], ratios: NDArray[np.float32], quality: int) -> str:
+    """Picture tinted by its view masks, and each view's share of their area below.
+
+    Args:
+        image: `(H, W, 3)` uint8, RGB.
+        masks: `(3, S, S)` uint8, order `VIEWS`.
+        ratios: `(3,)` float32 in [0, 1].
+        quality: WebP's quality, 1 to 100.
+    """
     text = ", ".join(f"{view} {100 * ratio:.0f} %" for view, ratio in zip(VIEWS, ratios, strict=True))
-    return picture(tint_views(image, sources.part_masks["masks"][row]), text, params.quality) + f"<small>{text}</small>"
+    return picture(tint_views(image, masks), text, quality) + f"<small>{text}</small>"
 
 
 def _truth(sources: Sources, row: int, image: NDArray[np.uint8], params: ReportParams) -> str:
