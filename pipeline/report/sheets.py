@@ -100,8 +100,8 @@ def _foreground(sources: Sources, row: int, image: NDArray[np.uint8], params: Re
 
 def _parts(sources: Sources, row: int, image: NDArray[np.uint8], params: ReportParams) -> str:
     cache, count = sources.parts, params.parts_shown
-    parts = (cache[name][row][:count] for name in ("boxes", "labels", "scores"))
-    return parts_figure(image, *parts, params.quality)
+    boxes, labels, scores = (cache[name][row][:count] for name in ("boxes", "labels", "scores"))
+    return parts_figure(image, boxes, labels, scores, params.quality)
 
 
 def parts_figure(
