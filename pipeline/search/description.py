@@ -1,0 +1,115 @@
+"""What the stages' networks make of images that are in no data set: part boxes, view masks and features, in memory."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+
+from pipeline import weights
+from pipeline.augmentation import Sample
+from pipeline.detection import Detections, detect, restore_detector
+from pipeline.detection_training import KIND as DETECTOR
+from pipeline.embedding import embed_samples
+from pipeline.foreground import predict
+from pipeline.foreground_training import KIND as FOREGROUND
+from pipeline.images import Images
+from pipeline.models.foreground import restore_foreground
+from pipeline.models.reid_network import ReidArchitecture, ReidNetwork
+from pipeline.part_masks import area_ratios, load_span, predict_masks
+from pipeline.reid_samples import sample_of
+from pipeline.search.workspace import SearchParams, Workspace
+from pipeline.span_training import KIND as SPAN
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Images with what a re-ID model reads beside them; picklable, so that loader processes can have it.
+
+    Attributes:
+        images: N images.
+        input_size: Side of the model's square input, pixels.
+        parts: Part boxes `(N, M, 4)` and what else the detector says; None where the model reads none.
+        masks: `(N, 3, T, T)` uint8 view masks, order `VIEWS`; None where the model reads none.
+        ratios: `(N, 3)` float32 area ratios of the masks; None with them.
+    """
+
+    images: Images
+    input_size: int
+    parts: Detections | None = None
+    masks: NDArray[np.uint8] | None = None
+    ratios: NDArray[np.float32] | None = None
+
+    def __call__(self, row: int) -> tuple[Sample, int]:
+        """One image's sample, and -1 for its unknown vehicle."""
+        boxes = None if self.parts is None else self.parts.boxes[row]
+        views = None if self.masks is None or self.ratios is None else (self.masks[row], self.ratios[row])
+        return sample_of(self.images.image(row), self.input_size, boxes, views), -1
+
+
+@dataclass(frozen=True)
+class Description:
+    """Images as a re-ID model knows them.
+
+    Attributes:
+        inputs: What it read.
+        features: `(N, C)` float32.
+        area_ratios: `(N, 4)` float32: global (always 1), then `VIEWS`; the latter 0 where the model reads no masks.
+    """
+
+    inputs: Inputs
+    features: NDArray[np.float32]
+    area_ratios: NDArray[np.float32]
+
+
+def describe(
+    images: Images,
+    network: ReidNetwork,
+    architecture: ReidArchitecture,
+    workspace: Workspace,
+    values: SearchParams,
+    fabric: Fabric,
+) -> Description:
+    """Run what a re-ID model needs, then the model, exactly as the stages do; nothing is written.
+
+    Args:
+        images: The images.
+        network: The trained model.
+        architecture: What it was built with.
+        workspace: Where the other networks' weights are.
+        values: The stages' parameters.
+        fabric: Places networks and batches.
+    """
+    parts = _parts(images, workspace, values, fabric) if "parts" in network.inputs else None
+    masks = _masks(images, workspace, values, fabric) if "part_masks" in network.inputs else None
+    ratios = None if masks is None else area_ratios(masks)
+    inputs = Inputs(images, architecture.input_size, parts, masks, ratios)
+    rows = range(len(images))
+    batches = list(embed_samples(network, inputs, rows, values.embedding.batch_size, values.runtime, fabric))
+    features, shares = zip(*batches, strict=True)
+    return Description(inputs, np.concatenate(features), np.concatenate(shares))
+
+
+def _parts(images: Images, workspace: Workspace, values: SearchParams, fabric: Fabric) -> Detections:
+    path = workspace.path("detector")
+    detector = restore_detector(*weights.load(path, DETECTOR), where=str(path))
+    found = list(detect(detector, images, values.detection, values.runtime, fabric))
+    return Detections(
+        np.concatenate([batch.boxes for batch in found]),
+        np.concatenate([batch.labels for batch in found]),
+        np.concatenate([batch.scores for batch in found]),
+    )
+
+
+def _masks(images: Images, workspace: Workspace, values: SearchParams, fabric: Fabric) -> NDArray[np.uint8]:
+    path = workspace.path("span")
+    span = load_span(*weights.load(path, SPAN), where=str(path))
+    within = values.part_masks.within_foreground
+    foreground = {"masks": _foreground(images, workspace, values, fabric)} if within else {}
+    return np.concatenate(list(predict_masks(span, images, foreground, values.part_masks, values.runtime, fabric)))
+
+
+def _foreground(images: Images, workspace: Workspace, values: SearchParams, fabric: Fabric) -> NDArray[np.uint8]:
+    path = workspace.path("foreground_network")
+    network = restore_foreground(*weights.load(path, FOREGROUND), where=str(path))
+    return np.concatenate(list(predict(network, images, values.foreground, values.runtime, fabric)))

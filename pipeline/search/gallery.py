@@ -1,0 +1,187 @@
+"""The gallery of a data set's test sets, and the images in it nearest to given features, in bounded memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline import hdf5
+from pipeline.distances import DISTANCES
+from pipeline.features import SCHEMA
+from pipeline.files import file_digest
+from pipeline.images import ImageStore
+from pipeline.reid_samples import ReidSources, check_makers, open_sources
+from pipeline.search.workspace import Workspace
+
+GALLERY_ROLES = ("gallery", "both", "drawn")
+"""Roles in a test set, of `pipeline.records.ROLES`, whose images can be found."""
+GALLERY_AT_ONCE = 4_096
+"""Features read and compared at a time: 34 MB with 2,048 values each. Four times as many, which no longer fit the
+processor's caches, took up to four times as long (benchmarks/search.py)."""
+
+
+@dataclass(frozen=True)
+class GalleryFeatures:
+    """Features of a file, some of them of gallery images; read block by block.
+
+    Attributes:
+        cache: Open cache of kind ``features/1``, of M features.
+        member: `(M,)` bool, whether it is a gallery image.
+        area_ratios: `(M, P)` float32, global first; `P` is 0 where the model has no views.
+    """
+
+    cache: hdf5.Cache
+    member: NDArray[np.bool_]
+    area_ratios: NDArray[np.float32]
+
+    @property
+    def distance(self) -> str:
+        """How features compare, a key of `DISTANCES`."""
+        return str(self.cache.header.notes["distance"])
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """Lengths of the blocks of a feature."""
+        return tuple(self.cache.header.notes["dimensions"])
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Images that can be found, and their features.
+
+    Attributes:
+        sources: Images, table and the caches the model reads.
+        rows: `(M,)` int64 row of each feature.
+        features: The features.
+    """
+
+    sources: ReidSources
+    rows: NDArray[np.int64]
+    features: GalleryFeatures
+
+    @property
+    def store(self) -> ImageStore:
+        """Images and table."""
+        return self.sources.store
+
+    def vehicles(self) -> NDArray[np.int64]:
+        """Code of each feature's vehicle, `(M,)`; an unknown vehicle is one of its own."""
+        names = self.store.vehicle_ids[self.rows]
+        codes = np.unique(names, return_inverse=True)[1]
+        return np.where(names == "", len(names) + np.arange(len(names)), codes)
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Gallery images nearest to one image, nearest first.
+
+    Attributes:
+        positions: `(K,)` int64 positions among the features.
+        distances: `(K,)` float32.
+    """
+
+    positions: NDArray[np.int64]
+    distances: NDArray[np.float32]
+
+
+def open_gallery(workspace: Workspace, inputs: Sequence[str], trained_with: dict[str, dict[str, str]]) -> Gallery:
+    """Open a data set's gallery as one model knows it.
+
+    Args:
+        workspace: The run.
+        inputs: Kinds of cache the model reads, as `ReidNetwork.inputs`.
+        trained_with: Kind -> what made the cache it was trained with, from its metadata.
+
+    Raises:
+        FileNotFoundError: A file is missing; the message names the stage that makes it.
+        ValueError: Files do not fit each other, the features are of another model, or there is no gallery.
+    """
+    store = ImageStore(workspace.path("images"))
+    sources = open_sources(store, {kind: workspace.path(kind) for kind in inputs}, inputs)
+    check_makers(sources, trained_with)
+    features = hdf5.Cache(workspace.path("features"), SCHEMA, store.digest)
+    found = features.header.notes["model"]
+    if found != workspace.model:
+        raise ValueError(f"{features.path}: expected features of model {workspace.model!r}, got {found!r}")
+    weights = {"weights": file_digest(workspace.path("reid"))}
+    hdf5.check_same("weights", weights, features.header.made_by, features.path)
+    rows = features["rows"][()]
+    roles = [np.isin(roles, GALLERY_ROLES) for roles in store.roles.values()]
+    member = np.any([in_gallery[rows] for in_gallery in roles] or np.zeros((1, len(rows)), np.bool_), axis=0)
+    if not member.any():
+        raise ValueError(f"{features.path}: none of its {len(rows)} images is in a gallery")
+    ratios = features["area_ratios"][()] if "area_ratios" in features else np.zeros((len(rows), 0), np.float32)
+    return Gallery(sources, rows, GalleryFeatures(features, member, ratios))
+
+
+def find(
+    gallery: GalleryFeatures,
+    features: NDArray[np.float32],
+    area_ratios: NDArray[np.float32],
+    count: int,
+    groups: NDArray[np.int64] | None = None,
+) -> list[Matches]:
+    """Find the gallery images nearest to each feature, by the gallery's own distance.
+
+    Features are read and compared `GALLERY_AT_ONCE` at a time, so that memory holds no more of them.
+
+    Args:
+        gallery: Where to search.
+        features: `(Q, C)` float32.
+        area_ratios: `(Q, P)` float32, global first.
+        count: Images wanted for each; all there are, where they are fewer.
+        groups: `(M,)` code of each gallery feature; only the nearest of a group is kept. None keeps all.
+
+    Returns:
+        One `Matches` for each feature; equal distances are ordered by position.
+    """
+    compare = DISTANCES[gallery.distance]
+    queries, query_ratios = torch.from_numpy(features), torch.from_numpy(area_ratios)
+    best = [Matches(np.zeros(0, np.int64), np.zeros(0, np.float32)) for _ in features]
+    for start in range(0, len(gallery.member), GALLERY_AT_ONCE):
+        inside = np.flatnonzero(gallery.member[start : start + GALLERY_AT_ONCE])
+        if not len(inside):
+            continue
+        block = gallery.cache["features"][start : start + GALLERY_AT_ONCE]
+        block = block if len(inside) == len(block) else block[inside]
+        positions = start + inside
+        ratios = torch.from_numpy(gallery.area_ratios[positions])
+        with torch.inference_mode():
+            distances = compare(queries, torch.from_numpy(block), query_ratios, ratios, gallery.dimensions).numpy()
+        best = [
+            _merged(found, Matches(positions, row), count, groups) for found, row in zip(best, distances, strict=True)
+        ]
+    return best
+
+
+def shared_views(query: NDArray[np.float32], gallery: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Weight of the global feature and of each view in CPDM's distance of pairs (SPAN (4) and (5)).
+
+    Args:
+        query: `(P,)` float32 area ratios of one image, global first, which is 1.
+        gallery: `(K, P)` float32, likewise.
+
+    Returns:
+        `(K, P)` float32, each row summing to 1.
+    """
+    products = query * gallery
+    return np.asarray(products / products.sum(1, keepdims=True), np.float32)
+
+
+def _merged(found: Matches, more: Matches, count: int, groups: NDArray[np.int64] | None) -> Matches:
+    nearest = _nearest(more, count, groups)
+    positions = np.concatenate([found.positions, nearest.positions])
+    return _nearest(Matches(positions, np.concatenate([found.distances, nearest.distances])), count, groups)
+
+
+def _nearest(found: Matches, count: int, groups: NDArray[np.int64] | None) -> Matches:
+    positions, distances = found.positions, found.distances
+    if groups is None and len(positions) > count:
+        near = distances <= np.partition(distances, count - 1)[count - 1]
+        positions, distances = positions[near], distances[near]
+    order = np.lexsort((positions, distances))
+    if groups is not None:
+        order = order[np.sort(np.unique(groups[positions[order]], return_index=True)[1])]
+    return Matches(positions[order[:count]], distances[order[:count]])

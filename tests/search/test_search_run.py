@@ -1,0 +1,139 @@
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline import hdf5
+from pipeline.features import read_features
+from pipeline.models import reid
+from pipeline.search.run import table
+from pipeline.search.workspace import load_params
+from tests.search.search_example import MODELS, REID, Run, search_for, write_params
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_file_of_the_data_set_gives_the_very_features_boxes_and_masks_cached_for_it(
+    finished_run: Run, model: str
+) -> None:
+    rows = [7, 4, 6]
+    found = search_for(finished_run, model, *map(finished_run.file, rows))
+    cached, _ = read_features(finished_run.data / f"features/tiny/{model}.h5", finished_run.store.digest)
+    places = [cached.rows.tolist().index(row) for row in rows]
+    np.testing.assert_allclose(found.described.features, cached.features[places], atol=1e-5)
+    inputs = found.described.inputs
+    assert (inputs.parts is None, inputs.masks is None) == (model != "pgan", model != "span_cpdm")
+    if inputs.parts is not None:
+        with hdf5.Cache(finished_run.data / "parts/tiny.h5", "parts/1") as cache:
+            np.testing.assert_allclose(inputs.parts.boxes, cache["boxes"][()][rows], atol=1e-5)
+            np.testing.assert_array_equal(inputs.parts.labels, cache["labels"][()][rows])
+            np.testing.assert_allclose(inputs.parts.scores, cache["scores"][()][rows], atol=1e-5)
+    if inputs.masks is not None and inputs.ratios is not None:
+        with hdf5.Cache(finished_run.data / "part_masks/tiny.h5", "part_masks/1") as cache:
+            masks = cache["masks"][()][rows].astype(int)
+            assert np.abs(inputs.masks - masks).max() <= 1
+            assert np.abs(masks[0] - masks[1]).max() > 20, "the images must differ for the comparison to tell anything"
+            np.testing.assert_allclose(inputs.ratios, cache["area_ratios"][()][rows], atol=1e-3)
+        np.testing.assert_allclose(found.described.area_ratios, cached.area_ratios[places], atol=1e-3)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_only_gallery_images_are_found_and_an_image_of_the_gallery_finds_itself_first(
+    finished_run: Run, model: str
+) -> None:
+    found = search_for(finished_run, model, finished_run.file(7), finished_run.file(6))
+    rows = [found.gallery.rows[matches.positions].tolist() for matches in found.matches]
+    assert rows == [[7, 6], [6, 7]]
+    for matches in found.matches:
+        assert matches.distances[0] < 1e-3
+        assert matches.distances[1] > matches.distances[0]
+
+
+def test_top_cuts_the_matches_short(finished_run: Run) -> None:
+    found = search_for(finished_run, "baseline", finished_run.file(6), top=1)
+    assert found.gallery.rows[found.matches[0].positions].tolist() == [6]
+
+
+def test_the_table_names_every_file_and_lists_its_matches(finished_run: Run) -> None:
+    file = finished_run.file(7)
+    name, head, first, second = table(search_for(finished_run, "baseline", file)).splitlines()
+    assert name == str(file)
+    assert head.split() == ["rank", "distance", "vehicle", "camera", "path"]
+    assert first.split() == ["1", "0.0000", "0004", "c2", file.name]
+    assert second.split()[0] == "2"
+    assert second.split()[2:] == ["0003", "c2", finished_run.file(6).name]
+
+
+def test_a_new_photograph_is_compared_as_it_is_whatever_its_size(finished_run: Run, tmp_path: Path) -> None:
+    photograph = np.random.default_rng(0).integers(0, 256, (150, 90, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "new.jpg"), photograph)
+    found = search_for(finished_run, "span_cpdm", tmp_path / "new.jpg")
+    assert len(found.matches[0].positions) == 2
+    assert found.described.features.shape == (1, 12 + 3 * 8)
+    assert found.described.inputs.masks is not None
+    assert found.described.inputs.masks.shape == (1, 3, 12, 12)
+
+
+def test_features_of_other_weights_are_refused(finished_run: Run, tmp_path: Path) -> None:
+    run = finished_run.copy(tmp_path / "run")
+    path = run.models / "reid/tiny/baseline.safetensors"
+    reid.save(path, reid.build("baseline", REID, 2), "baseline", REID, 2, run.store.digest, {})
+    with pytest.raises(ValueError, match=r"features/tiny/baseline\.h5: made with weights \w{12}, expected \w{12}"):
+        search_for(run, "baseline", run.file(7))
+
+
+def test_features_of_another_model_are_refused(finished_run: Run, tmp_path: Path) -> None:
+    run = finished_run.copy(tmp_path / "run")
+    shutil.copy(run.data / "features/tiny/baseline.h5", run.data / "features/tiny/pgan.h5")
+    with pytest.raises(ValueError, match="expected features of model 'pgan', got 'baseline'"):
+        search_for(run, "pgan", run.file(7))
+
+
+def test_a_detector_the_model_was_not_trained_with_is_refused(finished_run: Run, tmp_path: Path) -> None:
+    run = finished_run.copy(tmp_path / "run")
+    with open(run.models / "detector.safetensors", "ab") as stream:
+        stream.write(b" ")
+    with pytest.raises(ValueError, match=r"pgan\.safetensors: made with detector \w{12}, expected \w{12}"):
+        search_for(run, "pgan", run.file(7))
+    assert search_for(run, "baseline", run.file(7)).matches, "a model that reads no parts needs no detector"
+
+
+@pytest.mark.parametrize(
+    ("model", "section", "changes", "message"),
+    [
+        ("pgan", "detect_parts", {"max_parts": 5}, r"pgan\.safetensors: made with detect_parts parameters"),
+        ("span_cpdm", "predict_part_masks", {"size": 10}, "made with predict_part_masks parameters"),
+        ("span_cpdm", "predict_foreground", {"size": 10}, r"foreground/tiny\.h5: made with params"),
+    ],
+)
+def test_parameters_that_changed_since_the_run_are_refused_by_name(
+    finished_run: Run, tmp_path: Path, model: str, section: str, changes: dict[str, int], message: str
+) -> None:
+    run = finished_run.copy(tmp_path / "run")
+    whole = load_params(run.params, "tiny")
+    kept = {"detect_parts": whole.detection, "predict_foreground": whole.foreground}.get(section, whole.part_masks)
+    write_params(run.params, finished_run.params, **{section: vars(kept) | changes})
+    with pytest.raises(ValueError, match=message):
+        search_for(run, model, run.file(7))
+
+
+@pytest.mark.parametrize(
+    ("missing", "stage"),
+    [
+        ("data/images/tiny.h5", "prepare"),
+        ("data/part_masks/tiny.h5", "predict_part_masks"),
+        ("data/foreground/tiny.h5", "predict_foreground"),
+        ("data/features/tiny/span_cpdm.h5", "embed"),
+        ("models/span.safetensors", "train_span"),
+        ("models/foreground/tiny.safetensors", "train_foreground"),
+        ("models/reid/tiny/span_cpdm.safetensors", "train_reid"),
+    ],
+)
+def test_what_is_missing_is_named_with_the_stage_that_makes_it(
+    finished_run: Run, tmp_path: Path, missing: str, stage: str
+) -> None:
+    run = finished_run.copy(tmp_path / "run")
+    (run.data.parent / missing).unlink()
+    with pytest.raises(FileNotFoundError, match=f"{missing}: no such file; stage `{stage}` makes it"):
+        search_for(run, "span_cpdm", finished_run.file(7))
