@@ -1,14 +1,19 @@
-"""From a data set's folder to its checked image table: adapters by name, parts and ground truth beside them."""
+"""From a data set's folder to its image table: adapters by name; viewpoints, parts and ground truth beside them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from pipeline.datasets.coco_parts import PartsParams, attach_parts
+from pipeline.datasets.cityflow_reid import CityFlowParams, read_cityflow_reid
+from pipeline.datasets.parts import PartsParams, attach_parts
 from pipeline.datasets.table import TableParams, read_table
 from pipeline.datasets.truth import Truth, ViewPolygonsParams, polygon_truth, rendered_truth
-from pipeline.datasets.veri776 import Veri776Params, read_veri776
+from pipeline.datasets.vehicleid import VehicleIdParams, read_vehicleid
+from pipeline.datasets.veri776 import read_veri776
+from pipeline.datasets.veri_wild import VeriWildParams, read_veri_wild
+from pipeline.datasets.viewpoints import attach_viewpoints
+from pipeline.datasets.vric import read_vric
 from pipeline.decoding import ImageLimits
 from pipeline.images import ImageStore
 from pipeline.records import Found
@@ -21,16 +26,23 @@ class PrepareParams:
     Attributes:
         adapter: A key of `ADAPTERS`: how the data set's folder is laid out.
         table: Read by the adapter `table`.
-        veri776: Read by the adapter `veri776`.
+        vehicleid: Read by the adapter `vehicleid`.
+        veri_wild: Read by the adapter `veri_wild`.
+        cityflow_reid: Read by the adapter `cityflow_reid`.
+        viewpoints: Tables of viewpoints, relative to the data set's folder, merged with the adapter's own; see
+            `pipeline.datasets.viewpoints`.
         limits: What counts as a usable image.
         parts: Annotated part boxes; null where there are none.
         ground_truth: HDF5 a renderer wrote, relative to the data set's folder; null where there is none.
         view_polygons: View masks from part polygons; null where there are none. At most one of the last two.
     """
 
-    adapter: Literal["table", "veri776"]
+    adapter: Literal["table", "veri776", "vehicleid", "vric", "veri_wild", "cityflow_reid"]
     table: TableParams
-    veri776: Veri776Params
+    vehicleid: VehicleIdParams
+    veri_wild: VeriWildParams
+    cityflow_reid: CityFlowParams
+    viewpoints: tuple[str, ...]
     limits: ImageLimits
     parts: PartsParams | None
     ground_truth: str | None
@@ -39,13 +51,17 @@ class PrepareParams:
 
 ADAPTERS: dict[str, Callable[[Path, PrepareParams], Found]] = {
     "table": lambda root, values: read_table(root, values.table),
-    "veri776": lambda root, values: read_veri776(root, values.veri776),
+    "veri776": lambda root, values: read_veri776(root),
+    "vehicleid": lambda root, values: read_vehicleid(root, values.vehicleid),
+    "vric": lambda root, values: read_vric(root),
+    "veri_wild": lambda root, values: read_veri_wild(root, values.veri_wild),
+    "cityflow_reid": lambda root, values: read_cityflow_reid(root, values.cityflow_reid),
 }
 """Adapter name -> (data set's folder, parameters) -> its records."""
 
 
 def read_data_set(root: Path, values: PrepareParams) -> Found:
-    """Read a data set's table and the part boxes that belong to it.
+    """Read a data set's table, and the viewpoints and part boxes that belong to it.
 
     Args:
         root: The data set's folder.
@@ -61,9 +77,10 @@ def read_data_set(root: Path, values: PrepareParams) -> Found:
     if not root.is_dir():
         raise FileNotFoundError(f"{root}: no such folder; put the data set there or link it")
     found = ADAPTERS[values.adapter](root, values)
-    if values.parts is None:
-        return found
-    records, remarks = attach_parts(found.records, root, values.parts)
+    records, remarks = attach_viewpoints(found.records, root, values.viewpoints)
+    if values.parts is not None:
+        records, of_parts = attach_parts(records, root, values.parts)
+        remarks += of_parts
     return replace(found, records=records, remarks=[*found.remarks, *remarks])
 
 

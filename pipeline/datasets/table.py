@@ -48,8 +48,7 @@ def read_table(root: Path, values: TableParams) -> Found:
             raise ValueError(f"{path}, line {line}, column path: {record.path!r} is on line {lines[record.path]} too")
         lines[record.path] = line
         records.append(record)
-    unlabelled = sum(record.viewpoint is None for record in records)
-    return Found(records, [f"{unlabelled} images have no viewpoint"] if unlabelled else [])
+    return Found(records, [])
 
 
 def read_csv(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import hdf5
-from pipeline.datasets.coco_parts import CocoImage, image_key, read_coco
+from pipeline.datasets.annotations import image_key
+from pipeline.datasets.coco_parts import CocoImage, read_coco
 from pipeline.decoding import decode_labels
 from pipeline.images import ImageStore
 from pipeline.vocabulary import VIEWS

@@ -2,128 +2,104 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.veri776 import Veri776Params, read_labels, read_veri776
+from pipeline.datasets.veri776 import read_veri776
+from pipeline.images import ImageStore
 from pipeline.records import check_records
-
-TRAIN = ["0001_c001_00016450_0.jpg", "0001_c002_00016460_0.jpg", "0005_c019_00000001_12.jpg"]
-TEST = ["0002_c003_00030600_0.jpg", "0002_c004_00030605_1.jpg"]
-QUERY = TEST[:1]
-LISTS = {"train": TRAIN, "query": QUERY, "test": TEST}
-
-
-def write_labels(path: Path, names: list[str], **changes: str) -> None:
-    items = []
-    for index, name in enumerate(names):
-        facts = {"vehicleID": name[:4], "cameraID": name[5:9], "colorID": str(index + 1), "typeID": "4", **changes}
-        items.append(f'<Item imageName="{name}" ' + " ".join(f'{k}="{v}"' for k, v in facts.items()) + " />")
-    text = f'<?xml version="1.0" encoding="gb2312"?>\n<Images Version="1.0"><Items>{"".join(items)}</Items></Images>'
-    path.write_bytes(text.encode("gb2312"))
+from tests.datasets.miniatures import (
+    VERI_GALLERY,
+    VERI_QUERIES,
+    VERI_TRAIN,
+    prepared,
+    write_image,
+    write_labels,
+    write_lines,
+    write_veri776,
+)
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """The official layout, inside a folder whose own name looks like an image's."""
     root = tmp_path / "0999_c099_00000000_0.jpg"
-    for split, names in LISTS.items():
-        (root / f"image_{split}").mkdir(parents=True)
-        for name in names:
-            (root / f"image_{split}" / name).touch()
-        (root / f"name_{split}.txt").write_text("".join(f"{name}\r\n" for name in names))
-    write_labels(root / "train_label.xml", TRAIN)
-    write_labels(root / "test_label.xml", TEST)
+    write_veri776(root)
     return root
 
 
 def test_the_official_layout_becomes_one_table(root: Path) -> None:
-    found = read_veri776(root, Veri776Params(None))
+    found = read_veri776(root)
     check_records(found.records, "veri776")
     expected = [
-        *(("train", f"image_train/{name}") for name in TRAIN),
-        *(("query", f"image_query/{name}") for name in QUERY),
-        *(("gallery", f"image_test/{name}") for name in TEST),
+        *(("train", f"image_train/{name}") for name in VERI_TRAIN),
+        *(("query", f"image_query/{name}") for name in VERI_QUERIES),
+        *(("gallery", f"image_test/{name}") for name in VERI_GALLERY),
     ]
     assert [(record.split, record.path) for record in found.records] == expected
-    assert [record.vehicle_id for record in found.records] == ["0001", "0001", "0005", "0002", "0002", "0002"]
-    assert [record.camera_id for record in found.records] == ["c001", "c002", "c019", "c003", "c003", "c004"]
+    assert [record.vehicle_id for record in found.records[:6]] == ["0001", "0001", "0005", "0002", "0002", "0006"]
+    assert [record.camera_id for record in found.records[:6]] == ["c001", "c002", "c019", "c003", "c004", "c003"]
     assert found.records[1].groups == {"color": "2", "type": "4"}
-    assert found.records[3].groups == found.records[4].groups
-    assert found.remarks == ["6 images have no viewpoint"]
+    assert found.records[3].groups == found.records[6].groups
+    assert found.remarks == []
 
 
 @pytest.mark.parametrize("separator", [" ", "-", ". ", "\t"])
 def test_codes_of_colour_and_type_get_their_names(root: Path, separator: str) -> None:
     (root / "list_color.txt").write_text(f"1{separator}yellow\n2{separator}light blue\r\n")
     (root / "list_type.txt").write_text(f"4{separator}hatchback\n")
-    found = read_veri776(root, Veri776Params(None))
+    found = read_veri776(root)
     assert [record.groups["color"] for record in found.records[:3]] == ["yellow", "light blue", "3"]
     assert found.records[0].groups["type"] == "hatchback"
 
 
-def test_viewpoints_go_by_file_name_and_missing_ones_are_counted(root: Path) -> None:
-    rows = f"{TRAIN[0]},front\n{TRAIN[0]},0\n{TEST[0]},4\nimage_train/{TRAIN[1]},\nunknown.jpg,rear\n"
-    (root / "viewpoints.csv").write_text(f"image,viewpoint\n{rows}")
-    found = read_veri776(root, Veri776Params("viewpoints.csv"))
-    viewpoints = [record.viewpoint for record in found.records]
-    assert viewpoints == ["front", None, None, "rear-side", "rear-side", None]
-    assert found.remarks == ["3 images have no viewpoint"]
-
-
-def test_contradictory_viewpoints_count_as_unlabelled_and_are_reported(root: Path) -> None:
-    (root / "viewpoints.csv").write_text(f"image,viewpoint\n{TRAIN[0]},front\n{TRAIN[0]},2\n")
-    found = read_veri776(root, Veri776Params("viewpoints.csv"))
-    assert found.records[0].viewpoint is None
-    assert f"1 images have contradictory viewpoints and count as unlabelled, as {TRAIN[0]}" in found.remarks
-
-
-def test_a_wrong_viewpoint_is_named_by_line(root: Path) -> None:
-    (root / "viewpoints.csv").write_text(f"image,viewpoint\n{TRAIN[0]},front\n{TRAIN[1]},7\n")
-    with pytest.raises(ValueError, match=r"viewpoints\.csv, line 3, column viewpoint: .* got '7'"):
-        read_veri776(root, Veri776Params("viewpoints.csv"))
-
-
 def test_a_label_that_disagrees_with_the_name_names_both(root: Path) -> None:
-    write_labels(root / "test_label.xml", TEST, vehicleID="0003")
-    message = rf"test_label\.xml: says vehicle 0003, camera c003 of '{QUERY[0]}', whose name says 0002, c003"
+    codes = {"vehicleID": "0003", "cameraID": "c003", "colorID": "1", "typeID": "1"}
+    write_labels(root / "test_label.xml", {VERI_QUERIES[0]: codes})
+    message = rf"test_label\.xml: says vehicle 0003, camera c003 of '{VERI_QUERIES[0]}', whose name says 0002, c003"
     with pytest.raises(ValueError, match=message):
-        read_veri776(root, Veri776Params(None))
-
-
-def test_listed_images_that_are_missing_are_counted_and_shown(root: Path) -> None:
-    for name in TRAIN[:2]:
-        (root / "image_train" / name).unlink()
-    with pytest.raises(
-        ValueError, match=rf"name_train\.txt: 2 images .* not in image_train, as {TRAIN[0]}, {TRAIN[1]}"
-    ):
-        read_veri776(root, Veri776Params(None))
+        read_veri776(root)
 
 
 def test_images_that_no_list_or_label_names_are_reported(root: Path) -> None:
-    (root / "image_test" / "0007_c001_00000000_0.jpg").touch()
+    write_image(root / "image_test" / "0007_c001_00000000_0.jpg")
     (root / "image_test" / "Thumbs.db").touch()
-    write_labels(root / "train_label.xml", TRAIN[1:])
-    found = read_veri776(root, Veri776Params(None))
-    assert "1 files of image_test are not in name_test.txt" in found.remarks
-    assert "1 images of name_train.txt are not in train_label.xml" in found.remarks
-    assert found.records[0].groups == {"color": "", "type": ""}
-    assert len(found.records) == 6
+    codes = {"vehicleID": "0001", "cameraID": "c001", "colorID": "1", "typeID": "1"}
+    write_labels(root / "train_label.xml", {VERI_TRAIN[0]: codes})
+    found = read_veri776(root)
+    assert found.remarks == [
+        "2 images of name_train.txt are not in train_label.xml",
+        "1 files of image_test are not in name_test.txt",
+    ]
+    assert found.records[1].groups == {"color": "", "type": ""}
+    assert len(found.records) == 14
 
 
 def test_a_name_that_does_not_follow_the_pattern_is_refused(root: Path) -> None:
-    (root / "image_train" / "car.jpg").touch()
-    with open(root / "name_train.txt", "a") as stream:
-        stream.write("car.jpg\n")
-    with pytest.raises(ValueError, match=r"name_train\.txt: expected names as VEHICLE_cCAMERA.* got 'car.jpg'"):
-        read_veri776(root, Veri776Params(None))
+    write_lines(root / "name_train.txt", [VERI_TRAIN[0], "car.jpg"])
+    with pytest.raises(ValueError, match=r"name_train\.txt, line 2: expected names as VEHICLE_cCAMERA.* got 'car.jpg'"):
+        read_veri776(root)
 
 
-def test_chinese_labels_are_read_although_python_refuses_gb2312(tmp_path: Path) -> None:
-    item = '<Item imageName="a" vehicleID="1" cameraID="c1" colorID="红" typeID="4"/>'
-    (tmp_path / "l.xml").write_bytes(f'<?xml version="1.0" encoding="gb2312"?><I>{item}</I>'.encode("gb2312"))
-    assert read_labels(tmp_path / "l.xml")["a"]["colorID"] == "红"
+def test_the_lists_of_good_and_junk_images_hold_other_and_same_cameras(root: Path) -> None:
+    good, junk = ((root / f"{kind}_index.txt").read_text().splitlines() for kind in ("gt", "jk"))
+    assert [line.split() for line in good] == [["3", "4"], ["1", "2", "4"], ["7"]]
+    assert [line.split() for line in junk] == [["1", "2"], ["3"], ["5", "6"]]
 
 
-@pytest.mark.parametrize(("text", "message"), [("<I>", "not an XML file"), ("<I><Item/></I>", "lacks the attribute")])
-def test_broken_labels_are_refused_with_their_file(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "l.xml").write_text(text)
-    with pytest.raises(ValueError, match=rf"l\.xml: .*{message}"):
-        read_labels(tmp_path / "l.xml")
+def viewpoint_codes(store: ImageStore) -> list[int]:
+    return [int(code) for code in store.viewpoints]
+
+
+def test_it_is_prepared_with_the_projects_parameters(tmp_path: Path) -> None:
+    write_veri776(tmp_path / "raw")
+    store, lines = prepared("veri776", tmp_path)
+    gallery = [1, 2, 3, 4, 2, 3, 4, -1]
+    assert viewpoint_codes(store) == [0, 1, 2, gallery[0], gallery[2], gallery[5], *gallery]
+    assert lines == ["veri776: 1 images have no viewpoint", f"veri776: 14 images, 0 left out -> {tmp_path / 'i.h5'}"]
+
+
+def test_a_listed_image_that_is_missing_stops_the_stage_by_name(tmp_path: Path) -> None:
+    write_veri776(tmp_path / "raw")
+    (tmp_path / "raw" / "image_train" / VERI_TRAIN[1]).unlink()
+    with pytest.raises(
+        AssertionError, match=rf"1 unusable images: image_train/{VERI_TRAIN[1]}: the file does not exist"
+    ):
+        prepared("veri776", tmp_path)

@@ -14,8 +14,11 @@ from stages.prepare import prepare
 
 SECTION = {
     "adapter": "veri776",
-    "veri776": {"viewpoints": None},
     "table": {"file": "images.csv"},
+    "vehicleid": {"test_sets": {}},
+    "veri_wild": {"test_sets": {}},
+    "cityflow_reid": {"local_share": 0, "local_seed": 0},
+    "viewpoints": [],
     "limits": {"max_pixels": 10_000, "min_side": 8, "on_bad_image": "stop"},
     "parts": None,
     "ground_truth": None,
@@ -77,6 +80,17 @@ def test_a_data_set_of_ones_own_needs_parameters_and_no_code(source: Path, tmp_p
     assert (labels[2, 10], labels[2, 36]) == (4, 1)
 
 
+def test_a_table_of_viewpoints_joins_those_of_the_adapter(source: Path, tmp_path: Path) -> None:
+    (source / "views.csv").write_text("image,viewpoint\na.png,front\nb.png,side\nc.png,front\n")
+    result = run(source, SHOP | {"viewpoints": ["views.csv"]})
+    assert result.exit_code == 0, result.output
+    assert list(ImageStore(tmp_path / "i.h5").viewpoints) == [0, 2, -1]
+    assert result.output.splitlines()[:2] == [
+        "shop: 1 images have contradictory viewpoints and count as unlabelled, as c.png",
+        "shop: 1 images have no viewpoint",
+    ]
+
+
 def test_running_again_writes_the_same_bytes(source: Path, tmp_path: Path) -> None:
     written = []
     for _ in range(2):
@@ -106,10 +120,12 @@ def test_a_damaged_image_is_left_out_and_named_when_asked(source: Path, tmp_path
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        (SHOP | {"adapter": "veri"}, "prepare.adapter: expected one of table, veri776, got 'veri'"),
+        (SHOP | {"adapter": "veri"}, "prepare.adapter: expected one of table, veri776, vehicleid, vric, veri_wild"),
         (SHOP | {"ground_truth": "t.h5"}, "give ground_truth or view_polygons, not both"),
         (SHOP | {"table": {"file": "absent.csv"}}, "absent.csv"),
         (SHOP | {"parts": {"file": "parts.json"}}, "prepare.parts: key 'categories' is missing"),
+        (SHOP | {"viewpoints": "views.csv"}, "prepare.viewpoints: expected a list, got 'views.csv'"),
+        (SHOP | {"viewpoints": ["absent.csv"]}, "absent.csv"),
         ({"adapter": "veri776"}, "_label.xml"),
     ],
 )

@@ -1,0 +1,35 @@
+"""XML label files of VeRi-776 and CityFlow-ReID: one ``Item`` an image."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from xml.etree import ElementTree
+
+
+def read_labels(path: Path, attributes: tuple[str, ...]) -> dict[str, Mapping[str, str]]:
+    """Read ``train_label.xml`` or one like it: image name -> attributes of its ``Item``, in the file's order.
+
+    The files declare gb2312, which Python's parser refuses, so they are decoded before they are parsed.
+
+    Args:
+        path: The file.
+        attributes: Those each item must have beside ``imageName``; others are left out.
+
+    Raises:
+        FileNotFoundError: `path` does not exist.
+        ValueError: The file is no XML, an item lacks an attribute, or two items name one image.
+    """
+    labels: dict[str, Mapping[str, str]] = {}
+    try:
+        text = path.read_bytes().decode("gb18030")  # a superset of gb2312 and of ASCII
+        root = ElementTree.fromstring(re.sub(r"^\s*<\?xml.*?\?>", "", text, count=1, flags=re.DOTALL))
+        for item in root.iter("Item"):
+            name = item.attrib["imageName"]
+            if name in labels:
+                raise ValueError(f"{path}: two items name {name!r}")
+            labels[name] = {key: item.attrib[key] for key in attributes}
+    except (ElementTree.ParseError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not an XML file ({error})") from error
+    except KeyError as error:
+        raise ValueError(f"{path}: an Item lacks the attribute {error}") from error
+    return labels
