@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from pipeline import params, runtime
 from pipeline.embedding import EmbedParams, embed
-from pipeline.evaluation import evaluate
+from pipeline.evaluation import EvaluateParams, evaluate_problem, scores_of
 from pipeline.features import Features
 from pipeline.images import ImageStore
 from pipeline.metrics import summarise
 from pipeline.models import reid
-from pipeline.protocols import PROTOCOLS, Problem, problem_of
+from pipeline.protocols import Problem, find_test_sets, protocol_of
 from pipeline.reid_samples import open_sources
 from pipeline.reid_training import ReidTraining, classes_of, train, training_rows
 from pipeline.seeding import generator_of
@@ -42,9 +42,10 @@ def held_out(store: ImageStore, share: float) -> tuple[NDArray[np.int64], NDArra
     tested = rows[away]
     codes = np.unique(store.vehicle_ids[tested], return_inverse=True)[1]
     cameras = np.unique(store.camera_ids[tested], return_inverse=True)[1]
-    first = np.unique(codes * (cameras.max() + 1) + cameras, return_index=True)[1]
-    gallery = np.setdiff1d(np.arange(len(tested)), first)
-    return rows[~away], tested, Problem(np.sort(first), gallery, codes, cameras)
+    queries = np.sort(np.unique(codes * (cameras.max() + 1) + cameras, return_index=True)[1])
+    gallery = np.setdiff1d(np.arange(len(tested)), queries)
+    columns = (codes[queries], codes[gallery], cameras[queries], cameras[gallery])
+    return rows[~away], tested, Problem(queries, gallery, *columns, remove_same_camera=True)
 
 
 def measure(
@@ -55,6 +56,7 @@ def measure(
     how: runtime.Runtime,
     split: tuple[NDArray[np.int64], NDArray[np.int64], Problem],
     batch_size: int,
+    evaluation: EvaluateParams,
 ) -> tuple[dict[str, Any], float]:
     """Train, embed and evaluate one model: its metrics and the seconds its training took."""
     trained, tested, problem = split
@@ -67,8 +69,8 @@ def measure(
     blocks = list(embed(network, sources, tested, values.input_size, batch_size, how, fabric))
     vectors, ratios = (np.concatenate(part) for part in zip(*blocks, strict=True))
     features = Features(tested, vectors, ratios, network.distance, network.dimensions)
-    scores = evaluate(features, problem, PROTOCOLS["cross_camera"], 0, 256).scores
-    return summarise(scores, len(problem.gallery), (1, 5)), seconds
+    ranks = evaluate_problem(features, problem, evaluation, fabric.device, 0)
+    return summarise(scores_of(ranks, problem), evaluation.ranks), seconds
 
 
 @stage
@@ -83,12 +85,13 @@ def main(params_path: Path, dataset: str, models: str, seeds: int, held_out: flo
     caches = {kind: data / kind / f"{dataset}.h5" for kind in ("parts", "part_masks")}
     how = params.load(params_path, "runtime", runtime.Runtime)
     batch_size = params.load(params_path, "embed", EmbedParams, dataset=dataset).batch_size
-    split = _split(store, held_out)
+    evaluation = params.load(params_path, "evaluate", EvaluateParams, dataset=dataset)
+    split = _split(store, held_out, evaluation)
     click.echo(f"{'model':14} {'mAP':>15} {'rank-1':>15} {'seconds':>8}   mAP of each seed")
     for model in models.split(","):
         values = params.load(params_path, "train_reid", ReidTraining, dataset=dataset, variant=f"reid_models.{model}")
         runs = [
-            measure(store, caches, model, values, replace(how, seed=how.seed + seed), split, batch_size)
+            measure(store, caches, model, values, replace(how, seed=how.seed + seed), split, batch_size, evaluation)
             for seed in range(seeds)
         ]
         precision = [metrics["mAP"] for metrics, _ in runs]
@@ -98,11 +101,15 @@ def main(params_path: Path, dataset: str, models: str, seeds: int, held_out: flo
         click.echo(f"{model:14} {_spread(precision):>15} {_spread(first):>15} {seconds:8.0f}   {each}")
 
 
-def _split(store: ImageStore, share: float) -> tuple[NDArray[np.int64], NDArray[np.int64], Problem]:
+def _split(
+    store: ImageStore, share: float, evaluation: EvaluateParams
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Problem]:
     if share:
         return held_out(store, share)
-    tested = store.rows("query", "gallery")
-    return training_rows(store), tested, problem_of(store, tested)
+    tested = store.test_rows()
+    (test,) = find_test_sets(store, tested)
+    (problem,) = protocol_of(evaluation.protocol)[0](test, evaluation.draws)
+    return training_rows(store), tested, problem
 
 
 def _spread(values: list[float]) -> str:

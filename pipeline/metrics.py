@@ -1,37 +1,155 @@
-"""Retrieval metrics: both average precisions, CMC and mINP, exact under ties and without sorting the gallery.
+"""Retrieval metrics from the ranks of relevant images: both average precisions, CMC, mINP and their confidence."""
 
-Every ranking orders by distance, then by gallery index. A metric needs only the ranks of the relevant images, and
-those are found by counting what lies before them.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+PERCENTILES = (2.5, 97.5)
+"""Ends of a 95 % interval."""
 
-def hit_ranks(distances: NDArray[np.float32], match: NDArray[np.bool_], kept: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Ranks of the relevant gallery images of one query.
+
+@dataclass(frozen=True)
+class Scores:
+    """Ranks of the relevant images of every query of a problem.
+
+    Attributes:
+        ranks: `(T,)` int64, from 1, rising within each query, query after query.
+        counts: `(Q,)` int64 relevant images of each query, 0 where the gallery has none; sums to T.
+        junk: `(Q,)` int64 gallery images the protocol removed for each query.
+        gallery: Images in the gallery.
+    """
+
+    ranks: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    junk: NDArray[np.int64]
+    gallery: int
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """`(Q,)` place of each query's first rank."""
+        return np.cumsum(self.counts) - self.counts
+
+    @property
+    def counted(self) -> NDArray[np.bool_]:
+        """`(Q,)` whether the query has a relevant image; the others are left out of every mean."""
+        return self.counts > 0
+
+    @property
+    def first(self) -> NDArray[np.int64]:
+        """Rank of the first relevant image of each counted query."""
+        return self.ranks[self.starts[self.counted]]
+
+
+def average_precision(scores: Scores) -> NDArray[np.float64]:
+    """Raw average precision of each counted query: precision at each hit, averaged over all its relevant images."""
+    return _mean_over_hits(scores, _hit_numbers(scores) / scores.ranks)
+
+
+def trapezoid_average_precision(scores: Scores) -> NDArray[np.float64]:
+    """Average precision by trapezoids, (p_before + p_at) / 2 at each hit, as VeRi-776's own Matlab has it.
+
+    The precision before rank 1 is 1.
+    """
+    hits, ranks = _hit_numbers(scores), scores.ranks
+    before = np.where(ranks == 1, 1.0, (hits - 1) / np.maximum(ranks - 1, 1))
+    return _mean_over_hits(scores, (before + hits / ranks) / 2)
+
+
+def inverse_negative_penalty(scores: Scores) -> NDArray[np.float64]:
+    """Relevant images over the rank of the last of them, of each counted query (Ye et al. 2021)."""
+    last = scores.ranks[(scores.starts + scores.counts - 1)[scores.counted]]
+    return np.asarray(scores.counts[scores.counted] / last)
+
+
+METRICS: dict[str, Callable[[Scores], NDArray[np.float64]]] = {
+    "mAP": average_precision,
+    "mAP_trapezoid": trapezoid_average_precision,
+    "mINP": inverse_negative_penalty,
+}
+"""Mean over the counted queries -> what is averaged."""
+
+
+def matched_within(scores: Scores, rank: int) -> NDArray[np.float64]:
+    """1 for each counted query whose first relevant image is at `rank` or before, else 0; their mean is the CMC."""
+    return (scores.first <= rank).astype(np.float64)
+
+
+def _hit_numbers(scores: Scores) -> NDArray[np.int64]:
+    return np.arange(1, len(scores.ranks) + 1) - np.repeat(scores.starts, scores.counts)
+
+
+def _mean_over_hits(scores: Scores, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    counted = scores.counted
+    if not counted.any():
+        return np.zeros(0)
+    return np.asarray(np.add.reduceat(values, scores.starts[counted]) / scores.counts[counted])
+
+
+def cumulative_matches(scores: Scores, length: int) -> NDArray[np.float64]:
+    """CMC curve over the counted queries.
 
     Args:
-        distances: `(G,)` distance of each gallery image, finite.
-        match: `(G,)` whether it shows the query's vehicle.
-        kept: `(G,)` whether the protocol keeps it; the others take no rank.
+        scores: Of one problem.
+        length: Ranks of the curve.
 
     Returns:
-        Rising ranks, counted from 1, of the images that match and are kept.
+        `(min(length, gallery),)` share of those queries whose first hit is at rank k + 1 or before; zeros if there
+        are none.
     """
-    hits = np.flatnonzero(match & kept)
-    values = np.sort(distances[hits])
-    indices = np.flatnonzero(kept)
-    reached = np.searchsorted(values, distances[indices], side="right")  # hits that are not farther than each image
-    nearer = np.cumsum(np.bincount(reached, minlength=len(hits) + 1))[: len(hits)]
-    level = np.append(np.inf, values)[reached]
-    tied = indices[distances[indices] == level]  # the hits and what is exactly as far as one
-    tied = tied[np.lexsort((tied, distances[tied]))]
-    earlier = np.flatnonzero(match[tied]) - np.searchsorted(distances[tied], values, side="left")
-    return np.asarray(nearer + earlier + 1, np.int64)
+    length = min(length, scores.gallery)
+    found = np.bincount(np.minimum(scores.first, length + 1), minlength=length + 2)[1 : length + 1]
+    return np.asarray(np.cumsum(found) / max(int(scores.counted.sum()), 1))
+
+
+def summarise(scores: Scores, ranks: Sequence[int]) -> dict[str, Any]:
+    """Average the queries' metrics; those without a relevant image are left out and counted.
+
+    Args:
+        scores: Of one problem.
+        ranks: Ranks of the CMC to report; those beyond the gallery are left out.
+
+    Returns:
+        ``mAP``, ``mAP_trapezoid``, ``mINP`` and ``CMC`` (rank -> rate) in [0, 1], None where no query counts, and
+        the counts ``queries``, ``gallery``, ``junk`` and ``queries_without_match``.
+    """
+    values = {name: metric(scores) for name, metric in METRICS.items()}
+    curve = cumulative_matches(scores, max(ranks, default=1))
+    any_counts = bool(scores.counted.any())
+    return {
+        **{name: float(np.mean(found)) if any_counts else None for name, found in values.items()},
+        "CMC": {str(rank): float(curve[rank - 1]) if any_counts else None for rank in ranks if rank <= len(curve)},
+        "queries": len(scores.counts),
+        "gallery": scores.gallery,
+        "junk": int(scores.junk.sum()),
+        "queries_without_match": int(np.count_nonzero(~scores.counted)),
+    }
+
+
+def bootstrap_intervals(values: dict[str, NDArray[np.float64]], samples: int, seed: int) -> dict[str, list[float]]:
+    """95 % percentile intervals of means over queries, by drawing queries with replacement.
+
+    Args:
+        values: Metric -> `(Q,)` value of each query; the same queries in each.
+        samples: Bootstrap samples.
+        seed: Of the draws, which all metrics share.
+
+    Returns:
+        Metric -> lower and upper end; nothing where there is no query or no sample.
+    """
+    count = len(next(iter(values.values()), ()))
+    if not count or not samples:
+        return {}
+    generator = np.random.default_rng(seed)
+    table = np.stack(list(values.values()), 1)
+    means = np.empty((samples, table.shape[1]))
+    for sample in range(samples):
+        times = np.bincount(generator.integers(0, count, count), minlength=count)
+        means[sample] = times @ table / count
+    ends = np.percentile(means, PERCENTILES, axis=0)
+    return {name: [float(ends[0, index]), float(ends[1, index])] for index, name in enumerate(values)}
 
 
 def nearest(distances: NDArray[np.float32], kept: NDArray[np.bool_], count: int) -> NDArray[np.int64]:
@@ -47,88 +165,3 @@ def nearest(distances: NDArray[np.float32], kept: NDArray[np.bool_], count: int)
         farthest = np.partition(distances[indices], count - 1)[count - 1]
         indices = indices[distances[indices] <= farthest]
     return indices[np.lexsort((indices, distances[indices]))][:count]
-
-
-def average_precision(ranks: NDArray[np.int64]) -> float:
-    """Raw average precision: precision at each hit, averaged over all relevant images.
-
-    Args:
-        ranks: `(P,)` rising ranks of the relevant images, from 1; at least one.
-    """
-    return float(np.mean(_counts(ranks) / ranks))
-
-
-def trapezoid_average_precision(ranks: NDArray[np.int64]) -> float:
-    """Average precision by trapezoids, (p_before + p_at) / 2 at each hit, as VeRi-776's own Matlab has it.
-
-    The precision before rank 1 is 1. Arguments as `average_precision`.
-    """
-    before = np.where(ranks == 1, 1.0, (_counts(ranks) - 1) / np.maximum(ranks - 1, 1))
-    return float(np.mean((before + _counts(ranks) / ranks) / 2))
-
-
-def inverse_negative_penalty(ranks: NDArray[np.int64]) -> float:
-    """Relevant images over the rank of the last of them (Ye et al. 2021); arguments as `average_precision`."""
-    return float(len(ranks) / ranks[-1])
-
-
-def _counts(ranks: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.arange(1, len(ranks) + 1)
-
-
-@dataclass(frozen=True)
-class QueryScore:
-    """What one query contributes.
-
-    Attributes:
-        ranks: `(P,)` int64 rising ranks of its relevant images; empty where the gallery has none.
-        junk: Gallery images the protocol removed.
-    """
-
-    ranks: NDArray[np.int64]
-    junk: int
-
-
-def cumulative_matches(scores: Sequence[QueryScore], length: int) -> NDArray[np.float64]:
-    """CMC curve over the queries that have a relevant image.
-
-    Args:
-        scores: One a query.
-        length: Ranks of the curve, at most the gallery's size.
-
-    Returns:
-        `(length,)` share of those queries whose first hit is at rank k + 1 or before; zeros if there are none.
-    """
-    first = np.array([score.ranks[0] for score in scores if len(score.ranks)], np.int64)
-    found = np.bincount(np.minimum(first, length + 1), minlength=length + 2)[1 : length + 1]
-    return np.asarray(np.cumsum(found) / max(len(first), 1))
-
-
-def summarise(scores: Sequence[QueryScore], gallery: int, ranks: Sequence[int]) -> dict[str, object]:
-    """Average the queries' metrics; those without a relevant image are left out and counted.
-
-    Args:
-        scores: One a query.
-        gallery: Images in the gallery.
-        ranks: Ranks of the CMC to report; those beyond the gallery are left out.
-
-    Returns:
-        ``mAP``, ``mAP_trapezoid``, ``mINP`` and ``CMC`` (rank -> rate) in [0, 1], None where no query counts, and
-        the counts ``queries``, ``gallery``, ``junk`` and ``queries_without_match``.
-    """
-    counted = [score.ranks for score in scores if len(score.ranks)]
-    curve = cumulative_matches(scores, gallery)
-
-    def mean(metric: list[float]) -> float | None:
-        return float(np.mean(metric)) if metric else None
-
-    return {
-        "mAP": mean([average_precision(item) for item in counted]),
-        "mAP_trapezoid": mean([trapezoid_average_precision(item) for item in counted]),
-        "mINP": mean([inverse_negative_penalty(item) for item in counted]),
-        "CMC": {str(rank): float(curve[rank - 1]) if counted else None for rank in ranks if rank <= gallery},
-        "queries": len(scores),
-        "gallery": gallery,
-        "junk": sum(score.junk for score in scores),
-        "queries_without_match": len(scores) - len(counted),
-    }

@@ -1,29 +1,57 @@
-"""Which gallery images count for a query: the benchmarks' rules on a table's queries and gallery."""
+"""Which images are queries, gallery and junk: the rule of each benchmark as a named, versioned function."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.images import ImageStore
+from pipeline.ranking import Pairs
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """A benchmark's rule.
+class Draws:
+    """`evaluate.draws`, for protocols that draw their gallery.
 
     Attributes:
-        remove_same_camera: Whether gallery images with the query's vehicle and camera are removed from its ranking.
+        count: Draws; metrics are their mean.
+        seed: Of the first; draw k is seeded by (seed, k).
     """
 
-    remove_same_camera: bool
+    count: int
+    seed: int
 
 
-PROTOCOLS: dict[str, Protocol] = {
-    "cross_camera": Protocol(remove_same_camera=True),
-    "every_camera": Protocol(remove_same_camera=False),
-}
-"""``cross_camera`` is VeRi-776's, VERI-Wild's and that of tables; ``every_camera`` removes nothing."""
+@dataclass(frozen=True)
+class TestSet:
+    """The images of one test set, among features.
+
+    Attributes:
+        name: Its name in the table.
+        positions: `(M,)` int64 positions among the features, rising.
+        roles: `(M,)` str, one of `pipeline.records.ROLES`.
+        vehicle_ids: `(M,)` str, "" where withheld.
+        camera_ids: `(M,)` str, "" where unknown.
+    """
+
+    __test__ = False  # no test case, whatever pytest makes of the name
+
+    name: str
+    positions: NDArray[np.int64]
+    roles: NDArray[np.str_]
+    vehicle_ids: NDArray[np.str_]
+    camera_ids: NDArray[np.str_]
+
+    @property
+    def withheld(self) -> bool:
+        """Whether its identities are unknown here, so that only a benchmark's server can score it."""
+        return not np.any(self.vehicle_ids != "")
+
+    def listed(self, role: str) -> NDArray[np.int64]:
+        """Indices into `positions` of the images listed as ``query`` or ``gallery``."""
+        return np.flatnonzero(np.isin(self.roles, (role, "both")))
 
 
 @dataclass(frozen=True)
@@ -33,61 +61,204 @@ class Problem:
     Attributes:
         queries: `(Q,)` int64 positions among the features.
         gallery: `(G,)` int64 positions among the features.
-        vehicles: `(M,)` int64 code of each feature's vehicle.
-        cameras: `(M,)` int64 code of each feature's camera, -1 where unknown.
+        query_vehicles: `(Q,)` int64 code of each query's vehicle.
+        gallery_vehicles: `(G,)` int64, likewise.
+        query_cameras: `(Q,)` int64 code of each query's camera, -1 where unknown.
+        gallery_cameras: `(G,)` int64, likewise.
+        remove_same_camera: Whether gallery images with the query's vehicle and camera are junk. An unknown camera is
+            never taken for the same one.
     """
 
     queries: NDArray[np.int64]
     gallery: NDArray[np.int64]
-    vehicles: NDArray[np.int64]
-    cameras: NDArray[np.int64]
+    query_vehicles: NDArray[np.int64]
+    gallery_vehicles: NDArray[np.int64]
+    query_cameras: NDArray[np.int64]
+    gallery_cameras: NDArray[np.int64]
+    remove_same_camera: bool
 
-    def relevance(self, query: int, protocol: Protocol) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which gallery images show the vehicle of a query, and which of the gallery the protocol keeps for it.
+    @cached_property
+    def _by_vehicle(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Gallery indices sorted by vehicle, and where each vehicle code starts among them."""
+        order = np.argsort(self.gallery_vehicles, kind="stable")
+        codes = np.arange(max(self.query_vehicles.max(initial=-1), self.gallery_vehicles.max(initial=-1)) + 2)
+        return order, np.searchsorted(self.gallery_vehicles[order], codes)
 
-        An unknown camera is never taken for the same one.
-
-        Args:
-            query: Index into `queries`.
-            protocol: The rule.
-
-        Returns:
-            `(G,)` bool match, `(G,)` bool kept.
-        """
-        position = self.queries[query]
-        match = self.vehicles[self.gallery] == self.vehicles[position]
-        if not protocol.remove_same_camera or self.cameras[position] < 0:
-            return match, np.ones(len(self.gallery), np.bool_)
-        return match, ~(match & (self.cameras[self.gallery] == self.cameras[position]))
+    def relevance(self, start: int, stop: int) -> tuple[Pairs, Pairs]:
+        """Relevant images and junk of the queries from `start` to before `stop`, counted from `start`."""
+        order, starts = self._by_vehicle
+        vehicles = self.query_vehicles[start:stop]
+        counts = starts[vehicles + 1] - starts[vehicles]
+        queries = np.repeat(np.arange(stop - start), counts)
+        within = np.arange(len(queries)) - np.repeat(np.cumsum(counts) - counts, counts)
+        gallery = order[np.repeat(starts[vehicles], counts) + within]
+        cameras = self.query_cameras[start:stop][queries]
+        junk = (cameras >= 0) & (cameras == self.gallery_cameras[gallery]) & self.remove_same_camera
+        return Pairs(queries[~junk], gallery[~junk]), Pairs(queries[junk], gallery[junk])
 
     def restricted(self, member: NDArray[np.bool_]) -> "Problem":
-        """The problem of those queries and gallery images for which `member`, `(M,)` bool, holds."""
+        """The problem of those queries and gallery images for whose positions `member` holds."""
+        query, gallery = member[self.queries], member[self.gallery]
         return Problem(
-            self.queries[member[self.queries]], self.gallery[member[self.gallery]], self.vehicles, self.cameras
+            self.queries[query],
+            self.gallery[gallery],
+            self.query_vehicles[query],
+            self.gallery_vehicles[gallery],
+            self.query_cameras[query],
+            self.gallery_cameras[gallery],
+            self.remove_same_camera,
         )
 
 
-def problem_of(store: ImageStore, rows: NDArray[np.int64]) -> Problem:
-    """Queries and gallery of a table, by its splits.
+Rule = Callable[[TestSet, Draws], list[Problem]]
+"""A protocol: one problem, or one for each draw, whose metrics are averaged."""
+
+
+def cross_camera(test: TestSet, draws: Draws) -> list[Problem]:
+    """Gallery images with the query's vehicle and camera are removed: the rule of VeRi-776 and VERI-Wild.
+
+    On VeRi-776 this equals the shipped ``gt_index.txt`` and ``jk_index.txt`` (Liu et al. 2016).
+
+    Raises:
+        ValueError: The test set has no listed queries or no listed gallery.
+    """
+    return [_listed_problem(test, remove_same_camera=True)]
+
+
+def every_camera(test: TestSet, draws: Draws) -> list[Problem]:
+    """No image is removed: the rule of VRIC (Kanaci et al. 2018), whose pairs are from two cameras throughout.
+
+    Raises:
+        ValueError: The test set has no listed queries or no listed gallery.
+    """
+    return [_listed_problem(test, remove_same_camera=False)]
+
+
+def drawn_gallery(test: TestSet, draws: Draws) -> list[Problem]:
+    """One random image of each vehicle is the gallery, the others are queries, none is removed (VehicleID).
+
+    A draw depends on its seed, the vehicles' names and the order of each vehicle's images in the table alone. The
+    image of a vehicle that has no other stays in the gallery as a distractor.
+
+    Raises:
+        ValueError: The test set has no images to draw from, or images with a listed role.
+    """
+    if not len(test.roles) or np.any(test.roles != "drawn"):
+        listed = ", ".join(sorted(set(test.roles) - {"drawn"})) or "no image"
+        raise ValueError(f"test set {test.name}: expected images whose role is drawn, got {listed}")
+    vehicles = np.unique(test.vehicle_ids, return_inverse=True)[1]
+    order = np.argsort(vehicles, kind="stable")
+    counts = np.bincount(vehicles)
+    starts = np.cumsum(counts) - counts
+    problems = []
+    for draw in range(draws.count):
+        chosen = starts + np.random.default_rng([draws.seed, draw]).integers(0, counts)
+        is_gallery = np.zeros(len(vehicles), np.bool_)
+        is_gallery[order[chosen]] = True
+        gallery, queries = np.flatnonzero(is_gallery), np.flatnonzero(~is_gallery)
+        problems.append(_problem(test, queries, gallery, remove_same_camera=False))
+    return problems
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A rule and its version, which rises whenever the rule would score anything differently.
+
+    Attributes:
+        rule: What it does.
+        version: Of the rule.
+    """
+
+    rule: Rule
+    version: int
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    "veri776": Protocol(cross_camera, 1),
+    "vehicleid": Protocol(drawn_gallery, 1),
+    "vric": Protocol(every_camera, 1),
+    "veri_wild": Protocol(cross_camera, 1),
+    "cityflow_reid": Protocol(cross_camera, 1),
+    "cross_camera": Protocol(cross_camera, 1),
+    "every_camera": Protocol(every_camera, 1),
+}
+"""The benchmarks' protocols, and two for any table; metrics name them as ``veri776/1``."""
+
+
+def protocol_of(name: str) -> tuple[Rule, str]:
+    """A protocol's rule, and its name with its version.
+
+    Raises:
+        ValueError: There is no such protocol.
+    """
+    if name not in PROTOCOLS:
+        raise ValueError(f"protocol: expected one of {', '.join(PROTOCOLS)}, got {name!r}")
+    return PROTOCOLS[name].rule, f"{name}/{PROTOCOLS[name].version}"
+
+
+def find_test_sets(store: ImageStore, rows: NDArray[np.int64]) -> list[TestSet]:
+    """The test sets of a table, in its order.
 
     Args:
         store: The table.
         rows: `(M,)` row of each feature.
 
     Raises:
-        ValueError: A feature belongs to neither split, or there are no queries or no gallery.
+        ValueError: The table has no test set, a test set has images without a feature or, beside others with one,
+            without a vehicle.
     """
-    splits = store.splits[rows]
-    strangers = sorted({str(split) for split in splits} - {"query", "gallery"})
-    if strangers:
-        raise ValueError(f"{store.path}: expected features of query and gallery images, got split {strangers[0]!r}")
-    for split in ("query", "gallery"):
-        if split not in splits:
-            raise ValueError(f"{store.path}: no features of split {split!r}")
-    vehicles = np.unique(store.vehicle_ids[rows], return_inverse=True)[1]
-    cameras = np.unique(store.camera_ids[rows], return_inverse=True)[1]
-    cameras = np.where(store.camera_ids[rows] == "", -1, cameras)
-    return Problem(np.flatnonzero(splits == "query"), np.flatnonzero(splits == "gallery"), vehicles, cameras)
+    if not store.roles:
+        raise ValueError(f"{store.path}: no image is a query or in a gallery")
+    found = []
+    for name, roles in store.roles.items():
+        missing = np.setdiff1d(np.flatnonzero(roles != ""), rows)
+        if len(missing):
+            raise ValueError(
+                f"{store.path}: test set {name}: {len(missing)} images have no feature, as {store.paths[missing[0]]}"
+            )
+        positions = np.flatnonzero(roles[rows] != "")
+        members = rows[positions]
+        test = TestSet(name, positions, roles[members], store.vehicle_ids[members], store.camera_ids[members])
+        if not test.withheld and np.any(test.vehicle_ids == ""):
+            nameless = store.paths[members[test.vehicle_ids == ""]]
+            raise ValueError(f"{store.path}: test set {name}: {len(nameless)} images lack a vehicle, as {nameless[0]}")
+        found.append(test)
+    return found
+
+
+def withheld_problem(test: TestSet) -> Problem:
+    """The problem of a test set without identities: it can be ranked, but nothing in it counts as relevant or junk.
+
+    Raises:
+        ValueError: The test set has no listed queries or no listed gallery.
+    """
+    listed = _listed_problem(test, remove_same_camera=False)
+    return replace(listed, gallery_vehicles=listed.gallery_vehicles + 1)
+
+
+def _listed_problem(test: TestSet, *, remove_same_camera: bool) -> Problem:
+    queries, gallery = test.listed("query"), test.listed("gallery")
+    for role, images in (("query", queries), ("gallery", gallery)):
+        if not len(images):
+            hint = "; images whose role is drawn need the protocol vehicleid" if "drawn" in test.roles else ""
+            raise ValueError(f"test set {test.name}: no {role} images{hint}")
+    return _problem(test, queries, gallery, remove_same_camera=remove_same_camera)
+
+
+def _problem(
+    test: TestSet, queries: NDArray[np.int64], gallery: NDArray[np.int64], *, remove_same_camera: bool
+) -> Problem:
+    vehicles = np.unique(test.vehicle_ids, return_inverse=True)[1]
+    cameras = np.where(test.camera_ids == "", -1, np.unique(test.camera_ids, return_inverse=True)[1])
+    return Problem(
+        test.positions[queries],
+        test.positions[gallery],
+        vehicles[queries],
+        vehicles[gallery],
+        cameras[queries],
+        cameras[gallery],
+        remove_same_camera,
+    )
 
 
 def column(store: ImageStore, name: str) -> NDArray[np.str_]:

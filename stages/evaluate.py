@@ -1,18 +1,22 @@
 """Ranks the gallery for every query and measures the ranking.
 
 Reads: data/images/<dataset>.h5 (its table), data/features/<dataset>/<model>.h5.
-Writes: data/evaluation/<dataset>/<model>/ with metrics.json, cmc.csv, queries.csv and ranking.h5.
+Writes: data/evaluation/<dataset>/<model>/ with metrics.json, cmc.csv, ranking.h5 and tables/.
 """
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
-from pipeline import params
-from pipeline.evaluation import EvaluateParams, evaluate_table, write_evaluation
-from pipeline.features import read_features
+from pipeline import params, runtime
+from pipeline.evaluation import EvaluateParams, evaluate_table
+from pipeline.evaluation_files import SUBMISSION, write_evaluation
+from pipeline.features import Features, read_features
 from pipeline.files import file_digest
 from pipeline.images import ImageStore
+from pipeline.reranking import announced_memory
 from stages.command import PATH, stage
 
 
@@ -25,15 +29,34 @@ from stages.command import PATH, stage
 def main(params_path: Path, dataset: str, model: str, images: Path, features: Path, output: Path) -> None:
     """Evaluate and write."""
     values = params.load(params_path, "evaluate", EvaluateParams, dataset=dataset)
+    how = replace(params.load(params_path, "runtime", runtime.Runtime), devices=1)
+    device = runtime.start(how).device
     store = ImageStore(images)
     read, header = read_features(features, store.digest)
     if header.notes["model"] != model:
         raise ValueError(f"{features}: expected features of model {model!r}, got {header.notes['model']!r}")
-    problem, evaluation, metrics = evaluate_table(store, read, values)
-    metrics["model"] = model
+    announce(read, values)
+    leading, everything, metrics = evaluate_table(store, read, values, device)
     made_by = {"features": file_digest(features)}
-    write_evaluation(output, store, read, problem, evaluation, metrics, values, made_by)
-    click.echo(f"{output}: mAP {metrics['mAP']:.3f} over {metrics['queries']} queries")
+    metrics["model"] = model
+    write_evaluation(output, store, read, leading, everything, metrics, values.curve_length, made_by)
+    click.echo(f"{output}: {outcome(metrics)}")
+
+
+def announce(features: Features, values: EvaluateParams) -> None:
+    """Say what re-ranking will need before it starts."""
+    if values.rerank is not None:
+        least, most = (size / 1e9 for size in announced_memory(len(features.rows), values.rerank))
+        click.echo(f"re-ranking {len(features.rows):,} images: {least:.2f} to {most:.2f} GB beyond their features")
+
+
+def outcome(metrics: dict[str, Any]) -> str:
+    """One line that sums the leading test set up."""
+    about = f"{metrics['test_set']} by {metrics['protocol']}, {metrics['queries']:,} queries"
+    if metrics["mAP"] is None:
+        return f"{about}: identities are withheld; tables/{SUBMISSION} holds the ranking for the benchmark's server"
+    low, high = metrics["interval"].get("mAP", (metrics["mAP"], metrics["mAP"]))
+    return f"{about}: mAP {metrics['mAP']:.3f} (95 %: {low:.3f} to {high:.3f})"
 
 
 if __name__ == "__main__":

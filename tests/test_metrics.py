@@ -1,138 +1,86 @@
-import math
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from pipeline.metrics import (
-    QueryScore,
+    Scores,
     average_precision,
+    bootstrap_intervals,
     cumulative_matches,
-    hit_ranks,
     inverse_negative_penalty,
-    nearest,
+    matched_within,
     summarise,
     trapezoid_average_precision,
 )
 
 
-@dataclass
-class Answer:
-    """What the definitions give for one query."""
-
-    order: list[int]
-    ranks: list[int]
-    precision: float
-    trapezoid: float
-
-
-def oracle(distances: list[float], match: list[bool], kept: list[bool]) -> Answer:
-    """The definitions in plain Python: sort everything, walk down the list."""
-    order = sorted((index for index in range(len(distances)) if kept[index]), key=lambda i: (distances[i], i))
-    relevant = sum(match[index] for index in order)
-    found, precision, trapezoid, before, ranks = 0, 0.0, 0.0, 1.0, []
-    for rank, index in enumerate(order, 1):
-        if match[index]:
-            found += 1
-            ranks.append(rank)
-            precision += found / rank / relevant
-            trapezoid += (before + found / rank) / 2 / relevant
-        before = found / rank
-    return Answer(order, ranks, precision, trapezoid)
-
-
-@st.composite
-def queries(draw: st.DrawFn) -> tuple[list[float], list[bool], list[bool]]:
-    """One query's distances (few values, so that many tie), matches and kept images."""
-    size = draw(st.integers(0, 14))
-    return (
-        [float(value) for value in draw(st.lists(st.integers(0, 4), min_size=size, max_size=size))],
-        draw(st.lists(st.booleans(), min_size=size, max_size=size)),
-        draw(st.lists(st.booleans(), min_size=size, max_size=size)),
-    )
-
-
-def arrays(query: tuple[list[float], list[bool], list[bool]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    distances, match, kept = query
-    return np.array(distances, np.float32), np.array(match, bool), np.array(kept, bool)
-
-
-@settings(max_examples=400, deadline=None)
-@given(queries())
-def test_ranks_and_both_precisions_agree_with_the_definitions(
-    query: tuple[list[float], list[bool], list[bool]],
-) -> None:
-    answer = oracle(*query)
-    ranks = hit_ranks(*arrays(query))
-    assert ranks.tolist() == answer.ranks
-    if answer.ranks:
-        assert average_precision(ranks) == pytest.approx(answer.precision)
-        assert trapezoid_average_precision(ranks) == pytest.approx(answer.trapezoid)
-        assert inverse_negative_penalty(ranks) == pytest.approx(len(answer.ranks) / answer.ranks[-1])
-
-
-@settings(max_examples=200, deadline=None)
-@given(queries(), st.integers(1, 16))
-def test_the_nearest_images_are_the_first_of_the_full_sort(
-    query: tuple[list[float], list[bool], list[bool]], count: int
-) -> None:
-    distances, _, kept = arrays(query)
-    assert nearest(distances, kept, count).tolist() == oracle(*query).order[:count]
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.lists(queries(), min_size=1, max_size=6))
-def test_a_summary_averages_the_queries_that_have_a_match(
-    problem: list[tuple[list[float], list[bool], list[bool]]],
-) -> None:
-    answers = [oracle(*query) for query in problem]
-    scores = [QueryScore(hit_ranks(*arrays(query)), query[2].count(False)) for query in problem]
-    found = summarise(scores, 10, (1, 3, 10, 20))
-    counted = [answer for answer in answers if answer.ranks]
-    assert found["queries"] == len(problem)
-    assert found["queries_without_match"] == len(problem) - len(counted)
-    assert found["junk"] == sum(query[2].count(False) for query in problem)
-    curve = found["CMC"]
-    assert isinstance(curve, dict)
-    assert set(curve) == {"1", "3", "10"}
-    if counted:
-        assert found["mAP"] == pytest.approx(sum(a.precision for a in counted) / len(counted))
-        assert found["mAP_trapezoid"] == pytest.approx(sum(a.trapezoid for a in counted) / len(counted))
-        for rank in (1, 3, 10):
-            assert curve[str(rank)] == pytest.approx(sum(a.ranks[0] <= rank for a in counted) / len(counted))
-    else:
-        assert found["mAP"] is None
-        assert curve["1"] is None
+def scores(*ranks: list[int], gallery: int = 10) -> Scores:
+    """Scores of queries whose relevant images have these ranks."""
+    flat = np.array([rank for query in ranks for rank in query], np.int64)
+    counts = np.array([len(query) for query in ranks], np.int64)
+    return Scores(flat, counts, np.zeros(len(ranks), np.int64), gallery)
 
 
 def test_precisions_of_a_worked_example() -> None:
-    ranks = np.array([1, 3, 6])
-    assert average_precision(ranks) == pytest.approx((1 + 2 / 3 + 3 / 6) / 3)
-    assert trapezoid_average_precision(ranks) == pytest.approx(
-        ((1 + 1) / 2 + (1 / 2 + 2 / 3) / 2 + (2 / 5 + 3 / 6) / 2) / 3
+    found = scores([1, 3, 6])
+    assert average_precision(found) == pytest.approx([(1 + 2 / 3 + 3 / 6) / 3])
+    assert trapezoid_average_precision(found) == pytest.approx(
+        [((1 + 1) / 2 + (1 / 2 + 2 / 3) / 2 + (2 / 5 + 3 / 6) / 2) / 3]
     )
-    assert inverse_negative_penalty(ranks) == pytest.approx(3 / 6)
+    assert inverse_negative_penalty(found) == pytest.approx([3 / 6])
 
 
 @pytest.mark.parametrize("rank", [1, 2, 7])
 def test_with_one_positive_the_trapezoid_is_the_mean_of_precision_and_rank_1(rank: int) -> None:
-    ranks = np.array([rank])
-    assert trapezoid_average_precision(ranks) == pytest.approx((average_precision(ranks) + (rank == 1)) / 2)
+    found = scores([rank])
+    assert trapezoid_average_precision(found) == pytest.approx((average_precision(found) + (rank == 1)) / 2)
 
 
-def test_removed_images_take_no_rank_and_ties_go_by_gallery_index() -> None:
-    distances = np.array([0.1, 0.5, 0.5, 0.5, 0.2], np.float32)
-    match = np.array([True, False, True, True, False])
-    kept = np.array([False, True, True, True, True])
-    assert hit_ranks(distances, match, kept).tolist() == [3, 4]
-    assert nearest(distances, kept, 2).tolist() == [4, 1]
+def test_with_one_positive_the_precision_is_the_reciprocal_rank() -> None:
+    assert average_precision(scores([1], [4], [5])).tolist() == [1, 1 / 4, 1 / 5]
 
 
-def test_a_curve_is_cut_to_its_length_and_rises_to_one() -> None:
-    scores = [QueryScore(np.array(ranks, np.int64), 0) for ranks in ([2, 3], [5], [])]
-    assert cumulative_matches(scores, 6).tolist() == [0, 0.5, 0.5, 0.5, 1, 1]
-    assert cumulative_matches(scores, 3).tolist() == [0, 0.5, 0.5]
-    assert cumulative_matches([], 2).tolist() == [0, 0]
-    assert math.isclose(cumulative_matches(scores[:1], 2)[1], 1)
+def test_queries_without_a_match_are_left_out_of_every_mean_and_counted() -> None:
+    found = summarise(scores([2], [], [1, 2], []), (1, 2))
+    assert found["mAP"] == pytest.approx((1 / 2 + 1) / 2)
+    assert found["CMC"] == {"1": 0.5, "2": 1.0}
+    assert (found["queries"], found["queries_without_match"]) == (4, 2)
+
+
+def test_without_any_match_there_is_no_mean() -> None:
+    found = summarise(scores([], []), (1, 20))
+    assert [found[name] for name in ("mAP", "mAP_trapezoid", "mINP")] == [None] * 3
+    assert found["CMC"] == {"1": None}, "the gallery has no rank 20"
+
+
+def test_a_curve_is_cut_to_its_length_and_to_the_gallery() -> None:
+    found = scores([2, 3], [5], [], gallery=6)
+    assert cumulative_matches(found, 6).tolist() == [0, 0.5, 0.5, 0.5, 1, 1]
+    assert cumulative_matches(found, 3).tolist() == [0, 0.5, 0.5]
+    assert len(cumulative_matches(found, 50)) == 6
+    assert cumulative_matches(scores([], gallery=2), 2).tolist() == [0, 0]
+
+
+def test_the_mean_of_what_is_matched_within_a_rank_is_the_curve_there() -> None:
+    found = scores([2, 3], [5], [], [1])
+    for rank in (1, 2, 5, 9):
+        assert matched_within(found, rank).mean() == pytest.approx(cumulative_matches(found, 10)[rank - 1])
+
+
+def test_intervals_hold_the_mean_and_repeat() -> None:
+    values = {"a": np.random.default_rng(0).random(200), "b": np.repeat(0.25, 200)}
+    found = bootstrap_intervals(values, 500, 3)
+    assert found == bootstrap_intervals(values, 500, 3)
+    assert found["a"] != bootstrap_intervals(values, 500, 4)["a"]
+    assert found["a"][0] < values["a"].mean() < found["a"][1]
+    assert found["b"] == pytest.approx([0.25, 0.25])
+
+
+def test_an_interval_is_as_wide_as_the_standard_error_says() -> None:
+    values = np.random.default_rng(1).normal(0.5, 0.2, 400)
+    low, high = bootstrap_intervals({"a": values}, 4000, 0)["a"]
+    assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.05)
+
+
+def test_without_queries_or_samples_there_is_no_interval() -> None:
+    assert bootstrap_intervals({"a": np.zeros(0)}, 10, 0) == {}
+    assert bootstrap_intervals({"a": np.ones(3)}, 0, 0) == {}

@@ -8,13 +8,15 @@ import numpy as np
 from pipeline import hdf5
 from pipeline.figures import thumbnail
 from pipeline.images import ImageStore
+from pipeline.protocols import cross_camera, drawn_gallery, every_camera, protocol_of
 from pipeline.report.markup import paragraph, picture
 from pipeline.report.selection import quantile_positions, viewpoint_name
 from pipeline.report.sources import ReportParams, Sources, read_table
 
-PROTOCOL_NOTES = {
-    "cross_camera": "Images of the asked vehicle by the query's own camera are left out, as the protocol demands.",
-    "every_camera": "Images by every camera count.",
+RULE_NOTES = {
+    cross_camera: "Images of the asked vehicle by the query's own camera are left out, as the protocol demands.",
+    every_camera: "Images by every camera count.",
+    drawn_gallery: "The gallery is that of the first draw: one image of each vehicle.",
 }
 VERDICTS = {True: ("right", "✓"), False: ("wrong", "✗")}
 """Whether an image shows the asked vehicle -> CSS class and mark."""
@@ -43,6 +45,10 @@ def retrievals(sources: Sources, params: ReportParams) -> str:
         sources: The data set's files.
         params: Sizes and counts; `baseline` falls back to the first model where it was not run.
     """
+    metrics = sources.metrics(sources.models[0])
+    if metrics["mAP"] is None:
+        withheld = f"The identities of {metrics['test_set']} are withheld: which matches are right is not known here."
+        return f"<h3>{escape(sources.name)}</h3>{paragraph(withheld)}"
     rankings = {model: read_rankings(sources, model) for model in sources.models}
     spreading = params.baseline if params.baseline in rankings else sources.models[0]
     queries = sorted(rankings[spreading])
@@ -51,19 +57,21 @@ def retrievals(sources: Sources, params: ReportParams) -> str:
     note = (
         f"Queries spread evenly from the best to the worst average precision of {spreading}; the same for every model. "
         "A solid green frame and ✓ mark the asked vehicle, a dashed orange frame and ✗ another one. "
-    ) + PROTOCOL_NOTES[sources.metrics(spreading)["protocol"]]
+    ) + RULE_NOTES[protocol_of(metrics["protocol"].split("/")[0])[0]]
     cards = "".join(_card(sources, query, rankings, params) for query in chosen)
     return f"<h3>{escape(sources.name)}</h3>{paragraph(note)}{cards}" if cards else ""
 
 
 def read_rankings(sources: Sources, model: str) -> dict[int, Ranking]:
-    """Row of each query -> its ranking by one model.
+    """Row of each query of the leading test set -> its ranking by one model, the first draw's where there are several.
 
     Raises:
         ValueError: The ranking follows another image table.
     """
     folder = sources.evaluation(model)
-    scores = [row["average_precision"] for row in read_table(folder / "queries.csv")]
+    leading = (sources.metrics(model)["test_set"], "0")
+    lines = [row for row in read_table(folder / "tables" / "queries.csv") if (row["test_set"], row["draw"]) == leading]
+    scores = [row["average_precision"] for row in lines]
     with hdf5.Cache(folder / "ranking.h5", "ranking/1", sources.store.digest) as cache:
         found = zip(cache["rows"][()], scores, cache["gallery"][()], cache["match"][()], strict=True)
         return {

@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import torch
 from drawn_vehicles import TinyData
 
-from pipeline.evaluation import EvaluateParams, evaluate_table, write_evaluation
+from pipeline.evaluation import Bootstrap, EvaluateParams, evaluate_table
+from pipeline.evaluation_files import write_evaluation
 from pipeline.features import Features
 from pipeline.files import write_csv, write_json
+from pipeline.protocols import Draws
 from pipeline.report.sources import ReportParams
 
 MODELS = ["baseline", "<pgan>"]
@@ -30,16 +33,18 @@ PARAMS = ReportParams(
 def write_results(data: TinyData) -> None:
     """Write evaluations (right for the first model, wrong for the second), quality and histories."""
     store = data.store
-    rows = store.rows("query", "gallery")
+    rows = store.test_rows()
     codes = np.unique(store.vehicle_ids[rows], return_inverse=True)[1]
-    evaluate = EvaluateParams("cross_camera", "type", (1, 2), 2, 2, 8)
+    evaluate = EvaluateParams(
+        "cross_camera", None, "type", Draws(1, 0), None, (1, 2), 2, 2, Bootstrap(20, 0), chunk_megabytes=1
+    )
     for model, wrong in zip(MODELS, (False, True), strict=True):
         is_query = store.splits[rows] == "query"
         values = np.eye(2, dtype=np.float32)[np.where(is_query & wrong, 1 - codes, codes)]
         features = Features(rows, values, np.zeros((len(rows), 0), np.float32), "euclidean", (2,))
-        problem, evaluation, metrics = evaluate_table(store, features, evaluate)
+        leading, everything, metrics = evaluate_table(store, features, evaluate, torch.device("cpu"))
         folder = data.root / "evaluation" / data.name / model
-        write_evaluation(folder, store, features, problem, evaluation, metrics, evaluate, {})
+        write_evaluation(folder, store, features, leading, everything, metrics, evaluate.curve_length, {})
     quality = {"grabcut": {"iou_mean": 0.5, "images": 4, "failed": 1, "failed_of": 8}}
     write_json(data.root / "quality" / data.name / "metrics.json", quality)
     classes = [{"part": "wheel", "ap50": 0.25, "ap": 0.125}]
