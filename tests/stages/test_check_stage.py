@@ -1,0 +1,71 @@
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.params import read
+from stages.check import check
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A table of four images whose values are those of the repository's own parameters."""
+    folder = tmp_path / "data" / "raw" / "shop"
+    folder.mkdir(parents=True)
+    rows = {"a": "train,1,c1,front", "b": "train,1,c2,front", "c": "query,2,c1,front", "d": "gallery,2,c2,front"}
+    for seed, name in enumerate(rows):
+        pixels = np.random.default_rng(seed).integers(0, 256, (40, 40, 3), np.uint8)
+        cv2.imwrite(str(folder / f"{name}.png"), pixels)
+    lines = [f"{name}.png,{row}" for name, row in rows.items()]
+    (folder / "images.csv").write_text("\n".join(["path,split,vehicle_id,camera_id,viewpoint", *lines]) + "\n")
+    document = {"prepare": read(REPOSITORY / "params.yaml")["prepare"]}
+    document["overrides"] = {"shop": {"prepare": {"adapter": "table"}}}
+    (tmp_path / "params.yaml").write_text(json.dumps(document))
+    return tmp_path
+
+
+def run(root: Path, *options: str) -> Result:
+    return CliRunner().invoke(check, ["--dataset", "shop", "--params", str(root / "params.yaml"), *options])
+
+
+def test_a_usable_data_set_ends_with_status_0(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    result = run(root)
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("shop: data/raw/shop, read by the adapter table\n")
+    assert result.output.endswith("0 errors, 0 warnings, 1 note: the data set can be used\n")
+    assert "\x1b" not in result.output
+
+
+def test_an_error_ends_with_status_1_and_the_findings_are_written(root: Path) -> None:
+    folder = root / "data" / "raw" / "shop"
+    (folder / "b.png").write_bytes(b"")
+    result = run(root, "--source", str(folder), "--json", str(root / "findings.json"))
+    assert result.exit_code == 1
+    assert "b.png: the file is empty" in result.output
+    written = json.loads((root / "findings.json").read_text())
+    assert (written["dataset"], written["adapter"]) == ("shop", "table")
+    assert written["counts"][0]["images"] == 2
+    faults = [finding for finding in written["findings"] if finding["level"] == "error"]
+    assert [(fault["section"], fault["count"]) for fault in faults] == [("images", 1)]
+
+
+def test_the_overrides_of_the_data_set_apply(root: Path) -> None:
+    document = read(root / "params.yaml")
+    document["overrides"]["shop"]["prepare"]["limits"] = document["prepare"]["limits"] | {"min_side": 41}
+    (root / "params.yaml").write_text(json.dumps(document))
+    result = run(root, "--source", str(root / "data" / "raw" / "shop"))
+    assert result.exit_code == 1
+    assert "images that are too small" in result.output
+
+
+def test_an_unknown_data_set_is_one_line(root: Path) -> None:
+    result = CliRunner().invoke(check, ["--dataset", "stop", "--params", str(root / "params.yaml")])
+    assert result.exit_code == 1
+    assert "section 'overrides.stop' is missing" in result.output
+    assert result.output.count("\n") == 1
