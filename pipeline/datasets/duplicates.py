@@ -80,5 +80,5 @@ def _is_query_and_gallery(one: ImageRecord, other: ImageRecord) -> bool:
 
 
 def _described(same: Sequence[ImageRecord], with_labels: bool) -> str:
-    names = [f"{r.path} ({r.split}, vehicle {r.vehicle_id})" if with_labels else r.path for r in same]
+    names = [f"{r.path} ({r.split}, vehicle {r.vehicle_id or 'unknown'})" if with_labels else r.path for r in same]
     return " = ".join(names[:3]) + (f" = {len(same) - 3} more" if len(same) > 3 else "")
