@@ -70,6 +70,14 @@ def test_a_clean_data_set_has_counts_and_no_findings(report_of: ReportOf) -> Non
     assert (report.benchmark, report.remarks) == (None, ["one remark"])
 
 
+def test_no_image_is_lost_between_the_batches_it_is_read_in(
+    report_of: ReportOf, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("pipeline.images._AT_ONCE", 3)
+    (tmp_path / "g1.png").write_bytes(b"")
+    assert only(report_of(CLEAN)).examples == ("g1.png: the file is empty",)
+
+
 def test_test_sets_are_counted_by_role_and_both_counts_twice(report_of: ReportOf) -> None:
     roles = [{"small": "both", "large": "query"}, {"small": "gallery", "large": "drawn"}]
     tested = [replace(record, roles=role) for record, role in zip(TEST, roles, strict=True)]
