@@ -1,7 +1,7 @@
 """Time and memory of complete exact evaluation at VERI-Wild's size and below, and of re-ranking.
 
-Each case runs in a process of its own; the memory printed is the greatest the process ever held beyond what it held with
-the features in place, before evaluation began. `--chart` draws time and memory against the gallery's size.
+Each case runs in a process of its own; the memory printed is the greatest the process ever held beyond what it held
+with the features in place, before evaluation began. `--chart` draws time and memory against the gallery's size.
 """
 
 import resource
@@ -115,8 +115,9 @@ def main(chart: Path | None, distances: str, rerank_gallery: int, threads: int) 
         for gallery in GALLERIES:
             cost = run(gallery)
             costs[distance].append(cost)
+            shown = f"{distance:10s} {sum(FEATURES[distance]):5,} dimensions, gallery {gallery:8,}"
             click.echo(
-                f"  {distance:10s} {sum(FEATURES[distance]):5,} dimensions, gallery {gallery:8,}: {cost.seconds:7.1f} s, "
+                f"  {shown}: {cost.seconds:7.1f} s, "
                 f"{cost.gigabytes:.2f} GB beyond the features, mAP {cost.precision:.3f}"
             )
     if chart is not None:

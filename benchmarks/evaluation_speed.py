@@ -9,7 +9,7 @@ import importlib
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +45,12 @@ def measure(works: dict[str, Work], rounds: int) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def distances_of(features: Features, problem: Problem) -> list[np.ndarray[Any, Any]]:
+def distances_of(features: Features, problem: Problem) -> Iterator[np.ndarray[Any, Any]]:
     """All distances, in blocks."""
-    return list(distance_blocks(features, problem.queries, problem.gallery, MEGABYTES, CPU))
+    return distance_blocks(features, problem.queries, problem.gallery, MEGABYTES, CPU)
 
 
-def score(blocks: list[np.ndarray[Any, Any]], problem: Problem, nearest: int = 0) -> dict[str, Any]:
+def score(blocks: Iterable[np.ndarray[Any, Any]], problem: Problem, nearest: int = 0) -> dict[str, Any]:
     """Metrics of distances, which are overwritten."""
     ranks = rank_problem(iter(blocks), problem, nearest)
     return summarise(Scores(ranks.ranks, ranks.counts, ranks.junk, len(problem.gallery)), RANKS)
@@ -60,7 +60,7 @@ def ranking_works(features: Features, problem: Problem, rank_cy: Any) -> dict[st
     """Ways to rank and score one problem; those named "rank" start from distances made beforehand."""
     values = torch.from_numpy(features.features)
     queries, gallery = values[: len(problem.queries)], values[len(problem.queries) :]
-    made = np.concatenate(distances_of(features, problem))
+    made = np.concatenate([block.copy() for block in distances_of(features, problem)])
     product = torch.empty(made.shape)
     copy = made.copy()
 

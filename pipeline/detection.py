@@ -21,7 +21,8 @@ from pipeline.images import Images, ImageStore
 from pipeline.models.part_detector import Architecture, build_detector, input_size
 from pipeline.params import build
 from pipeline.runtime import Runtime, batches_of
-from pipeline.transforms import resize, to_batch
+from pipeline.tensors import to_batch
+from pipeline.transforms import resize
 from pipeline.vocabulary import PART_CLASSES
 from pipeline.weights import Pretrained
 

@@ -18,8 +18,8 @@ from pipeline.part_augmentation import PartAugmentation, augment
 from pipeline.records import PartBoxes
 from pipeline.runtime import Runtime, batches_of
 from pipeline.seeding import generator_of
+from pipeline.tensors import to_batch
 from pipeline.training import Batches, Schedule, fit
-from pipeline.transforms import to_batch
 from pipeline.vocabulary import PART_CLASSES
 from pipeline.weights import Pretrained
 

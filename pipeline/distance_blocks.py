@@ -19,7 +19,7 @@ BUFFERS = 2
 DEVICE_SHARE = 0.5
 """Of a GPU's free memory, what blocks may fill."""
 
-RANKED_AT_ONCE = 2_000_000
+RANKED_AT_ONCE = 500_000
 """Distances whose sort keys one thread holds, 28 bytes each at worst."""
 
 
@@ -52,13 +52,16 @@ def distance_blocks(
         device: Where they are computed.
 
     Yields:
-        `(B, G)` float32, the next queries' distances, which the receiver may overwrite.
+        `(B, G)` float32, the next queries' distances, which the receiver may overwrite, and the next block will.
     """
     values, ratios = torch.from_numpy(features.features), torch.from_numpy(features.area_ratios)
     gallery_values, gallery_ratios = (_rows(tensor, gallery).to(device) for tensor in (values, ratios))
     distance = DISTANCES_TO[features.distance](gallery_values, gallery_ratios, features.dimensions)
-    for chunk in torch.split(torch.from_numpy(queries), queries_at_once(len(gallery), megabytes, device)):
-        yield distance(values[chunk].to(device), ratios[chunk].to(device)).cpu().numpy()
+    height = min(queries_at_once(len(gallery), megabytes, device), len(queries))
+    room = torch.empty(height, len(gallery), device=device)
+    for chunk in torch.split(torch.from_numpy(queries), height):
+        found = distance(values[chunk].to(device), ratios[chunk].to(device), room[: len(chunk)])
+        yield found.cpu().numpy()
 
 
 def queries_at_once(gallery: int, megabytes: int, device: torch.device) -> int:

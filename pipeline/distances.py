@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 EXACT = "donot_use_mm_for_euclid_dist"
-BY_PRODUCTS = "use_mm_for_euclid_dist"
 
 
 def pairwise_euclidean(features: Tensor) -> Tensor:
@@ -21,55 +20,37 @@ def pairwise_euclidean(features: Tensor) -> Tensor:
     return torch.cdist(features.float(), features.float(), compute_mode=EXACT)
 
 
-def squared_euclidean(queries: Tensor, gallery: Tensor) -> Tensor:
-    """Squared Euclidean distances, `(Q, C)` and `(G, C)` float32 -> `(Q, G)` float32, by one matrix product.
-
-    On features of length 1 this is 2 - 2 cos: the order of cosine similarity.
-    """
-    products = queries @ gallery.T
-    lengths = queries.square().sum(1)[:, None] + gallery.square().sum(1)
-    return (lengths - 2 * products).clamp_(min=0)
-
-
-def cpdm(
-    queries: Tensor,
-    gallery: Tensor,
-    query_ratios: Tensor,
-    gallery_ratios: Tensor,
-    dimensions: Sequence[int],
-    *,
-    exact: bool = False,
-) -> Tensor:
-    """Co-occurrence part-attentive distance, SPAN (4) and (5).
+def pairwise_cpdm(features: Tensor, ratios: Tensor, dimensions: Sequence[int]) -> Tensor:
+    """Co-occurrence part-attentive distances within a batch, SPAN (4) and (5), for training.
 
     Each block of the feature is compared by its un-squared Euclidean distance, not normalised across parts, and
     weighted by the product of both images' area ratios. Images with no view in common are compared by the first,
     global block alone, whose ratio is 1 in every image; so the weights' sum is at least 1.
 
     Args:
-        queries: `(Q, C)` float32.
-        gallery: `(G, C)` float32.
-        query_ratios: `(Q, P)` float32 in [0, 1], area ratio of each part, global first.
-        gallery_ratios: `(G, P)` float32, likewise.
+        features: `(B, C)` float32.
+        ratios: `(B, P)` float32 in [0, 1], area ratio of each part, global first.
         dimensions: Lengths of the P blocks of a feature, summing to C.
-        exact: Subtract features instead of multiplying them out: slower, but exactly 0 between equal features and
-            with a gradient of 0 there, as training needs.
 
     Returns:
-        `(Q, G)` float32.
+        `(B, B)` float32, exactly 0 between equal features, where the gradient is 0 and not infinite.
     """
-    mode = EXACT if exact else BY_PRODUCTS
-    sizes = list(dimensions)
-    blocks = zip(torch.split(queries.float(), sizes, 1), torch.split(gallery.float(), sizes, 1), strict=True)
-    total = torch.zeros(len(queries), len(gallery), device=queries.device)
-    for part, (query_block, gallery_block) in enumerate(blocks):
-        weights = query_ratios[:, part, None] * gallery_ratios[:, part]
-        total = total + weights * torch.cdist(query_block, gallery_block, compute_mode=mode)
-    return total / (query_ratios @ gallery_ratios.T)
+    total = torch.zeros(len(features), len(features), device=features.device)
+    for part, block in enumerate(torch.split(features, list(dimensions), 1)):
+        weights = ratios[:, part, None] * ratios[:, part]
+        total = total + weights * pairwise_euclidean(block)
+    return total / (ratios @ ratios.T)
+
+
+def _squared_lengths(features: Tensor) -> Tensor:
+    """`(B, C)` -> `(B,)`, without room for all squares."""
+    return torch.einsum("ij,ij->i", features, features)
 
 
 class EuclideanTo:
-    """Squared Euclidean distances to a fixed gallery, each block by one matrix product; see `squared_euclidean`.
+    """Squared Euclidean distances to a fixed gallery, each block by one matrix product.
+
+    On features of length 1 this is 2 - 2 cos: the order of cosine similarity.
 
     Args:
         gallery: `(G, C)` float32.
@@ -77,16 +58,16 @@ class EuclideanTo:
 
     def __init__(self, gallery: Tensor) -> None:
         self.gallery = gallery
-        self.lengths = gallery.square().sum(1)
+        self.lengths = _squared_lengths(gallery)
 
-    def __call__(self, queries: Tensor, ratios: Tensor) -> Tensor:
-        """`(B, C)` float32 queries, whose area ratios do not matter -> `(B, G)` float32, a tensor of its own."""
-        products = torch.mm(queries * -2, self.gallery.T)
-        return products.add_(self.lengths).add_(queries.square().sum(1, keepdim=True)).clamp_(min=0)
+    def __call__(self, queries: Tensor, ratios: Tensor, out: Tensor) -> Tensor:
+        """`(B, C)` float32 queries, whose area ratios do not matter -> `(B, G)` float32, in `out`."""
+        products = torch.mm(queries * -2, self.gallery.T, out=out)
+        return products.add_(self.lengths).add_(_squared_lengths(queries)[:, None]).clamp_(min=0)
 
 
 class CpdmTo:
-    """Distances of SPAN (4) and (5) to a fixed gallery: what `cpdm` gives, with one buffer and no copy of the gallery.
+    """Distances of SPAN (4) and (5) to a fixed gallery, by matrix products, with one buffer and no copy of the gallery.
 
     Args:
         gallery: `(G, C)` float32.
@@ -97,23 +78,23 @@ class CpdmTo:
     def __init__(self, gallery: Tensor, ratios: Tensor, dimensions: Sequence[int]) -> None:
         self.dimensions = list(dimensions)
         self.blocks = torch.split(gallery, self.dimensions, 1)
-        self.lengths = [block.square().sum(1) for block in self.blocks]
+        self.lengths = [_squared_lengths(block) for block in self.blocks]
         self.ratios = ratios
 
-    def __call__(self, queries: Tensor, ratios: Tensor) -> Tensor:
-        """`(B, C)` float32 queries and their `(B, P)` area ratios -> `(B, G)` float32, a tensor of its own."""
-        shape = len(queries), len(self.ratios)
-        total, buffer = queries.new_zeros(shape), queries.new_empty(shape)
+    def __call__(self, queries: Tensor, ratios: Tensor, out: Tensor) -> Tensor:
+        """`(B, C)` float32 queries and their `(B, P)` area ratios -> `(B, G)` float32, in `out`."""
+        total, buffer = out.zero_(), torch.empty_like(out)
         for part, block in enumerate(torch.split(queries, self.dimensions, 1)):
             torch.mm(block * -2, self.blocks[part].T, out=buffer)
-            buffer.add_(self.lengths[part]).add_(block.square().sum(1, keepdim=True)).clamp_(min=0).sqrt_()
+            buffer.add_(self.lengths[part]).add_(_squared_lengths(block)[:, None]).clamp_(min=0).sqrt_()
             buffer.mul_(ratios[:, part, None])
             total.addcmul_(buffer, self.ratios[:, part])
         return total.div_(torch.mm(ratios, self.ratios.T, out=buffer))
 
 
-DistanceTo = Callable[[Tensor, Tensor], Tensor]
-"""`(B, C)` queries and their `(B, P)` area ratios -> `(B, G)` distances, finite and not negative."""
+DistanceTo = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""`(B, C)` queries, their `(B, P)` area ratios and room for the result -> `(B, G)` distances in that room, not
+negative."""
 
 DISTANCES_TO: dict[str, Callable[[Tensor, Tensor, Sequence[int]], DistanceTo]] = {
     "euclidean": lambda gallery, ratios, dimensions: EuclideanTo(gallery),
@@ -121,15 +102,6 @@ DISTANCES_TO: dict[str, Callable[[Tensor, Tensor, Sequence[int]], DistanceTo]] =
 }
 """How features compare, by the name `features/1` notes as ``distance``: gallery features, their area ratios and the
 lengths of the features' blocks -> distances to that gallery."""
-
-Distance = Callable[[Tensor, Tensor, Tensor, Tensor, Sequence[int]], Tensor]
-"""Query and gallery features, their area ratios, and the lengths of the features' blocks -> `(Q, G)` distances."""
-
-DISTANCES: dict[str, Distance] = {
-    "euclidean": lambda queries, gallery, *_: squared_euclidean(queries, gallery),
-    "cpdm": cpdm,
-}
-"""How features compare, by the name `features/1` notes as ``distance``."""
 
 
 def paired_euclidean(first: Tensor, second: Tensor, *_: object) -> Tensor:
@@ -147,5 +119,8 @@ def paired_cpdm(
     return (weights * distances).sum(1) / weights.sum(1)
 
 
-PAIRED: dict[str, Distance] = {"euclidean": paired_euclidean, "cpdm": paired_cpdm}
+PAIRED: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor, Sequence[int]], Tensor]] = {
+    "euclidean": paired_euclidean,
+    "cpdm": paired_cpdm,
+}
 """The same distances as `DISTANCES_TO`, pair by pair."""

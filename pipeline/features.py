@@ -20,7 +20,7 @@ class Features:
         rows: `(M,)` int64 rows of the table.
         features: `(M, C)` float32.
         area_ratios: `(M, 4)` float32, global first; `(M, 0)` where the model has no parts.
-        distance: How features compare, a key of `pipeline.distances.DISTANCES`.
+        distance: How features compare, a key of `pipeline.distances.DISTANCES_TO`.
         dimensions: Lengths of the blocks of a feature, summing to C.
     """
 
@@ -36,7 +36,7 @@ def header_of(model: str, distance: str, dimensions: tuple[int, ...], table: str
 
     Args:
         model: Name of the model.
-        distance: How features compare, a key of `pipeline.distances.DISTANCES`.
+        distance: How features compare, a key of `pipeline.distances.DISTANCES_TO`.
         dimensions: Lengths of the blocks of a feature.
         table: Digest of the image table.
         weights: Digest of the model's weights.

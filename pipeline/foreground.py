@@ -17,7 +17,8 @@ from pipeline.images import Images, ImageStore
 from pipeline.models.backbone import channels_last
 from pipeline.models.foreground import ForegroundNetwork
 from pipeline.runtime import Runtime, batches_of
-from pipeline.transforms import normalise, resize, to_batch
+from pipeline.tensors import normalise, to_batch
+from pipeline.transforms import resize
 
 SCHEMA = "foreground/1"
 

@@ -20,8 +20,9 @@ from pipeline.models.backbone import channels_last
 from pipeline.models.foreground import ForegroundArchitecture, ForegroundNetwork, build_foreground
 from pipeline.runtime import Runtime, batches_of
 from pipeline.seeding import generator_of
+from pipeline.tensors import normalise, to_batch
 from pipeline.training import Batches, Schedule, fit
-from pipeline.transforms import flip, jitter_colour, normalise, resize, to_batch
+from pipeline.transforms import flip, jitter_colour, resize
 from pipeline.weights import Pretrained
 
 KIND = "foreground/1"

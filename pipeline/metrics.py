@@ -150,18 +150,3 @@ def bootstrap_intervals(values: dict[str, NDArray[np.float64]], samples: int, se
         means[sample] = times @ table / count
     ends = np.percentile(means, PERCENTILES, axis=0)
     return {name: [float(ends[0, index]), float(ends[1, index])] for index, name in enumerate(values)}
-
-
-def nearest(distances: NDArray[np.float32], kept: NDArray[np.bool_], count: int) -> NDArray[np.int64]:
-    """Indices of the nearest kept gallery images of one query, nearest first.
-
-    Args:
-        distances: `(G,)` distance of each gallery image, finite.
-        kept: `(G,)` whether the protocol keeps it.
-        count: Images wanted; fewer come back where fewer are kept.
-    """
-    indices = np.flatnonzero(kept)
-    if len(indices) > count:
-        farthest = np.partition(distances[indices], count - 1)[count - 1]
-        indices = indices[distances[indices] <= farthest]
-    return indices[np.lexsort((indices, distances[indices]))][:count]

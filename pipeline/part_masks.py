@@ -19,7 +19,8 @@ from pipeline.models.backbone import channels_last
 from pipeline.models.span import Span, SpanArchitecture
 from pipeline.params import build
 from pipeline.runtime import Runtime, batches_of
-from pipeline.transforms import normalise, resize, to_batch
+from pipeline.tensors import normalise, to_batch
+from pipeline.transforms import resize
 from pipeline.vocabulary import VIEWS
 
 SCHEMA = "part_masks/1"

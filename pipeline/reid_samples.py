@@ -14,7 +14,8 @@ from pipeline.augmentation import AugmentationParams, Sample, augment
 from pipeline.images import ImageStore
 from pipeline.models.reid_network import ReidBatch
 from pipeline.seeding import generator_of
-from pipeline.transforms import resize, to_batch
+from pipeline.tensors import to_batch
+from pipeline.transforms import resize
 from pipeline.vocabulary import VIEWS
 
 SCHEMAS = {"parts": "parts/1", "part_masks": "part_masks/1"}

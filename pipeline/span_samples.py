@@ -12,7 +12,8 @@ from torch import Tensor
 from pipeline import hdf5
 from pipeline.images import ImageStore
 from pipeline.seeding import generator_of
-from pipeline.transforms import jitter_colour, resize, to_batch
+from pipeline.tensors import to_batch
+from pipeline.transforms import jitter_colour, resize
 from pipeline.vocabulary import VIEWPOINTS
 
 SQUEEZE = (0.4, 0.8)

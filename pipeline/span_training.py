@@ -18,8 +18,8 @@ from pipeline.models.span import Span, SpanArchitecture, build_span
 from pipeline.runtime import Runtime, batches_of
 from pipeline.seeding import generator_of
 from pipeline.span_samples import SpanAugmentation, SpanBatch, SpanSamples, collate, training_rows
+from pipeline.tensors import normalise
 from pipeline.training import Batches, Schedule, fit
-from pipeline.transforms import normalise
 from pipeline.vocabulary import VIEWPOINTS, VIEWS
 from pipeline.weights import Pretrained
 

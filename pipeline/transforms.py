@@ -1,10 +1,8 @@
-"""Image, box and mask transforms that stay in step with each other."""
+"""Image, box and mask transforms that stay in step with each other, on arrays."""
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -87,15 +85,3 @@ def jitter_colour(image: NDArray[np.uint8], generator: np.random.Generator, stre
     grey = pixels @ np.array([0.299, 0.587, 0.114], np.float32)
     pixels = (pixels - grey[..., None]) * saturation + grey[..., None]
     return np.asarray(np.clip(pixels, 0, 255), np.uint8)
-
-
-def to_batch(images: list[NDArray[np.uint8]]) -> Tensor:
-    """Stack `(H, W, 3)` uint8 images to `(B, 3, H, W)` uint8."""
-    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
-
-
-def normalise(images: Tensor) -> Tensor:
-    """Turn uint8 RGB `(B, 3, H, W)` into float32 with ImageNet's mean and deviation removed."""
-    mean = torch.tensor(IMAGENET_MEAN, device=images.device).view(3, 1, 1)
-    std = torch.tensor(IMAGENET_STD, device=images.device).view(3, 1, 1)
-    return (images.float() / 255 - mean) / std

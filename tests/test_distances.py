@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from pipeline.distances import DISTANCES, cpdm, pairwise_euclidean, squared_euclidean
+from pipeline.distances import DISTANCES_TO, PAIRED, pairwise_cpdm, pairwise_euclidean
 
 DIMENSIONS = (4, 2, 2, 3)
 
@@ -29,28 +29,54 @@ def reference_cpdm(a: list[float], b: list[float], ratio_a: list[float], ratio_b
     return total
 
 
-@pytest.mark.parametrize("exact", [True, False])
-def test_cpdm_agrees_with_equations_4_and_5(exact: bool) -> None:
-    (queries, query_ratios), (gallery, gallery_ratios) = draw(5, 0), draw(7, 1)
-    found = cpdm(queries, gallery, query_ratios, gallery_ratios, DIMENSIONS, exact=exact)
+def distances_to(name: str, features: torch.Tensor, ratios: torch.Tensor, queries: int) -> torch.Tensor:
+    """Distances of the first images to the others."""
+    dimensions = DIMENSIONS if name == "cpdm" else (sum(DIMENSIONS),)
+    distance = DISTANCES_TO[name](features[queries:], ratios[queries:], dimensions)
+    room = torch.full((queries, len(features) - queries), torch.nan)
+    assert distance(features[:queries], ratios[:queries], room) is room
+    return room
+
+
+def test_cpdm_agrees_with_equations_4_and_5() -> None:
+    features, ratios = draw(12, 0)
+    to_gallery, within = distances_to("cpdm", features, ratios, 5), pairwise_cpdm(features, ratios, DIMENSIONS)
     for q in range(5):
-        for g in range(7):
-            row = (queries[q].tolist(), gallery[g].tolist(), query_ratios[q].tolist(), gallery_ratios[g].tolist())
-            assert found[q, g].item() == pytest.approx(reference_cpdm(*row), rel=1e-4)
+        for g in range(5, 12):
+            row = (features[q].tolist(), features[g].tolist(), ratios[q].tolist(), ratios[g].tolist())
+            assert to_gallery[q, g - 5].item() == pytest.approx(reference_cpdm(*row), rel=1e-4)
+            assert within[q, g].item() == pytest.approx(reference_cpdm(*row), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", list(DISTANCES_TO))
+def test_pairs_compare_as_a_gallery_does(name: str) -> None:
+    features, ratios = draw(9, 1)
+    dimensions = DIMENSIONS if name == "cpdm" else (sum(DIMENSIONS),)
+    expected = distances_to(name, features, ratios, 3)
+    for query in range(3):
+        sides = features[query].expand(6, -1), features[3:], ratios[query].expand(6, -1), ratios[3:]
+        assert torch.allclose(PAIRED[name](*sides, dimensions), expected[query], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", list(DISTANCES_TO))
+def test_no_distance_is_negative_even_between_copies(name: str) -> None:
+    features, ratios = draw(40, 2)
+    doubled = torch.cat([100 * features, 100 * features]), torch.cat([ratios, ratios])
+    assert distances_to(name, *doubled, 40).min() >= 0
 
 
 def test_cpdm_ignores_parts_hidden_in_either_image() -> None:
     features, _ = draw(2, 2)
     ratios = torch.tensor([[1.0, 0.5, 0.0, 0.5], [1.0, 0.0, 0.4, 0.6]])
-    before = cpdm(features[:1], features[1:], ratios[:1], ratios[1:], DIMENSIONS)
+    before = pairwise_cpdm(features, ratios, DIMENSIONS)
     features[:, 4:8] += 100  # front and rear: each hidden in one of the two
-    assert torch.allclose(before, cpdm(features[:1], features[1:], ratios[:1], ratios[1:], DIMENSIONS))
+    assert torch.allclose(before, pairwise_cpdm(features, ratios, DIMENSIONS))
 
 
 def test_images_with_no_part_in_common_compare_by_the_global_feature_alone() -> None:
     features, _ = draw(3, 3)
     ratios = torch.tensor([[1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0]])
-    found = cpdm(features, features, ratios, ratios, DIMENSIONS, exact=True)
+    found = pairwise_cpdm(features, ratios, DIMENSIONS)
     whole = pairwise_euclidean(features[:, :4])
     apart = ~torch.eye(3, dtype=torch.bool)
     assert torch.allclose(found[apart], whole[apart])
@@ -58,7 +84,7 @@ def test_images_with_no_part_in_common_compare_by_the_global_feature_alone() -> 
 
 def test_cpdm_is_symmetric_and_zero_for_an_image_and_itself() -> None:
     features, ratios = draw(6, 4)
-    found = cpdm(features, features, ratios, ratios, DIMENSIONS, exact=True)
+    found = pairwise_cpdm(features, ratios, DIMENSIONS)
     assert torch.allclose(found, found.T)
     assert not found.diagonal().any()
 
@@ -66,7 +92,7 @@ def test_cpdm_is_symmetric_and_zero_for_an_image_and_itself() -> None:
 def test_gradients_stay_finite_at_zero_distance() -> None:
     features, ratios = draw(4, 5)
     features[1] = features[0]
-    for distance in (pairwise_euclidean, lambda x: cpdm(x, x, ratios, ratios, DIMENSIONS, exact=True)):
+    for distance in (pairwise_euclidean, lambda x: pairwise_cpdm(x, ratios, DIMENSIONS)):
         leaf = features.clone().requires_grad_()
         distance(leaf).sum().backward()
         assert leaf.grad is not None
@@ -78,14 +104,6 @@ def test_squared_euclidean_on_unit_features_is_the_cosine_order() -> None:
     features = torch.nn.functional.normalize(draw(8, 6)[0])
     queries, gallery = features[:3], features[3:]
     expected = torch.cdist(queries.double(), gallery.double()).square().float()
-    found = squared_euclidean(queries, gallery)
+    found = distances_to("euclidean", features, torch.zeros(8, 0), 3)
     assert torch.allclose(found, expected, atol=1e-5)
     assert torch.equal(found.argsort(1), (queries @ gallery.T).argsort(1, descending=True))
-    assert found.min() >= 0
-
-
-def test_distances_by_name_compare_whole_features() -> None:
-    (queries, query_ratios), (gallery, gallery_ratios) = draw(2, 7), draw(3, 8)
-    for name, distance in DISTANCES.items():
-        found = distance(queries, gallery, query_ratios, gallery_ratios, DIMENSIONS)
-        assert found.shape == (2, 3), name

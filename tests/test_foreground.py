@@ -7,7 +7,8 @@ from drawn_vehicles import ROWS, TinyData
 from pipeline.foreground import ForegroundPrediction, predict
 from pipeline.models.foreground import ForegroundArchitecture, ForegroundNetwork, build_foreground
 from pipeline.runtime import Runtime, start
-from pipeline.transforms import normalise, resize, to_batch
+from pipeline.tensors import normalise, to_batch
+from pipeline.transforms import resize
 from pipeline.weights import Pretrained
 
 RUNTIME = Runtime(0, 1, 0, "cpu", 1, "32-true")

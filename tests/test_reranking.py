@@ -48,7 +48,8 @@ def random_features(seed: int, distance: str) -> Features:
 
 def squared_distances(features: Features, order: NDArray[np.int64]) -> NDArray[np.float64]:
     values, ratios = torch.from_numpy(features.features[order]), torch.from_numpy(features.area_ratios[order])
-    found = DISTANCES_TO[features.distance](values, ratios, features.dimensions)(values, ratios).double().numpy()
+    distance = DISTANCES_TO[features.distance](values, ratios, features.dimensions)
+    found = distance(values, ratios, torch.empty(len(order), len(order))).double().numpy()
     return found if features.distance == "euclidean" else found**2
 
 

@@ -1,20 +1,8 @@
 import cv2
 import numpy as np
 import pytest
-import torch
-from torchvision.transforms.functional import normalize
 
-from pipeline.transforms import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    erase,
-    flip,
-    flip_boxes,
-    jitter_colour,
-    normalise,
-    resize,
-    to_batch,
-)
+from pipeline.transforms import IMAGENET_MEAN, erase, flip, flip_boxes, jitter_colour, resize
 
 NOISE = np.random.default_rng(0).integers(0, 256, (24, 36, 3), np.uint8)
 
@@ -77,14 +65,6 @@ def test_jitter_never_wraps_around() -> None:
     white = np.full((8, 8, 3), 250, np.uint8)
     for seed in range(50):
         assert jitter_colour(white, np.random.default_rng(seed), 0.4).min() > 140
-
-
-def test_normalising_agrees_with_torchvision() -> None:
-    batch = to_batch([NOISE, flip(NOISE)])
-    assert batch.shape == (2, 3, 24, 36)
-    assert batch[0, 2, 5, 7] == NOISE[5, 7, 2]
-    expected = normalize(batch / 255, list(IMAGENET_MEAN), list(IMAGENET_STD))
-    torch.testing.assert_close(normalise(batch), expected)
 
 
 def test_masks_and_images_stay_in_step() -> None:

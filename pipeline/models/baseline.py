@@ -4,7 +4,7 @@ from pipeline.distances import pairwise_euclidean
 from pipeline.models.backbone import Backbone, channels_last
 from pipeline.models.refine import Refine
 from pipeline.models.reid_network import BatchNormNeck, ReidArchitecture, ReidBatch, ReidNetwork, ReidOutput
-from pipeline.transforms import normalise
+from pipeline.tensors import normalise
 from pipeline.weights import Pretrained
 
 

@@ -9,7 +9,7 @@ from pipeline.models.backbone import Backbone, channels_last
 from pipeline.models.part_attention import PartAttentionModule
 from pipeline.models.refine import Refine
 from pipeline.models.reid_network import BatchNormNeck, ReidArchitecture, ReidBatch, ReidNetwork, ReidOutput
-from pipeline.transforms import normalise
+from pipeline.tensors import normalise
 from pipeline.weights import Pretrained
 
 

@@ -68,7 +68,7 @@ class ReidNetwork(nn.Module):
 
     Attributes:
         inputs: Caches it reads beside the images: ``parts``, ``part_masks``.
-        distance: How its test features compare, a key of `pipeline.distances.DISTANCES`.
+        distance: How its test features compare, a key of `pipeline.distances.DISTANCES_TO`.
         dimensions: Lengths of the blocks a test feature consists of.
     """
 

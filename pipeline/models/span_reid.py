@@ -5,10 +5,10 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from pipeline.distances import cpdm
+from pipeline.distances import pairwise_cpdm
 from pipeline.models.backbone import Backbone, channels_last
 from pipeline.models.reid_network import BatchNormNeck, ReidArchitecture, ReidBatch, ReidNetwork, ReidOutput
-from pipeline.transforms import normalise
+from pipeline.tensors import normalise
 from pipeline.vocabulary import VIEWS
 from pipeline.weights import Pretrained
 
@@ -103,5 +103,5 @@ class SpanReid(ReidNetwork):
         if not self.training:
             return ReidOutput(feature, None, {})
         ratios = batch.area_ratios
-        distances = cpdm(feature, feature, ratios, ratios, self.dimensions, exact=True)
+        distances = pairwise_cpdm(feature, ratios, self.dimensions)
         return ReidOutput(None, self.neck(feature), {"cpdm": distances})

@@ -8,12 +8,12 @@ import numpy as np
 from pipeline import hdf5
 from pipeline.figures import thumbnail
 from pipeline.images import ImageStore
-from pipeline.protocols import cross_camera, drawn_gallery, every_camera, protocol_of
+from pipeline.protocols import Rule, cross_camera, drawn_gallery, every_camera, protocol_of
 from pipeline.report.markup import paragraph, picture
 from pipeline.report.selection import quantile_positions, viewpoint_name
 from pipeline.report.sources import ReportParams, Sources, read_table
 
-RULE_NOTES = {
+RULE_NOTES: dict[Rule, str] = {
     cross_camera: "Images of the asked vehicle by the query's own camera are left out, as the protocol demands.",
     every_camera: "Images by every camera count.",
     drawn_gallery: "The gallery is that of the first draw: one image of each vehicle.",

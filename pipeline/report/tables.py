@@ -136,7 +136,7 @@ def _interval(values: dict[str, Any]) -> str:
 def _manner(values: dict[str, Any]) -> str:
     """How images were compared, and over how many draws."""
     draws = values.get("draws")
-    note = values["distance"] + (", re-ranked" if values["rerank"] else "")
+    note = str(values["distance"]) + (", re-ranked" if values["rerank"] else "")
     if draws is None:
         return note
     deviation = percent(draws["deviation"]["mAP"])

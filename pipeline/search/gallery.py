@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline import hdf5
-from pipeline.distances import DISTANCES
+from pipeline.distances import DISTANCES_TO
 from pipeline.features import SCHEMA
 from pipeline.files import file_digest
 from pipeline.images import ImageStore
@@ -38,7 +38,7 @@ class GalleryFeatures:
 
     @property
     def distance(self) -> str:
-        """How features compare, a key of `DISTANCES`."""
+        """How features compare, a key of `DISTANCES_TO`."""
         return str(self.cache.header.notes["distance"])
 
     @property
@@ -137,7 +137,7 @@ def find(
     Returns:
         One `Matches` for each feature; equal distances are ordered by position.
     """
-    compare = DISTANCES[gallery.distance]
+    compare = DISTANCES_TO[gallery.distance]
     queries, query_ratios = torch.from_numpy(features), torch.from_numpy(area_ratios)
     best = [Matches(np.zeros(0, np.int64), np.zeros(0, np.float32)) for _ in features]
     for start in range(0, len(gallery.member), GALLERY_AT_ONCE):
@@ -149,7 +149,8 @@ def find(
         positions = start + inside
         ratios = torch.from_numpy(gallery.area_ratios[positions])
         with torch.inference_mode():
-            distances = compare(queries, torch.from_numpy(block), query_ratios, ratios, gallery.dimensions).numpy()
+            distance_to = compare(torch.from_numpy(block), ratios, gallery.dimensions)
+            distances = distance_to(queries, query_ratios, torch.empty(len(queries), len(block))).numpy()
         best = [
             _merged(found, Matches(positions, row), count, groups) for found, row in zip(best, distances, strict=True)
         ]

@@ -1,8 +1,6 @@
 """The fleet: draws vehicles and cameras, plans who is seen where, renders on all cores, writes the data set."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from pipeline.files import atomic_directory
 from pipeline.synthetic import cameras, picture, specs, veri_layout
 from pipeline.synthetic.cameras import Camera
 from pipeline.synthetic.specs import VehicleSpec
@@ -93,18 +92,12 @@ def synthesize(
     fleet = draw_fleet(params)
     work = partial(_photograph, params)
     count = params.workers or len(os.sched_getaffinity(0))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as scratch:
-        root = Path(scratch) / "fleet"
-        root.mkdir()
+    with atomic_directory(output) as root:
         with _mapper(count) as apply:
             albums = list(progress(apply(work, fleet), len(fleet)))
         train = [taken for album in albums[: params.train_vehicles] for taken in album]
         test = [taken for album in albums[params.train_vehicles :] for taken in album]
         veri_layout.write(root, train, test, fleet)
-        if output.exists():
-            shutil.rmtree(output)
-        root.rename(output)
     boxes = sum(len(taken.parts) for _, taken in [*train, *test])
     return FleetSummary(len(fleet), _count_twins(fleet), len(train) + len(test), boxes)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pipeline import hdf5
-from pipeline.distances import DISTANCES
+from pipeline.distances import DISTANCES_TO
 from pipeline.features import header_of, write_features
 from pipeline.search import gallery as module
 from pipeline.search.gallery import Gallery, GalleryFeatures, find, shared_views
@@ -36,8 +36,8 @@ def test_the_nearest_members_are_found_whatever_is_read_at_once(
     searched = features_of(tmp_path / "f.h5", features, member, ratios if by_views else None)
     monkeypatch.setattr(module, "GALLERY_AT_ONCE", at_once)
     found = find(searched, queries, query_ratios if by_views else np.zeros((3, 0), np.float32), 6)
-    tensors = [torch.from_numpy(array) for array in (queries, features, query_ratios, ratios)]
-    expected = DISTANCES[distance](*tensors, (2, 2, 2, 2)).numpy()
+    asked, held, asked_ratios, held_ratios = map(torch.from_numpy, (queries, features, query_ratios, ratios))
+    expected = DISTANCES_TO[distance](held, held_ratios, (2, 2, 2, 2))(asked, asked_ratios, torch.empty(3, 40)).numpy()
     expected[:, ~member] = np.inf
     for matches, row in zip(found, expected, strict=True):
         order = np.argsort(row, kind="stable")[:6]

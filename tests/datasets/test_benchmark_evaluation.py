@@ -1,0 +1,91 @@
+"""Every benchmark from its official folder to its metrics, by the parameters `params.yaml` gives it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from retrieval_oracle import Query, summary
+
+from pipeline import params
+from pipeline.evaluation import EvaluateParams, evaluate_table
+from pipeline.evaluation_files import write_evaluation
+from pipeline.features import Features
+from pipeline.images import ImageStore
+from pipeline.protocols import Draws, Problem, cross_camera, find_test_sets
+from pipeline.ranking import Pairs
+from tests.datasets.miniatures import PARAMS, WRITERS, prepared, write_veri776
+
+CPU = torch.device("cpu")
+BENCHMARKS = {
+    "veri776": ("veri776/1", "test", []),
+    "vehicleid": ("vehicleid/1", "large", ["small", "medium", "large"]),
+    "vric": ("vric/1", "test", []),
+    "veri_wild": ("veri_wild/1", "large", ["small", "medium", "large"]),
+    "cityflow_reid": ("cityflow_reid/1", "local_split", ["official", "local_split"]),
+}
+"""Data set -> its protocol, its leading test set, and all where there are several."""
+
+
+def features_of(store: ImageStore) -> Features:
+    """Whole-number features that have little to do with the vehicle, so that rankings are mixed and distances exact."""
+    rows = store.test_rows()
+    values = np.random.default_rng(0).integers(-3, 4, (len(rows), 5)).astype(np.float32)
+    return Features(rows, values, np.zeros((len(rows), 0), np.float32), "euclidean", (5,))
+
+
+def oracle(features: Features, problem: Problem, removes: bool) -> list[Query]:
+    queries = []
+    for place, position in enumerate(problem.queries):
+        apart = features.features[problem.gallery].astype(float) - features.features[position]
+        same = set(np.flatnonzero(problem.gallery_vehicles == problem.query_vehicles[place]).tolist())
+        camera = problem.query_cameras[place]
+        junk = {index for index in same if removes and camera >= 0 and problem.gallery_cameras[index] == camera}
+        queries.append(Query((apart**2).sum(1).tolist(), same - junk, junk))
+    return queries
+
+
+@pytest.mark.parametrize("dataset", BENCHMARKS)
+def test_a_benchmark_is_scored_as_its_protocol_says(dataset: str, tmp_path: Path) -> None:
+    WRITERS[dataset](tmp_path / "raw")
+    store, _ = prepared(dataset, tmp_path)
+    values = params.load(PARAMS, "evaluate", EvaluateParams, dataset=dataset)
+    features = features_of(store)
+    leading, everything, metrics = evaluate_table(store, features, values, CPU)
+    protocol, name, names = BENCHMARKS[dataset]
+    assert (metrics["protocol"], metrics["test_set"], list(metrics["test_sets"])) == (protocol, name, names)
+    removes = dataset in ("veri776", "veri_wild", "cityflow_reid")
+    for item in everything:
+        if item.test.withheld:
+            continue
+        found = metrics["test_sets"].get(item.test.name, metrics)
+        expected = [summary(oracle(features, problem, removes), values.ranks) for problem in item.problems]
+        assert len(item.problems) == (10 if dataset == "vehicleid" else 1)
+        for measure in ("mAP", "mAP_trapezoid", "mINP"):
+            mean = np.mean([one[measure] for one in expected])
+            assert found[measure] == pytest.approx(mean)
+            assert found["interval"][measure][0] <= mean <= found["interval"][measure][1]
+        for count in ("queries", "gallery", "junk", "queries_without_match"):
+            assert found[count] == expected[0][count]
+    write_evaluation(tmp_path / "out", store, features, leading, everything, metrics, 50, {})
+    assert (tmp_path / "out" / "tables" / "submission.txt").exists() == (dataset == "cityflow_reid")
+
+
+def test_veri776s_rule_gives_its_own_lists_of_good_and_junk_images(tmp_path: Path) -> None:
+    write_veri776(tmp_path / "raw")
+    store, _ = prepared("veri776", tmp_path)
+    (test,) = find_test_sets(store, store.test_rows())
+    (problem,) = cross_camera(test, Draws(1, 0))
+    relevant, junk = problem.relevance(0, len(problem.queries))
+    assert listed(tmp_path / "raw" / "gt_index.txt") == by_query(relevant, len(problem.queries))
+    assert listed(tmp_path / "raw" / "jk_index.txt") == by_query(junk, len(problem.queries))
+    assert sum(len(indices) for indices in listed(tmp_path / "raw" / "jk_index.txt")) > 0
+
+
+def listed(path: Path) -> list[list[int]]:
+    """Gallery indices of each query, which the file counts from 1."""
+    return [[int(index) - 1 for index in line.split()] for line in path.read_text().splitlines()]
+
+
+def by_query(pairs: Pairs, queries: int) -> list[list[int]]:
+    return [sorted(pairs.gallery[pairs.queries == query].tolist()) for query in range(queries)]
