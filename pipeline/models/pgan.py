@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from pipeline.boxes import rasterise, top_boxes
 from pipeline.distances import pairwise_euclidean
 from pipeline.models.backbone import Backbone, channels_last
 from pipeline.models.part_attention import PartAttentionModule
 from pipeline.models.refine import Refine
 from pipeline.models.reid_network import BatchNormNeck, ReidArchitecture, ReidBatch, ReidNetwork, ReidOutput
+from pipeline.part_grid import rasterise, top_boxes
 from pipeline.tensors import normalise
 from pipeline.weights import Pretrained
 

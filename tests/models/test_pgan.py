@@ -2,10 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.boxes import rasterise
 from pipeline.models.part_attention import PartAttentionModule, mask_guided_mean
 from pipeline.models.pgan import Pgan, part_guided
 from pipeline.models.reid_network import ReidBatch
+from pipeline.part_grid import rasterise
 from tests.models.reid_example import architecture, batch
 
 

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -69,3 +71,9 @@ def test_an_unknown_data_set_is_one_line(root: Path) -> None:
     assert result.exit_code == 1
     assert "section 'overrides.stop' is missing" in result.output
     assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("stage", ["check", "label_viewpoints"])
+def test_looking_at_data_sets_needs_no_torch(stage: str) -> None:
+    code = f"import sys, stages.{stage}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
