@@ -86,19 +86,29 @@ def _draw_lines(evaluated: Evaluated, store: ImageStore, features: Features) -> 
 def write_submission(path: Path, evaluated: Evaluated, paths: np.ndarray[Any, Any]) -> None:
     """Write the ranking of a withheld test set as the AI City Challenge's server takes it.
 
-    A line a query, by rising file name; on it the names of its nearest gallery images, nearest first, without folder
-    and ending, between blanks.
+    A line a query, by rising file name; on it the numbers that name its nearest gallery images, nearest first, between
+    blanks.
 
     Args:
         path: The file.
         evaluated: The test set.
         paths: `(M,)` path of each feature's image.
+
+    Raises:
+        ValueError: A gallery image's name is no number.
     """
     problem = evaluated.problems[0]
-    names = np.array([PurePosixPath(str(name)).stem for name in paths])
-    order = np.argsort(names[problem.queries], kind="stable")
-    lines = [" ".join(names[problem.gallery[found[found >= 0]]]) for found in evaluated.ranks.nearest[order]]
+    order = np.argsort(paths[problem.queries], kind="stable")
+    numbers = np.array([_number(str(path)) for path in paths[problem.gallery]])
+    lines = [" ".join(numbers[found[found >= 0]]) for found in evaluated.ranks.nearest[order]]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _number(path: str) -> str:
+    name = PurePosixPath(path).stem
+    if not name.isdecimal():
+        raise ValueError(f"{path}: a submission names gallery images by number, as 000123.jpg")
+    return str(int(name))
 
 
 def _write_ranking(

@@ -13,6 +13,20 @@ PATH = click.Path(path_type=Path)
 """Type of every option that is a path."""
 
 
+def model_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of every stage that runs a re-ID model: `dataset`, `model`, `images`, `parts`, `part_masks`."""
+    options = (
+        click.option("--dataset", required=True, help="Name of the data set."),
+        click.option("--model", required=True, help="Name of the model."),
+        click.option("--images", type=PATH, required=True, help="Image store."),
+        click.option("--parts", type=PATH, required=True, help="Part boxes."),
+        click.option("--part-masks", type=PATH, required=True, help="View masks."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 def stage(function: Callable[..., None]) -> click.Command:
     """Make a stage's function a click command with a `--params` option.
 

@@ -16,15 +16,11 @@ from pipeline.files import file_digest
 from pipeline.images import ImageStore
 from pipeline.models import reid
 from pipeline.reid_samples import check_makers, open_sources
-from stages.command import PATH, stage
+from stages.command import PATH, model_options, stage
 
 
 @stage
-@click.option("--dataset", required=True, help="Name of the data set.")
-@click.option("--model", required=True, help="Name of the model.")
-@click.option("--images", type=PATH, required=True, help="Image store.")
-@click.option("--parts", type=PATH, required=True, help="Part boxes.")
-@click.option("--part-masks", type=PATH, required=True, help="View masks.")
+@model_options
 @click.option("--weights", type=PATH, required=True, help="Trained model.")
 @click.option("--output", type=PATH, required=True, help="Features to write.")
 def main(

@@ -15,15 +15,11 @@ from pipeline.images import ImageStore
 from pipeline.models import reid
 from pipeline.reid_samples import open_sources
 from pipeline.reid_training import ReidTraining, classes_of, scratch_folder, train, training_rows
-from stages.command import PATH, stage
+from stages.command import PATH, model_options, stage
 
 
 @stage
-@click.option("--dataset", required=True, help="Name of the data set.")
-@click.option("--model", required=True, help="Name of the model.")
-@click.option("--images", type=PATH, required=True, help="Image store.")
-@click.option("--parts", type=PATH, required=True, help="Part boxes.")
-@click.option("--part-masks", type=PATH, required=True, help="View masks.")
+@model_options
 @click.option("--output", type=PATH, required=True, help="Weights to write.")
 @click.option("--history", type=PATH, required=True, help="Loss curve to write.")
 def main(

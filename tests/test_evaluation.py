@@ -196,7 +196,7 @@ def test_draws_and_the_submission_are_written(large_store: ImageStore, tmp_path:
     with open(tables / "queries.csv", newline="") as stream:
         lines = list(csv.DictReader(stream))
     assert len(lines) == 4 * (5 + 2), "nothing of the withheld set"
-    assert (tables / "submission.txt").read_text() == "000010 000011\n000011 000010\n"
+    assert (tables / "submission.txt").read_text() == "10 11\n11 10\n"
 
 
 def test_a_table_whose_identities_are_all_withheld_is_ranked_and_not_scored(
