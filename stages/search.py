@@ -1,7 +1,8 @@
 """Finds vehicles like those on any image files in the gallery of a data set. No stage of the DAG: run it by hand.
 
-Reads, below `--data`, the data set's images, features and, where the model needs them, parts, part_masks and
-foreground; below `--models`, the re-ID model and the networks it needs.
+Reads, below `--data`, the data set's images, features, parts, part_masks and foreground; below `--models`, the re-ID
+model, the part detector, SPAN and the foreground network. Of these, what the model does not need is only shown, and
+left out with a remark where it is missing or does not fit.
 Writes: one page, and prints a table. Nothing is ever written below `--data` or `--models` unless `--output` is there.
 """
 
@@ -46,6 +47,8 @@ def search(
     page = build_page(found)
     with atomic(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
+    for remark in found.shown.remarks:
+        click.echo(remark, err=True)
     click.echo(f"{table(found)}\n\n{output}: {len(page.encode()) / 1e6:.1f} MB")
 
 

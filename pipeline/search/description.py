@@ -1,5 +1,6 @@
 """What the stages' networks make of images that are in no data set: part boxes, view masks and features, in memory."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,13 +25,13 @@ from pipeline.span_training import KIND as SPAN
 
 @dataclass(frozen=True)
 class Inputs:
-    """Images with what a re-ID model reads beside them; picklable, so that loader processes can have it.
+    """Images with what other networks see in them; picklable, so that loader processes can have it.
 
     Attributes:
         images: N images.
         input_size: Side of the model's square input, pixels.
-        parts: Part boxes `(N, M, 4)` and what else the detector says; None where the model reads none.
-        masks: `(N, 3, T, T)` uint8 view masks, order `VIEWS`; None where the model reads none.
+        parts: Part boxes `(N, M, 4)` and what else the detector says; None where it did not run.
+        masks: `(N, 3, T, T)` uint8 view masks, order `VIEWS`; None where SPAN did not run.
         ratios: `(N, 3)` float32 area ratios of the masks; None with them.
     """
 
@@ -46,6 +47,12 @@ class Inputs:
         views = None if self.masks is None or self.ratios is None else (self.masks[row], self.ratios[row])
         return sample_of(self.images.image(row), self.input_size, boxes, views), -1
 
+    def only(self, kinds: Collection[str]) -> "Inputs":
+        """The same images with no more than some kinds of cache would hold, as a model that reads those gets them."""
+        parts = self.parts if "parts" in kinds else None
+        masks, ratios = (self.masks, self.ratios) if "part_masks" in kinds else (None, None)
+        return Inputs(self.images, self.input_size, parts, masks, ratios)
+
 
 @dataclass(frozen=True)
 class Description:
@@ -53,11 +60,13 @@ class Description:
 
     Attributes:
         inputs: What it read.
+        shown: What it read, and what else was asked for.
         features: `(N, C)` float32.
         area_ratios: `(N, 4)` float32: global (always 1), then `VIEWS`; the latter 0 where the model reads no masks.
     """
 
     inputs: Inputs
+    shown: Inputs
     features: NDArray[np.float32]
     area_ratios: NDArray[np.float32]
 
@@ -69,8 +78,11 @@ def describe(
     workspace: Workspace,
     values: SearchParams,
     fabric: Fabric,
+    shown: Collection[str],
 ) -> Description:
-    """Run what a re-ID model needs, then the model, exactly as the stages do; nothing is written.
+    """Run the part detector and SPAN as asked, then the model, exactly as the stages do; nothing is written.
+
+    The model gets what it reads and no more, whatever else is shown.
 
     Args:
         images: The images.
@@ -79,15 +91,17 @@ def describe(
         workspace: Where the other networks' weights are.
         values: The stages' parameters.
         fabric: Places networks and batches.
+        shown: Kinds of cache whose content is made for these images too; all that the model reads among them.
     """
-    parts = _parts(images, workspace, values, fabric) if "parts" in network.inputs else None
-    masks = _masks(images, workspace, values, fabric) if "part_masks" in network.inputs else None
+    parts = _parts(images, workspace, values, fabric) if "parts" in shown else None
+    masks = _masks(images, workspace, values, fabric) if "part_masks" in shown else None
     ratios = None if masks is None else area_ratios(masks)
-    inputs = Inputs(images, architecture.input_size, parts, masks, ratios)
+    seen = Inputs(images, architecture.input_size, parts, masks, ratios)
+    inputs = seen.only(network.inputs)
     rows = range(len(images))
     batches = list(embed_samples(network, inputs, rows, values.embedding.batch_size, values.runtime, fabric))
     features, shares = zip(*batches, strict=True)
-    return Description(inputs, np.concatenate(features), np.concatenate(shares))
+    return Description(inputs, seen, np.concatenate(features), np.concatenate(shares))
 
 
 def _parts(images: Images, workspace: Workspace, values: SearchParams, fabric: Fabric) -> Detections:

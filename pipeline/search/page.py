@@ -15,6 +15,7 @@ from pipeline.report.sheets import parts_figure, view_key, view_styles, views_fi
 from pipeline.search.description import Description
 from pipeline.search.gallery import Gallery, Matches, shared_views
 from pipeline.search.image_files import ImageFiles
+from pipeline.search.orientation import TITLES, Shown
 from pipeline.vocabulary import VIEWS
 
 SEARCH_STYLE = Path(__file__).with_name("search.css")
@@ -29,9 +30,9 @@ DISTANCE_NOTES = {
     "counted for the pair: the product of both images' area ratios, as a share of all. A view that only one of the "
     "two shows counts nothing.",
 }
-READ_NOTES = {
-    "parts": "Boxes are the parts the model looked at, numbered from the surest.",
-    "part_masks": "Tints are the views seen: front plain, rear and side striped.",
+KIND_NOTES = {
+    "parts": "Boxes are the parts the part detector is surest of, numbered from the surest.",
+    "part_masks": "Tints are the views SPAN sees: front plain, rear and side striped.",
 }
 
 
@@ -43,15 +44,17 @@ class Search:
         files: The asked images.
         described: What was seen in them.
         gallery: Where was searched.
+        shown: What the page shows beside the images.
         matches: One for each asked image.
         dataset: Name of the gallery's data set.
         model: Name of the model.
-        top_d: Part boxes the model looks at.
+        top_d: Part boxes shown: those a model that reads boxes looks at.
     """
 
     files: ImageFiles
     described: Description
     gallery: Gallery
+    shown: Shown
     matches: list[Matches]
     dataset: str
     model: str
@@ -68,10 +71,6 @@ def build_page(search: Search) -> str:
     title = f"Vehicles like {search.files.paths[0].name if count == 1 else f'those on {count} images'}"
     images = int(search.gallery.features.member.sum())
     lead = f"Searched among {images:,} gallery images of {search.dataset}, compared by {search.model}."
-    notes = [
-        DISTANCE_NOTES[search.gallery.features.distance],
-        *(READ_NOTES[kind] for kind in search.gallery.sources.caches),
-    ]
     sections = "\n".join(_section(search, query) for query in range(count))
     links = "".join(f'<li><a href="#query-{row}">{escape(path.name)}</a></li>' for row, path in _numbered(search))
     navigation = f'<nav aria-label="Asked images"><ul>{links}</ul></nav>\n' if count > 1 else ""
@@ -80,9 +79,22 @@ def build_page(search: Search) -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
-        f'<header><h1>{escape(title)}</h1><p class="lead">{escape(lead)}</p>{paragraph(" ".join(notes))}</header>\n'
+        f'<header><h1>{escape(title)}</h1><p class="lead">{escape(lead)}</p>{_notes(search)}</header>\n'
         f"{navigation}<main>\n{sections}\n</main>\n</body>\n</html>\n"
     )
+
+
+def _notes(search: Search) -> str:
+    """How images were compared, what of the pictures the model read, what it did not, and what is not shown."""
+    read = [KIND_NOTES[kind] for kind in search.shown.read]
+    unread = [KIND_NOTES[kind] for kind in search.shown.caches if kind not in search.shown.read]
+    groups = {
+        f"{search.model} read these beside the images:": read,
+        f"Shown for orientation; {search.model} did not read them:": unread,
+    }
+    told = "".join(f"<p><b>{escape(head)}</b> {escape(' '.join(notes))}</p>" for head, notes in groups.items() if notes)
+    remarks = "".join(f'<p class="soft place">{escape(remark)}</p>' for remark in search.shown.remarks)
+    return paragraph(DISTANCE_NOTES[search.gallery.features.distance]) + told + remarks
 
 
 def _numbered(search: Search) -> list[tuple[int, Path]]:
@@ -102,7 +114,7 @@ def _section(search: Search, query: int) -> str:
         f'<p class="soft place">{escape(str(path))}</p>',
         _asked(search, query),
         f"<h3>Found, nearest first</h3>{paragraph(_vehicles(search, matches))}",
-        "" if weights is None else view_key(("whole vehicle",)),
+        _key(search, weights is not None),
         f'<ol class="matches">{cards}</ol>',
     )
 
@@ -115,20 +127,36 @@ def _weights(search: Search, query: int) -> NDArray[np.float32] | None:
     return shared_views(search.described.area_ratios[query], ratios)
 
 
+def _key(search: Search, whole: bool) -> str:
+    """Legend of the tints, and of the bars' grey where there are bars; "" where there are neither."""
+    if whole or "part_masks" in search.shown.caches:
+        return view_key(("whole vehicle",) if whole else ())
+    return ""
+
+
 def _asked(search: Search, query: int) -> str:
-    full, inputs = search.files.image(query), search.described.inputs
+    full, seen = search.files.image(query), search.described.shown
     image = thumbnail(full, QUERY_SIDE)
     size = f"{full.shape[1]} × {full.shape[0]} pixels"
-    figures = {"Image": f"{picture(image, 'the asked image', QUALITY)}<small>{size}</small>"}
-    if inputs.parts is not None:
-        found, first = inputs.parts, (query, slice(search.top_d))
-        figures["Part boxes"] = parts_figure(
-            image, found.boxes[first], found.labels[first], found.scores[first], QUALITY
-        )
-    if inputs.masks is not None and inputs.ratios is not None:
-        figures["View masks"] = views_figure(image, inputs.masks[query], inputs.ratios[query], QUALITY)
-    shown = "".join(f"<figure><figcaption>{name}</figcaption>{drawn}</figure>" for name, drawn in figures.items())
-    return f'<div class="asked-image">{shown}</div>'
+    figures = [_figure("Image", f"{picture(image, 'the asked image', QUALITY)}<small>{size}</small>")]
+    if seen.parts is not None:
+        found, first = seen.parts, (query, slice(search.top_d))
+        drawn = parts_figure(image, found.boxes[first], found.labels[first], found.scores[first], QUALITY)
+        figures.append(_figure(TITLES["parts"], drawn, _use(search, "parts")))
+    if seen.masks is not None and seen.ratios is not None:
+        drawn = views_figure(image, seen.masks[query], seen.ratios[query], QUALITY)
+        figures.append(_figure(TITLES["part_masks"], drawn, _use(search, "part_masks")))
+    return f'<div class="asked-image">{"".join(figures)}</div>'
+
+
+def _use(search: Search, kind: str) -> str:
+    """Whether the model read a kind of cache, in words."""
+    return f"read by {search.model}" if kind in search.shown.read else f"for orientation, not read by {search.model}"
+
+
+def _figure(title: str, drawn: str, note: str = "") -> str:
+    small = f"<small>{escape(note)}</small>" if note else ""
+    return f"<figure><figcaption>{escape(title)}{small}</figcaption>{drawn}</figure>"
 
 
 def _vehicles(search: Search, matches: Matches) -> str:
@@ -155,7 +183,7 @@ def _card(search: Search, position: int, distance: float, rank: int, weights: ND
 
 
 def _pictures(search: Search, row: int, description: str) -> str:
-    caches = search.gallery.sources.caches
+    caches = search.shown.caches
     image = thumbnail(search.gallery.store.image(row), MATCH_SIDE)
     overlay = ""
     if "parts" in caches:

@@ -8,6 +8,7 @@ from pipeline.models import reid
 from pipeline.search.description import describe
 from pipeline.search.gallery import find, open_gallery
 from pipeline.search.image_files import ImageFiles
+from pipeline.search.orientation import open_shown
 from pipeline.search.page import Search
 from pipeline.search.workspace import SearchParams, Workspace, check_networks
 
@@ -16,6 +17,8 @@ def search(
     paths: list[Path], workspace: Workspace, values: SearchParams, fabric: Fabric, top: int, *, vehicles_once: bool
 ) -> Search:
     """Find the gallery images nearest to those of some files; nothing is written.
+
+    What is only shown, and missing or not fitting, is left out with a remark.
 
     Args:
         paths: Image files.
@@ -26,18 +29,19 @@ def search(
         vehicles_once: Keep the nearest image of each vehicle only.
 
     Raises:
-        FileNotFoundError: An image, or an output of a stage, is missing.
-        ValueError: A file is no usable image, or outputs do not fit each other.
+        FileNotFoundError: An image, or an output of a stage, that the model needs is missing.
+        ValueError: A file is no usable image, or outputs that the model needs do not fit each other.
     """
     files = ImageFiles(paths, values.limits)
     network, architecture, metadata = reid.load(workspace.path("reid"), workspace.model)
     gallery = open_gallery(workspace, network.inputs, metadata["makers"])
-    check_networks(workspace, values, metadata["makers"])
-    described = describe(files, network, architecture, workspace, values, fabric)
+    check_networks(workspace, values, metadata["makers"], workspace.path("reid"))
+    shown = open_shown(workspace, values, gallery.sources)
+    described = describe(files, network, architecture, workspace, values, fabric, shown.caches)
     ratios = described.area_ratios[:, : gallery.features.area_ratios.shape[1]]
     groups = gallery.vehicles() if vehicles_once else None
     matches = find(gallery.features, described.features, ratios, top, groups)
-    return Search(files, described, gallery, matches, workspace.dataset, workspace.model, architecture.top_d)
+    return Search(files, described, gallery, shown, matches, workspace.dataset, workspace.model, architecture.top_d)
 
 
 def table(found: Search) -> str:

@@ -110,44 +110,45 @@ def load_params(path: Path, dataset: str) -> SearchParams:
     )
 
 
-def check_networks(workspace: Workspace, values: SearchParams, trained_with: dict[str, dict[str, str]]) -> None:
-    """Check that new images will be treated as those the re-ID model was trained on were.
+def check_networks(workspace: Workspace, values: SearchParams, makers: dict[str, dict[str, str]], where: Path) -> None:
+    """Check that new images will be treated as those were that a re-ID model was trained on, or that a cache is of.
 
     Foreground masks matter only where view masks are cut to them.
 
     Args:
         workspace: The run.
         values: Its parameters.
-        trained_with: Kind of cache the model reads -> what made that cache, from the model's metadata.
+        makers: Kind of cache -> what made that cache, as its header or the model's metadata says.
+        where: The cache or the model's weights, for messages.
 
     Raises:
         FileNotFoundError: Weights are missing.
-        ValueError: The model was trained with another network or other parameters; the message names which.
+        ValueError: Another network or other parameters served there; the message names which.
     """
-    for kind, makers in trained_with.items():
+    for kind, made_by in makers.items():
         check = {"parts": _check_detector, "part_masks": _check_span}[kind]
-        check(workspace, values, makers)
+        check(workspace, values, made_by, where)
 
 
-def _check_detector(workspace: Workspace, values: SearchParams, trained_with: dict[str, str]) -> None:
-    found = {"detector": trained_with.get("detector", ""), "detect_parts parameters": trained_with.get("params", "")}
+def _check_detector(workspace: Workspace, values: SearchParams, made_by: dict[str, str], where: Path) -> None:
+    found = {"detector": made_by.get("detector", ""), "detect_parts parameters": made_by.get("params", "")}
     expected = {
         "detector": file_digest(workspace.path("detector")),
         "detect_parts parameters": digest_of(asdict(values.detection)),
     }
-    _check_all(expected, found, workspace.path("reid"))
+    _check_all(expected, found, where)
 
 
-def _check_span(workspace: Workspace, values: SearchParams, trained_with: dict[str, str]) -> None:
-    found = {"span": trained_with.get("span", ""), "predict_part_masks parameters": trained_with.get("params", "")}
+def _check_span(workspace: Workspace, values: SearchParams, made_by: dict[str, str], where: Path) -> None:
+    found = {"span": made_by.get("span", ""), "predict_part_masks parameters": made_by.get("params", "")}
     expected = {
         "span": file_digest(workspace.path("span")),
         "predict_part_masks parameters": digest_of(asdict(values.part_masks)),
     }
-    _check_all(expected, found, workspace.path("reid"))
+    _check_all(expected, found, where)
     if values.part_masks.within_foreground:
         masks = workspace.path("foreground")
-        _check_all({"foreground": file_digest(masks)}, trained_with, workspace.path("reid"))
+        _check_all({"foreground": file_digest(masks)}, made_by, where)
         makers = hdf5.Cache(masks, FOREGROUND).header.made_by
         network = file_digest(workspace.path("foreground_network"))
         _check_all({"foreground": network, "params": digest_of(asdict(values.foreground))}, makers, masks)

@@ -5,15 +5,27 @@ from pathlib import Path
 import pytest
 
 from pipeline.search.page import build_page
-from tests.search.search_example import Run, search_for
+from tests.search.search_example import MODELS, Run, search_for
+
+KINDS = ("Boxes", "Tints")
+
+
+def boxes_in(page: str) -> int:
+    return page.count('<rect class="box"')
+
+
+def heads_of(page: str) -> list[tuple[str, str]]:
+    return re.findall(r"<p><b>(.*?:)</b> (.*?)</p>", page)
+
+
+def captions_of(page: str) -> list[tuple[str, str]]:
+    return re.findall(r"<figcaption>([^<]+)<small>([^<]+)</small></figcaption>", page)
 
 
 def test_a_page_shows_masks_and_how_much_each_view_counted(finished_run: Run) -> None:
     found = search_for(finished_run, "span_cpdm", finished_run.file(7))
     page = build_page(found)
     assert page.count('<li class="match">') == 2
-    assert "View masks" in page
-    assert "Part boxes" not in page
     shares = [[int(number) for number in re.findall(r"<dd>(\d+) %</dd>", card)] for card in page.split('class="match"')]
     whole, *views = shares[1]
     ratios = found.described.inputs.ratios
@@ -26,16 +38,52 @@ def test_a_page_shows_masks_and_how_much_each_view_counted(finished_run: Run) ->
 def test_a_page_shows_part_boxes_and_says_that_the_whole_feature_counted(finished_run: Run) -> None:
     page = build_page(search_for(finished_run, "pgan", finished_run.file(7)))
     assert "The whole feature counted in every pair" in page
-    assert "View masks" not in page
     assert 'class="shares"' not in page
-    assert page.count('<rect class="box"') == 3 * 4, "the asked image and two found, with top_d boxes each"
+    assert boxes_in(page) == 3 * 4, "the asked image and two found, with top_d boxes each"
 
 
-def test_a_page_of_a_model_that_reads_images_alone_shows_neither(finished_run: Run) -> None:
-    page = build_page(search_for(finished_run, "baseline", finished_run.file(7)))
-    assert "Part boxes" not in page
-    assert "View masks" not in page
+@pytest.mark.parametrize("model", MODELS)
+def test_whatever_the_model_reads_boxes_and_masks_of_asked_and_found_images_are_shown(
+    finished_run: Run, model: str
+) -> None:
+    page = build_page(search_for(finished_run, model, finished_run.file(7)))
     assert "Vehicles, by their nearest image: 0004, 0003." in page
+    assert boxes_in(page) == 3 * 4
+    assert page.count('alt="its view masks"') == 2
+    assert page.count('aria-label="Colours of the view masks"') == 1
+    assert ("whole vehicle</li>" in page) == (model == "span_cpdm"), "only bars show the whole vehicle"
+    assert "not shown" not in page
+
+
+@pytest.mark.parametrize(
+    ("model", "read", "unread"),
+    [("baseline", "", "Boxes Tints"), ("pgan", "Boxes", "Tints"), ("span_cpdm", "Tints", "Boxes")],
+)
+def test_what_the_model_read_is_told_from_what_is_shown_for_orientation(
+    finished_run: Run, model: str, read: str, unread: str
+) -> None:
+    page = build_page(search_for(finished_run, model, finished_run.file(7)))
+    told = {head: " ".join(re.findall("Boxes|Tints", text)) for head, text in heads_of(page)}
+    heads = {f"{model} read these beside the images:": read}
+    heads |= {f"Shown for orientation; {model} did not read them:": unread}
+    assert told == {head: kinds for head, kinds in heads.items() if kinds}
+    notes = [f"read by {model}" if kind in read else f"for orientation, not read by {model}" for kind in KINDS]
+    assert captions_of(page) == list(zip(("Part boxes", "View masks"), notes, strict=True))
+
+
+def test_what_cannot_be_shown_is_left_out_with_a_remark(finished_run: Run, tmp_path: Path) -> None:
+    run = finished_run.copy(tmp_path / "run")
+    (run.models / "span.safetensors").unlink()
+    (run.data / "parts/tiny.h5").unlink()
+    page = build_page(search_for(run, "baseline", run.file(7)))
+    assert (captions_of(page), heads_of(page), boxes_in(page)) == ([], [], 0)
+    assert "its view masks" not in page
+    assert "Colours of the view masks" not in page
+    for text in (
+        r"Part boxes are not shown: \S+parts/tiny\.h5: no such file; stage `detect_parts` makes it",
+        r"View masks are not shown: \S+span\.safetensors: no such file; stage `train_span` makes it",
+    ):
+        assert len(re.findall(text, page)) == 1
 
 
 def test_several_images_have_a_section_each_and_the_page_needs_no_network(finished_run: Run) -> None:

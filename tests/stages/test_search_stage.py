@@ -5,7 +5,7 @@ from click.testing import CliRunner, Result
 from drawn_vehicles import TinyData
 
 from stages.search import search
-from tests.search.search_example import Run, write_run
+from tests.search.search_example import MODELS, Run, write_run
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-@pytest.mark.parametrize("model", ["pgan", "span_cpdm"])
+@pytest.mark.parametrize("model", MODELS)
 def test_a_search_prints_a_table_and_writes_one_page_and_nothing_else(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
@@ -38,6 +38,23 @@ def test_a_search_prints_a_table_and_writes_one_page_and_nothing_else(
     assert [path.name for path in tmp_path.iterdir()] == ["search.html"]
     assert (tmp_path / "search.html").read_text().startswith("<!doctype html>")
     assert contents(run.data.parent) == before
+
+
+def test_a_search_goes_on_without_what_is_only_shown_and_says_so(run: Run, tmp_path: Path) -> None:
+    partial = run.copy(tmp_path / "run")
+    span = partial.models / "span.safetensors"
+    span.unlink()
+    output = tmp_path / "found.html"
+    result = invoke(partial, "baseline", "--output", output, run.file(6))
+    assert result.exit_code == 0, result.output
+    remark = f"View masks are not shown: {span}: no such file; stage `train_span` makes it (`dvc repro` or `dvc pull`)"
+    assert result.stderr.splitlines() == [remark]
+    assert result.stdout.splitlines()[0] == str(run.file(6))
+    assert remark in output.read_text()
+    result = invoke(partial, "span_cpdm", "--output", tmp_path / "refused.html", run.file(6))
+    assert result.exit_code == 1
+    assert f"{span}: no such file" in result.stderr
+    assert not (tmp_path / "refused.html").exists()
 
 
 def test_options_choose_how_many_are_shown_and_where_the_page_goes(run: Run, tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+"""The caches whose content a search's page shows: those the model reads, and others that help to judge what was found.
+
+What the model reads was checked before and must be there; the rest is left out where it is missing or does not fit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline import hdf5
+from pipeline.reid_samples import SCHEMAS, ReidSources
+from pipeline.search.workspace import SearchParams, Workspace, check_networks
+
+TITLES = {"parts": "Part boxes", "part_masks": "View masks"}
+"""Kind of cache, a key of `SCHEMAS` -> its name on the page."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the page shows of images beside the images themselves.
+
+    Attributes:
+        caches: Kind of cache -> the open cache, in the order of `SCHEMAS`.
+        read: Kinds of them the model reads; the others are shown for orientation.
+        remarks: Why a kind is not shown, a line each.
+    """
+
+    caches: dict[str, hdf5.Cache]
+    read: Sequence[str]
+    remarks: Sequence[str]
+
+
+def open_shown(workspace: Workspace, values: SearchParams, sources: ReidSources) -> Shown:
+    """Add to the caches a model reads those that were made by the run's networks and parameters.
+
+    Args:
+        workspace: The run.
+        values: Its parameters.
+        sources: What the model reads of the gallery, already checked.
+    """
+    caches: dict[str, hdf5.Cache] = {}
+    remarks = []
+    for kind in SCHEMAS:
+        try:
+            read = sources.caches.get(kind)
+            caches[kind] = _open_fitting(kind, workspace, values, sources.store.digest) if read is None else read
+        except (OSError, ValueError) as error:
+            remarks.append(f"{TITLES[kind]} are not shown: {error}")
+    return Shown(caches, list(sources.caches), remarks)
+
+
+def _open_fitting(kind: str, workspace: Workspace, values: SearchParams, table: str) -> hdf5.Cache:
+    cache = hdf5.Cache(workspace.path(kind), SCHEMAS[kind], table)
+    check_networks(workspace, values, {kind: cache.header.made_by}, cache.path)
+    return cache
