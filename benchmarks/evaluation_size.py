@@ -69,7 +69,7 @@ def evaluate(distance: str, queries: int, gallery: int, rerank: Rerank | None, t
     ranks = rank_problem(blocks, problem, 100)
     metrics = summarise(Scores(ranks.ranks, ranks.counts, ranks.junk, gallery), (1, 5, 10, 20))
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     return Cost(seconds, peak - before, metrics["mAP"])
 
 

@@ -10,7 +10,7 @@ measured on instead, which is how to choose values without ever looking at the t
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
@@ -18,34 +18,50 @@ from numpy.typing import NDArray
 
 from pipeline import params, runtime
 from pipeline.embedding import EmbedParams, embed
-from pipeline.evaluation import EvaluateParams, evaluate_problem, scores_of
+from pipeline.evaluation import EvaluateParams, evaluate_test_set, leading_test_set
+from pipeline.evaluation_metrics import metrics_of
 from pipeline.features import Features
 from pipeline.images import ImageStore
-from pipeline.metrics import summarise
 from pipeline.models import reid
-from pipeline.protocols import Problem, find_test_sets, protocol_of
+from pipeline.protocols import TestSet, drawn_gallery, find_test_sets, protocol_of
 from pipeline.reid_samples import open_sources
 from pipeline.reid_training import ReidTraining, classes_of, train, training_rows
 from pipeline.seeding import generator_of
 from stages.command import PATH, stage
 
 
-def held_out(store: ImageStore, share: float) -> tuple[NDArray[np.int64], NDArray[np.int64], Problem]:
-    """Split the training vehicles: rows to train on, rows to embed, and the problem made of the latter.
+class Split(NamedTuple):
+    """What is trained on and measured on.
 
-    The first image of every held-out vehicle in each camera is a query, the others are the gallery.
+    Attributes:
+        trained: Rows to train on.
+        embedded: Rows to embed.
+        test: The test set made of the latter.
+    """
+
+    trained: NDArray[np.int64]
+    embedded: NDArray[np.int64]
+    test: TestSet
+
+
+def held_out(store: ImageStore, share: float, evaluation: EvaluateParams) -> Split:
+    """Split the training vehicles, without a look at the test split.
+
+    The first image of every held-out vehicle in each camera is a query, the others are the gallery; where the
+    protocol draws its gallery, it draws here too.
     """
     rows = training_rows(store)
     vehicles = np.unique(store.vehicle_ids[rows])
     chosen = generator_of(0).permutation(vehicles)[: round(share * len(vehicles))]
     away = np.isin(store.vehicle_ids[rows], chosen)
     tested = rows[away]
-    codes = np.unique(store.vehicle_ids[tested], return_inverse=True)[1]
-    cameras = np.unique(store.camera_ids[tested], return_inverse=True)[1]
-    queries = np.sort(np.unique(codes * (cameras.max() + 1) + cameras, return_index=True)[1])
-    gallery = np.setdiff1d(np.arange(len(tested)), queries)
-    columns = (codes[queries], codes[gallery], cameras[queries], cameras[gallery])
-    return rows[~away], tested, Problem(queries, gallery, *columns, remove_same_camera=True)
+    roles = np.full(len(tested), "drawn")
+    if protocol_of(evaluation.protocol)[0] is not drawn_gallery:
+        seen_by = np.char.add(np.char.add(store.vehicle_ids[tested], " "), store.camera_ids[tested])
+        roles[:] = "gallery"
+        roles[np.unique(seen_by, return_index=True)[1]] = "query"
+    columns = (roles, store.vehicle_ids[tested], store.camera_ids[tested])
+    return Split(rows[~away], tested, TestSet("held out", np.arange(len(tested)), *columns))
 
 
 def measure(
@@ -54,23 +70,22 @@ def measure(
     model: str,
     values: ReidTraining,
     how: runtime.Runtime,
-    split: tuple[NDArray[np.int64], NDArray[np.int64], Problem],
+    split: Split,
     batch_size: int,
     evaluation: EvaluateParams,
 ) -> tuple[dict[str, Any], float]:
     """Train, embed and evaluate one model: its metrics and the seconds its training took."""
-    trained, tested, problem = split
     fabric = runtime.start(how)
-    network = reid.build(model, values.network, len(classes_of(store, trained)))
+    network = reid.build(model, values.network, len(classes_of(store, split.trained)))
     sources = open_sources(store, caches, network.inputs)
     started = time.perf_counter()
-    train(network, sources, trained, values, how, fabric)
+    train(network, sources, split.trained, values, how, fabric)
     seconds = time.perf_counter() - started
-    blocks = list(embed(network, sources, tested, values.input_size, batch_size, how, fabric))
+    blocks = list(embed(network, sources, split.embedded, values.input_size, batch_size, how, fabric))
     vectors, ratios = (np.concatenate(part) for part in zip(*blocks, strict=True))
-    features = Features(tested, vectors, ratios, network.distance, network.dimensions)
-    ranks = evaluate_problem(features, problem, evaluation, fabric.device, 0)
-    return summarise(scores_of(ranks, problem), evaluation.ranks), seconds
+    features = Features(split.embedded, vectors, ratios, network.distance, network.dimensions)
+    evaluated = evaluate_test_set(split.test, features, evaluation, fabric.device)
+    return metrics_of(evaluated, evaluation.ranks, evaluation.bootstrap), seconds
 
 
 @stage
@@ -101,15 +116,12 @@ def main(params_path: Path, dataset: str, models: str, seeds: int, held_out: flo
         click.echo(f"{model:14} {_spread(precision):>15} {_spread(first):>15} {seconds:8.0f}   {each}")
 
 
-def _split(
-    store: ImageStore, share: float, evaluation: EvaluateParams
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Problem]:
+def _split(store: ImageStore, share: float, evaluation: EvaluateParams) -> Split:
     if share:
-        return held_out(store, share)
+        return held_out(store, share, evaluation)
     tested = store.test_rows()
-    (test,) = find_test_sets(store, tested)
-    (problem,) = protocol_of(evaluation.protocol)[0](test, evaluation.draws)
-    return training_rows(store), tested, problem
+    test = leading_test_set(find_test_sets(store, tested), evaluation.test_set, str(store.path))
+    return Split(training_rows(store), tested, test)
 
 
 def _spread(values: list[float]) -> str:

@@ -19,20 +19,27 @@ BUFFERS = 2
 DEVICE_SHARE = 0.5
 """Of a GPU's free memory, what blocks may fill."""
 
+LONGEST = 1e37
+"""Greatest squared length of a feature: distances of longer ones leave float32."""
+
 RANKED_AT_ONCE = 500_000
 """Distances whose sort keys one thread holds, 28 bytes each at worst."""
 
 
 def check_finite(features: Features) -> None:
-    """Refuse features that cannot be compared.
+    """Refuse features whose distances would not be finite.
 
     Raises:
-        ValueError: A feature is not finite; the message gives table rows.
+        ValueError: A feature is not finite or too long; the message gives table rows.
     """
-    bad = np.flatnonzero(~np.isfinite(features.features).all(1))
+    lengths = np.einsum("ij,ij->i", features.features, features.features)
+    bad = np.flatnonzero(~(lengths < LONGEST))
     if len(bad):
         rows = ", ".join(str(features.rows[position]) for position in bad[:3])
-        raise ValueError(f"features: {len(bad)} of {len(features.rows)} are not finite, as those of table rows {rows}")
+        raise ValueError(
+            f"features: {len(bad)} of {len(features.rows)} are not finite or too long to be compared in float32, "
+            f"as those of table rows {rows}"
+        )
 
 
 def distance_blocks(

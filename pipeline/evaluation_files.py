@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import hdf5
-from pipeline.evaluation import Evaluated
+from pipeline.evaluation_metrics import Evaluated
 from pipeline.features import Features
 from pipeline.files import atomic_directory, write_csv, write_json
 from pipeline.images import ImageStore
@@ -16,7 +16,7 @@ from pipeline.metrics import average_precision, cumulative_matches
 RANKING_SCHEMA = "ranking/1"
 QUERY_COLUMNS = ("test_set", "draw", "path", "average_precision", "first_hit", "junk", "positives")
 DRAW_COLUMNS = ("test_set", "draw", "vehicle_id", "path")
-SUBMISSION = "submission.txt"
+SUBMISSION = "submission_{}.txt"
 
 
 def write_evaluation(
@@ -32,9 +32,9 @@ def write_evaluation(
     """Write ``metrics.json``, ``cmc.csv``, ``ranking.h5`` and the folder ``tables``.
 
     ``tables`` holds ``queries.csv``, a line a query of each test set and draw; ``draws.csv``, the drawn gallery images;
-    and ``submission.txt`` for a test set without identities. `ranking.h5` holds, of the leading test set's first
-    draw, `rows` `(Q,)` query rows of the table, `gallery` `(Q, R)` int64 rows of the nearest images padded with -1,
-    `distances` `(Q, R)` float32 padded with infinity, and `match` `(Q, R)` bool.
+    and ``submission_<test set>.txt`` for a test set without identities. `ranking.h5` holds, of the leading test set's
+    first draw, `rows` `(Q,)` query rows of the table, `gallery` `(Q, R)` int64 rows of the nearest images padded with
+    -1, `distances` `(Q, R)` float32 padded with infinity, and `match` `(Q, R)` bool.
 
     Args:
         folder: ``data/evaluation/<dataset>/<model>``.
@@ -46,10 +46,6 @@ def write_evaluation(
         curve_length: Ranks of the CMC curve.
         made_by: Makers, for the header of ``ranking.h5``.
     """
-    write_json(folder / "metrics.json", metrics)
-    curve = np.mean([cumulative_matches(scores, curve_length) for scores in leading.scores], 0)
-    rates = [{"rank": rank, "rate": float(rate)} for rank, rate in enumerate(curve, 1)]
-    write_csv(folder / "cmc.csv", rates, ("rank", "rate"))
     paths = store.paths[features.rows]
     with atomic_directory(folder / "tables") as tables:
         queries = [line for item in everything if not item.test.withheld for line in _query_lines(item, paths)]
@@ -60,8 +56,16 @@ def write_evaluation(
         write_csv(tables / "draws.csv", drawn, DRAW_COLUMNS)
         for item in everything:
             if item.test.withheld:
-                write_submission(tables / SUBMISSION, item, paths)
+                write_submission(tables / SUBMISSION.format(item.test.name), item, paths)
     _write_ranking(folder / "ranking.h5", store, features, leading, made_by)
+    rates = [] if leading.test.withheld else _rates(leading, curve_length)
+    write_csv(folder / "cmc.csv", rates, ("rank", "rate"))
+    write_json(folder / "metrics.json", metrics)
+
+
+def _rates(leading: Evaluated, curve_length: int) -> list[dict[str, object]]:
+    curve = np.mean([cumulative_matches(scores, curve_length) for scores in leading.scores], 0)
+    return [{"rank": rank, "rate": float(rate)} for rank, rate in enumerate(curve, 1)]
 
 
 def _query_lines(evaluated: Evaluated, paths: np.ndarray[Any, Any]) -> Iterator[dict[str, object]]:
@@ -86,29 +90,21 @@ def _draw_lines(evaluated: Evaluated, store: ImageStore, features: Features) -> 
 def write_submission(path: Path, evaluated: Evaluated, paths: np.ndarray[Any, Any]) -> None:
     """Write the ranking of a withheld test set as the AI City Challenge's server takes it.
 
-    A line a query, by rising file name; on it the numbers that name its nearest gallery images, nearest first, between
-    blanks.
+    A line a query, by rising path; on it its nearest gallery images, nearest first, between blanks: the numbers that
+    name them, or their paths where any is named otherwise.
 
     Args:
         path: The file.
         evaluated: The test set.
         paths: `(M,)` path of each feature's image.
-
-    Raises:
-        ValueError: A gallery image's name is no number.
     """
     problem = evaluated.problems[0]
     order = np.argsort(paths[problem.queries], kind="stable")
-    numbers = np.array([_number(str(path)) for path in paths[problem.gallery]])
-    lines = [" ".join(numbers[found[found >= 0]]) for found in evaluated.ranks.nearest[order]]
+    stems = [PurePosixPath(str(path)).stem for path in paths[problem.gallery]]
+    numbered = all(stem.isdecimal() for stem in stems)
+    names = np.array([str(int(stem)) for stem in stems]) if numbered else paths[problem.gallery]
+    lines = [" ".join(names[found[found >= 0]]) for found in evaluated.ranks.nearest[order]]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _number(path: str) -> str:
-    name = PurePosixPath(path).stem
-    if not name.isdecimal():
-        raise ValueError(f"{path}: a submission names gallery images by number, as 000123.jpg")
-    return str(int(name))
 
 
 def _write_ranking(

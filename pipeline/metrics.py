@@ -128,25 +128,30 @@ def summarise(scores: Scores, ranks: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def bootstrap_intervals(values: dict[str, NDArray[np.float64]], samples: int, seed: int) -> dict[str, list[float]]:
-    """95 % percentile intervals of means over queries, by drawing queries with replacement.
+def bootstrap_intervals(
+    sums: dict[str, NDArray[np.float64]], asked: NDArray[np.int64], samples: int, seed: int
+) -> dict[str, list[float]]:
+    """95 % percentile intervals of means over queries, by drawing query images with replacement.
+
+    An image that is asked several times, as in several draws of a gallery, is drawn with all of them.
 
     Args:
-        values: Metric -> `(Q,)` value of each query; the same queries in each.
+        sums: Metric -> `(Q,)` sum of each query image's values; the same images in each.
+        asked: `(Q,)` times each is asked, at least 1.
         samples: Bootstrap samples.
         seed: Of the draws, which all metrics share.
 
     Returns:
         Metric -> lower and upper end; nothing where there is no query or no sample.
     """
-    count = len(next(iter(values.values()), ()))
+    count = len(asked)
     if not count or not samples:
         return {}
     generator = np.random.default_rng(seed)
-    table = np.stack(list(values.values()), 1)
+    table = np.stack(list(sums.values()), 1)
     means = np.empty((samples, table.shape[1]))
     for sample in range(samples):
         times = np.bincount(generator.integers(0, count, count), minlength=count)
-        means[sample] = times @ table / count
+        means[sample] = times @ table / (times @ asked)
     ends = np.percentile(means, PERCENTILES, axis=0)
-    return {name: [float(ends[0, index]), float(ends[1, index])] for index, name in enumerate(values)}
+    return {name: [float(ends[0, index]), float(ends[1, index])] for index, name in enumerate(sums)}

@@ -23,6 +23,10 @@ class Draws:
     count: int
     seed: int
 
+    def __post_init__(self) -> None:
+        if self.count < 1 or self.seed < 0:
+            raise ValueError(f"evaluate.draws: expected count from 1 and seed from 0, got {self.count}, {self.seed}")
+
 
 @dataclass(frozen=True)
 class TestSet:
@@ -49,6 +53,23 @@ class TestSet:
         """Whether its identities are unknown here, so that only a benchmark's server can score it."""
         return not np.any(self.vehicle_ids != "")
 
+    @property
+    def askable(self) -> bool:
+        """Whether it makes a problem: queries and gallery are listed, or a vehicle to be drawn has two images."""
+        if "drawn" in self.roles:
+            return bool(np.unique(self.vehicle_ids, return_counts=True)[1].max() > 1)
+        return len(self.listed("query")) > 0 and len(self.listed("gallery")) > 0
+
+    def restricted(self, member: NDArray[np.bool_]) -> "TestSet":
+        """The test set of those images for which `member`, `(M,)` bool, holds."""
+        return TestSet(
+            self.name,
+            self.positions[member],
+            self.roles[member],
+            self.vehicle_ids[member],
+            self.camera_ids[member],
+        )
+
     def listed(self, role: str) -> NDArray[np.int64]:
         """Indices into `positions` of the images listed as ``query`` or ``gallery``."""
         return np.flatnonzero(np.isin(self.roles, (role, "both")))
@@ -66,7 +87,7 @@ class Problem:
         query_cameras: `(Q,)` int64 code of each query's camera, -1 where unknown.
         gallery_cameras: `(G,)` int64, likewise.
         remove_same_camera: Whether gallery images with the query's vehicle and camera are junk. An unknown camera is
-            never taken for the same one.
+            never taken for the same one. The query itself is junk in any case, where the gallery holds it too.
     """
 
     queries: NDArray[np.int64]
@@ -94,20 +115,8 @@ class Problem:
         gallery = order[np.repeat(starts[vehicles], counts) + within]
         cameras = self.query_cameras[start:stop][queries]
         junk = (cameras >= 0) & (cameras == self.gallery_cameras[gallery]) & self.remove_same_camera
+        junk |= self.queries[start:stop][queries] == self.gallery[gallery]
         return Pairs(queries[~junk], gallery[~junk]), Pairs(queries[junk], gallery[junk])
-
-    def restricted(self, member: NDArray[np.bool_]) -> "Problem":
-        """The problem of those queries and gallery images for whose positions `member` holds."""
-        query, gallery = member[self.queries], member[self.gallery]
-        return Problem(
-            self.queries[query],
-            self.gallery[gallery],
-            self.query_vehicles[query],
-            self.gallery_vehicles[gallery],
-            self.query_cameras[query],
-            self.gallery_cameras[gallery],
-            self.remove_same_camera,
-        )
 
 
 Rule = Callable[[TestSet, Draws], list[Problem]]
@@ -141,11 +150,13 @@ def drawn_gallery(test: TestSet, draws: Draws) -> list[Problem]:
     image of a vehicle that has no other stays in the gallery as a distractor.
 
     Raises:
-        ValueError: The test set has no images to draw from, or images with a listed role.
+        ValueError: The test set has no images to draw from, images with a listed role, or no vehicle with two images.
     """
     if not len(test.roles) or np.any(test.roles != "drawn"):
         listed = ", ".join(sorted(set(test.roles) - {"drawn"})) or "no image"
         raise ValueError(f"test set {test.name}: expected images whose role is drawn, got {listed}")
+    if not test.askable:
+        raise ValueError(f"test set {test.name}: no vehicle has two images, a query and one to find")
     vehicles = np.unique(test.vehicle_ids, return_inverse=True)[1]
     order = np.argsort(vehicles, kind="stable")
     counts = np.bincount(vehicles)
@@ -227,13 +238,15 @@ def find_test_sets(store: ImageStore, rows: NDArray[np.int64]) -> list[TestSet]:
 
 
 def withheld_problem(test: TestSet) -> Problem:
-    """The problem of a test set without identities: it can be ranked, but nothing in it counts as relevant or junk.
+    """The problem of a test set without identities: it can be ranked, but nothing in it is known to be relevant.
 
     Raises:
         ValueError: The test set has no listed queries or no listed gallery.
     """
-    listed = _listed_problem(test, remove_same_camera=False)
-    return replace(listed, gallery_vehicles=listed.gallery_vehicles + 1)
+    if "drawn" in test.roles:
+        raise ValueError(f"test set {test.name}: its vehicles are withheld, so that no gallery can be drawn")
+    alone = np.array([str(image) for image in range(len(test.roles))])  # every image a vehicle of its own
+    return _listed_problem(replace(test, vehicle_ids=alone), remove_same_camera=False)
 
 
 def _listed_problem(test: TestSet, *, remove_same_camera: bool) -> Problem:

@@ -23,6 +23,9 @@ SQUARED = ("euclidean",)
 ENCODED_AT_ONCE = 4096
 """Images whose neighbourhoods are expanded together."""
 
+INDEX, VALUE, ROW = 8, 4, 3 * 8
+"""Bytes of an entry's column and value, and of a row's bounds in three sparse arrays."""
+
 PAIRS_AT_ONCE = 16384
 """Pairs of features that are compared one by one together."""
 
@@ -41,6 +44,13 @@ class Rerank:
     k2: int
     original_weight: float
 
+    def __post_init__(self) -> None:
+        if self.k1 < 1 or self.k2 < 1 or not 0 <= self.original_weight <= 1:
+            raise ValueError(
+                f"evaluate.rerank: expected k1 and k2 from 1 and original_weight in [0, 1], got {self.k1}, {self.k2}, "
+                f"{self.original_weight}"
+            )
+
 
 @dataclass(frozen=True)
 class Neighbours:
@@ -48,29 +58,32 @@ class Neighbours:
 
     Attributes:
         indices: `(N, k1 + 1)` int64.
-        distances: `(N, k1 + 1)` float32, squared.
         farthest: `(N,)` float32 greatest squared distance to any image, above 0.
     """
 
     indices: NDArray[np.int64]
-    distances: NDArray[np.float32]
     farthest: NDArray[np.float32]
 
 
 def announced_memory(images: int, rerank: Rerank) -> tuple[int, int]:
-    """Bytes that re-ranking needs beyond features and one block of distances: at least, and at most.
+    """Bytes that re-ranking holds beyond features and blocks of distances: at least, and at most.
 
-    At least: the neighbours and encodings of k1 entries. At most: every expansion succeeds and no two overlap.
+    At least: no image has a reciprocal neighbour but itself. At most: all neighbours are reciprocal, every expansion
+    succeeds and no two overlap.
 
     Args:
-        images: Queries and gallery together.
+        images: Queries and gallery of the problem together.
         rerank: Sizes of the neighbourhoods.
     """
-    neighbours = images * (rerank.k1 + 1) * 12
-    largest = min(images, (rerank.k1 + 1) * (round(rerank.k1 / 2) + 2))
-    least = neighbours + images * 12 * (1 + 1)
-    most = neighbours + images * 12 * (largest + 2 * min(images, largest * rerank.k2))
-    return least, most
+    nearest = min(rerank.k1 + 1, images)
+    neighbours = images * (nearest * INDEX + VALUE)
+    expanded = min(images, nearest * (round(rerank.k1 / 2) + 2))
+    averaged = min(images, expanded * min(rerank.k2, nearest))
+    least, most = (
+        images * (encoding + copies * average) * (INDEX + VALUE) + ROW * images
+        for encoding, average, copies in ((1, 0, 0), (expanded, averaged, 2))
+    )
+    return neighbours + least, neighbours + most
 
 
 def reranked_blocks(
@@ -118,7 +131,7 @@ def find_neighbours(
     """The k1 nearest images of each image, and itself, among `images`, `(N,)` positions among the features."""
     none = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64))
     count = min(k1 + 1, len(images))
-    indices, distances, farthest = [], [], []
+    indices, farthest = [], []
     height = max(1, RANKED_AT_ONCE // len(images))
     for block in distance_blocks(features, images, images, megabytes, device):
         squares = _squared(block, features)
@@ -126,8 +139,7 @@ def find_neighbours(
         for first in range(0, len(squares), height):
             ranks = rank_block(squares[first : first + height], none, none, count)
             indices.append(ranks.nearest)
-            distances.append(ranks.nearest_distances)
-    return Neighbours(np.concatenate(indices), np.concatenate(distances), np.concatenate(farthest))
+    return Neighbours(np.concatenate(indices), np.concatenate(farthest))
 
 
 def _squared(block: NDArray[np.float32], features: Features) -> NDArray[np.float32]:

@@ -13,10 +13,9 @@ import click
 from pipeline import params, runtime
 from pipeline.evaluation import EvaluateParams, evaluate_table
 from pipeline.evaluation_files import SUBMISSION, write_evaluation
-from pipeline.features import Features, read_features
+from pipeline.features import read_features
 from pipeline.files import file_digest
 from pipeline.images import ImageStore
-from pipeline.reranking import announced_memory
 from stages.command import PATH, stage
 
 
@@ -35,26 +34,19 @@ def main(params_path: Path, dataset: str, model: str, images: Path, features: Pa
     read, header = read_features(features, store.digest)
     if header.notes["model"] != model:
         raise ValueError(f"{features}: expected features of model {model!r}, got {header.notes['model']!r}")
-    announce(read, values)
-    leading, everything, metrics = evaluate_table(store, read, values, device)
+    leading, everything, metrics = evaluate_table(store, read, values, device, click.echo)
     made_by = {"features": file_digest(features)}
     metrics["model"] = model
     write_evaluation(output, store, read, leading, everything, metrics, values.curve_length, made_by)
     click.echo(f"{output}: {outcome(metrics)}")
 
 
-def announce(features: Features, values: EvaluateParams) -> None:
-    """Say what re-ranking will need before it starts."""
-    if values.rerank is not None:
-        least, most = (size / 1e9 for size in announced_memory(len(features.rows), values.rerank))
-        click.echo(f"re-ranking {len(features.rows):,} images: {least:.2f} to {most:.2f} GB beyond their features")
-
-
 def outcome(metrics: dict[str, Any]) -> str:
     """One line that sums the leading test set up."""
     about = f"{metrics['test_set']} by {metrics['protocol']}, {metrics['queries']:,} queries"
     if metrics["mAP"] is None:
-        return f"{about}: identities are withheld; tables/{SUBMISSION} holds the ranking for the benchmark's server"
+        file = SUBMISSION.format(metrics["test_set"])
+        return f"{about}: identities are withheld; tables/{file} holds the ranking for the benchmark's server"
     low, high = metrics["interval"].get("mAP", (metrics["mAP"], metrics["mAP"]))
     return f"{about}: mAP {metrics['mAP']:.3f} (95 %: {low:.3f} to {high:.3f})"
 

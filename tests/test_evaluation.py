@@ -12,11 +12,12 @@ from retrieval_oracle import Query, summary
 from pipeline import hdf5
 from pipeline.decoding import ImageLimits
 from pipeline.distance_blocks import distance_blocks, queries_at_once
-from pipeline.evaluation import Bootstrap, EvaluateParams, evaluate_problem, evaluate_table, scores_of
+from pipeline.evaluation import EvaluateParams, evaluate_problem, evaluate_table
 from pipeline.evaluation_files import write_evaluation
+from pipeline.evaluation_metrics import Bootstrap
 from pipeline.features import Features
 from pipeline.images import ImageStore, write_store
-from pipeline.metrics import summarise
+from pipeline.metrics import Scores, summarise
 from pipeline.protocols import Draws, Problem
 from pipeline.records import ImageRecord
 from pipeline.reranking import Rerank
@@ -71,7 +72,7 @@ def test_a_problem_is_scored_as_the_definitions_say(seed: int) -> None:
     features, problem = random_problem(seed)
     ranks = evaluate_problem(features, problem, PARAMS, CPU, 4)
     queries = oracle_of(features, problem)
-    found, expected = summarise(scores_of(ranks, problem), (1, 5)), summary(queries, (1, 5))
+    found, expected = summarise(Scores(ranks.ranks, ranks.counts, ranks.junk, 51), (1, 5)), summary(queries, (1, 5))
     assert found.pop("CMC") == pytest.approx(expected.pop("CMC"))
     assert found == pytest.approx(expected)
     assert ranks.nearest.tolist() == [query.order[:4] for query in queries]
@@ -111,8 +112,45 @@ def test_a_gallery_whose_images_follow_one_another_is_not_copied() -> None:
 def test_features_that_are_not_finite_are_refused_with_their_rows() -> None:
     features, problem = random_problem(2)
     features.features[7, 0] = np.nan
-    with pytest.raises(ValueError, match="1 of 60 are not finite, as those of table rows 107"):
+    with pytest.raises(ValueError, match="1 of 60 are not finite or too long .* as those of table rows 107"):
         evaluate_problem(features, problem, PARAMS, CPU, 5)
+
+
+def test_features_too_long_for_float32_are_refused() -> None:
+    features, problem = random_problem(2)
+    features.features[3] = 1e19
+    with pytest.raises(ValueError, match="1 of 60 .* too long .* table rows 103"):
+        evaluate_problem(features, problem, PARAMS, CPU, 5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ranks": (0, 1)}, r"evaluate\.ranks: ranks count from 1, got \[0, 1\]"),
+        ({"curve_length": 0}, r"evaluate\.curve_length: expected 1 or more, got 0"),
+        ({"ranking_length": -1}, r"evaluate\.ranking_length: expected 0 or more, got -1"),
+        ({"chunk_megabytes": 0}, r"evaluate\.chunk_megabytes: expected 1 or more, got 0"),
+    ],
+)
+def test_a_value_out_of_range_is_named(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(PARAMS, **change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("cls", "values", "message"),
+    [
+        (Draws, (0, 0), "draws: expected count from 1"),
+        (Draws, (1, -1), "draws: .* seed from 0, got 1, -1"),
+        (Bootstrap, (-1, 0), "bootstrap: expected samples and seed from 0, got -1, 0"),
+        (Rerank, (0, 6, 0.3), "rerank: expected k1 and k2 from 1"),
+        (Rerank, (20, 0, 0.3), "rerank: expected k1 and k2 from 1"),
+        (Rerank, (20, 6, 1.5), r"rerank: .* original_weight in \[0, 1\], got 20, 6, 1.5"),
+    ],
+)
+def test_nested_values_out_of_range_are_named(cls: type, values: tuple[float, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=rf"evaluate\.{message}"):
+        cls(*values)
 
 
 def test_metrics_name_the_protocol_and_each_group_is_measured_apart(tiny_data: TinyData) -> None:
@@ -173,13 +211,59 @@ def test_every_test_set_is_scored_from_one_extraction_and_the_last_known_one_lea
     assert metrics["test_sets"]["large"]["queries"] == 5
     assert metrics["test_sets"]["official"]["mAP"] is None
     draws = metrics["test_sets"]["large"]["draws"]
-    assert (draws["count"], draws["seed"], len(draws["values"]["mAP"])) == (4, 1, 4)
+    assert (draws["count"], len(draws["values"]["mAP"])) == (4, 4)
     assert metrics["test_sets"]["large"]["mAP"] == pytest.approx(np.mean(draws["values"]["mAP"]))
     assert draws["deviation"]["mAP"] == pytest.approx(np.std(draws["values"]["mAP"], ddof=1))
     assert draws["deviation"]["mAP"] > 0
     assert draws["values"]["CMC"]["1"][0] <= 1
     chosen = evaluate_table(large_store, drawn_features(large_store), replace(params, test_set="large"), CPU)[2]
     assert chosen["mAP"] == metrics["test_sets"]["large"]["mAP"]
+
+
+@pytest.fixture
+def uneven_store(tmp_path: Path) -> ImageStore:
+    """Twelve vehicles of two images and four of ten, all drawn; the column `odd` varies within a vehicle."""
+    vehicles = [f"a{index // 2}" for index in range(24)] + [f"b{index // 10}" for index in range(40)]
+    records = []
+    for index, vehicle in enumerate(vehicles):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((16, 16, 3), index, np.uint8))
+        groups = {"size": vehicle[0], "odd": str(index % 3), "each": str(index)}
+        records.append(ImageRecord(f"{index}.png", "test", vehicle, groups=groups))
+    write_store(tmp_path / "store.h5", records, tmp_path, ImageLimits(10_000, 8, "stop"), "set")
+    return ImageStore(tmp_path / "store.h5")
+
+
+def test_the_interval_of_drawn_galleries_holds_their_mean_though_vehicles_differ_in_size(
+    uneven_store: ImageStore,
+) -> None:
+    rows = uneven_store.test_rows()
+    known = np.array([vehicle[0] == "a" for vehicle in uneven_store.vehicle_ids])  # alone found at rank 1
+    codes = np.unique(uneven_store.vehicle_ids, return_inverse=True)[1]
+    values = np.where(known, codes, -(rows % 7)).astype(np.float32)[:, None]
+    features = Features(rows, values, np.zeros((len(rows), 0), np.float32), "euclidean", (1,))
+    params = replace(PARAMS, protocol="vehicleid", bootstrap=Bootstrap(400, 0))
+    _, _, metrics = evaluate_table(uneven_store, features, params, CPU)
+    for name in ("mAP", "mAP_trapezoid", "mINP"):
+        low, high = metrics["interval"][name]
+        assert low < metrics[name] < high
+    assert metrics["interval"]["CMC"]["1"][0] < metrics["CMC"]["1"] < metrics["interval"]["CMC"]["1"][1]
+
+
+@pytest.mark.parametrize(("column", "groups"), [("size", ["a", "b"]), ("odd", ["0", "1", "2"]), ("each", [])])
+def test_groups_of_a_drawn_set_are_drawn_from_their_own_images(
+    uneven_store: ImageStore, column: str, groups: list[str]
+) -> None:
+    rows = uneven_store.test_rows()
+    values = np.random.default_rng(0).normal(size=(len(rows), 3)).astype(np.float32)
+    features = Features(rows, values, np.zeros((len(rows), 0), np.float32), "euclidean", (3,))
+    params = replace(PARAMS, protocol="vehicleid", group_by=column)
+    _, _, metrics = evaluate_table(uneven_store, features, params, CPU)
+    assert list(metrics["groups"]) == groups
+    for value, found in metrics["groups"].items():
+        members = uneven_store.vehicle_ids[uneven_store.groups[column] == value]
+        assert found["gallery"] == len(set(members))
+        assert found["queries"] == len(members) - len(set(members))
+        assert (found["queries_without_match"], found["draws"]["count"]) == (0, 10)
 
 
 def test_draws_and_the_submission_are_written(large_store: ImageStore, tmp_path: Path) -> None:
@@ -196,7 +280,7 @@ def test_draws_and_the_submission_are_written(large_store: ImageStore, tmp_path:
     with open(tables / "queries.csv", newline="") as stream:
         lines = list(csv.DictReader(stream))
     assert len(lines) == 4 * (5 + 2), "nothing of the withheld set"
-    assert (tables / "submission.txt").read_text() == "10 11\n11 10\n"
+    assert (tables / "submission_official.txt").read_text() == "10 11\n11 10\n"
 
 
 def test_a_table_whose_identities_are_all_withheld_is_ranked_and_not_scored(
@@ -207,6 +291,7 @@ def test_a_table_whose_identities_are_all_withheld_is_ranked_and_not_scored(
     leading, everything, metrics = evaluate_table(large_store, features, params, CPU)
     write_evaluation(tmp_path / "out", large_store, features, leading, everything, metrics, 5, {})
     assert (metrics["mAP"], metrics["CMC"], metrics["queries"]) == (None, {"1": None}, 2)
+    assert (tmp_path / "out" / "cmc.csv").read_text() == "rank,rate\n"
     with hdf5.Cache(tmp_path / "out" / "ranking.h5", "ranking/1") as cache:
         assert not cache["match"][()].any()
 

@@ -66,21 +66,31 @@ def test_the_mean_of_what_is_matched_within_a_rank_is_the_curve_there() -> None:
         assert matched_within(found, rank).mean() == pytest.approx(cumulative_matches(found, 10)[rank - 1])
 
 
+ONCE = np.ones(400, np.int64)
+
+
 def test_intervals_hold_the_mean_and_repeat() -> None:
-    values = {"a": np.random.default_rng(0).random(200), "b": np.repeat(0.25, 200)}
-    found = bootstrap_intervals(values, 500, 3)
-    assert found == bootstrap_intervals(values, 500, 3)
-    assert found["a"] != bootstrap_intervals(values, 500, 4)["a"]
+    values = {"a": np.random.default_rng(0).random(400), "b": np.repeat(0.25, 400)}
+    found = bootstrap_intervals(values, ONCE, 500, 3)
+    assert found == bootstrap_intervals(values, ONCE, 500, 3)
+    assert found["a"] != bootstrap_intervals(values, ONCE, 500, 4)["a"]
     assert found["a"][0] < values["a"].mean() < found["a"][1]
     assert found["b"] == pytest.approx([0.25, 0.25])
 
 
 def test_an_interval_is_as_wide_as_the_standard_error_says() -> None:
     values = np.random.default_rng(1).normal(0.5, 0.2, 400)
-    low, high = bootstrap_intervals({"a": values}, 4000, 0)["a"]
+    low, high = bootstrap_intervals({"a": values}, ONCE, 4000, 0)["a"]
     assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.05)
 
 
+def test_an_image_asked_often_weighs_as_often() -> None:
+    asked = np.where(np.arange(400) < 200, 1, 9)
+    sums = np.where(np.arange(400) < 200, 1.0, 0.0)  # the mean over all askings is 0.1
+    low, high = bootstrap_intervals({"a": sums}, asked, 1000, 0)["a"]
+    assert low < 0.1 < high < 0.15
+
+
 def test_without_queries_or_samples_there_is_no_interval() -> None:
-    assert bootstrap_intervals({"a": np.zeros(0)}, 10, 0) == {}
-    assert bootstrap_intervals({"a": np.ones(3)}, 0, 0) == {}
+    assert bootstrap_intervals({"a": np.zeros(0)}, ONCE[:0], 10, 0) == {}
+    assert bootstrap_intervals({"a": np.ones(3)}, ONCE[:3], 0, 0) == {}

@@ -9,6 +9,7 @@ from pipeline.protocols import (
     PROTOCOLS,
     Draws,
     Problem,
+    Rule,
     TestSet,
     column,
     cross_camera,
@@ -82,18 +83,31 @@ def test_relevance_of_any_run_of_queries_is_what_the_rule_says(data: st.DataObje
     for offset, query in enumerate(problem.queries[start:] - 10):
         same = [index for index, image in enumerate(problem.gallery - 10) if vehicles[image] == vehicles[query]]
         cameras_of = {index: cameras[problem.gallery[index] - 10] for index in same}
-        removed = [index for index in same if cameras[query] and cameras_of[index] == cameras[query]]
+        itself = {index for index in same if problem.gallery[index] - 10 == query}
+        removed = [
+            index for index in same if index in itself or (cameras[query] and cameras_of[index] == cameras[query])
+        ]
         assert of_query(junk, offset) == removed
         assert of_query(relevant, offset) == [index for index in same if index not in removed]
 
 
-def test_a_restricted_problem_keeps_the_groups_queries_and_gallery() -> None:
-    member = np.zeros(20, bool)
-    member[[10, 12, 14, 16]] = True
-    part = every_camera(EXAMPLE, DRAWS)[0].restricted(member)
+def test_a_restricted_test_set_keeps_the_groups_queries_and_gallery() -> None:
+    member = np.array([True, False, True, False, True, False, True])
+    (part,) = every_camera(EXAMPLE.restricted(member), DRAWS)
     assert part.queries.tolist() == [10]
     assert part.gallery.tolist() == [12, 14, 16]
     assert of_query(part.relevance(0, 1)[0], 0) == [0, 2]
+    assert not EXAMPLE.restricted(~member & (EXAMPLE.roles == "query")).askable
+
+
+@pytest.mark.parametrize("rule", [cross_camera, every_camera])
+def test_an_image_never_finds_itself(rule: Rule) -> None:
+    (problem,) = rule(listed_set(["both", "both", "gallery"], ["1", "1", "1"]), DRAWS)
+    relevant, junk = problem.relevance(0, 2)
+    assert [of_query(relevant, query) for query in (0, 1)] == [[1, 2], [0, 2]]
+    assert [of_query(junk, query) for query in (0, 1)] == [[0], [1]]
+    shifted = problem.relevance(1, 2)
+    assert (of_query(shifted[0], 0), of_query(shifted[1], 0)) == ([0, 2], [1])
 
 
 def drawn_set(order: Sequence[int] = range(9)) -> TestSet:
@@ -138,11 +152,19 @@ def test_a_protocol_that_does_not_fit_the_roles_is_refused() -> None:
         drawn_gallery(EXAMPLE, DRAWS)
 
 
-def test_nothing_in_a_withheld_set_is_relevant_or_junk() -> None:
-    test = listed_set(["query", "gallery", "gallery"], ["", "", ""], ["c1", "c1", "c2"])
+def test_a_set_of_vehicles_with_one_image_each_is_refused() -> None:
+    with pytest.raises(ValueError, match="test set test: no vehicle has two images"):
+        drawn_gallery(listed_set(["drawn", "drawn"], ["1", "2"]), DRAWS)
+
+
+def test_nothing_in_a_withheld_set_is_relevant_and_only_the_query_itself_is_junk() -> None:
+    test = listed_set(["query", "gallery", "both"], ["", "", ""], ["c1", "c1", "c2"])
     assert test.withheld
-    relevant, junk = withheld_problem(test).relevance(0, 1)
-    assert len(relevant.gallery) == len(junk.gallery) == 0
+    relevant, junk = withheld_problem(test).relevance(0, 2)
+    assert not len(relevant.gallery)
+    assert (of_query(junk, 0), of_query(junk, 1)) == ([], [1])
+    with pytest.raises(ValueError, match="vehicles are withheld, so that no gallery can be drawn"):
+        withheld_problem(listed_set(["drawn", "drawn"], ["", ""]))
 
 
 def test_protocols_are_named_with_their_version() -> None:

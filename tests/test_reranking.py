@@ -6,7 +6,14 @@ from numpy.typing import NDArray
 from pipeline import reranking
 from pipeline.distances import DISTANCES_TO
 from pipeline.features import Features
-from pipeline.reranking import Rerank, announced_memory, reranked_blocks
+from pipeline.reranking import (
+    Rerank,
+    _averaged,
+    _encodings,
+    announced_memory,
+    find_neighbours,
+    reranked_blocks,
+)
 
 CPU = torch.device("cpu")
 DIMENSIONS = (4, 2, 2, 3)
@@ -91,7 +98,23 @@ def test_copies_of_one_image_are_re_ranked_without_a_division_by_zero() -> None:
     assert np.isfinite(found).all()
 
 
-def test_memory_is_announced_with_both_ends() -> None:
+@pytest.mark.parametrize("noise", [0.0, 0.5, 5.0])
+def test_the_memory_announced_bounds_what_is_held(noise: float) -> None:
+    generator = np.random.default_rng(0)
+    centres = generator.normal(size=(20, 6))[generator.integers(0, 20, 400)]
+    values = (centres + generator.normal(size=(400, 6)) * noise).astype(np.float32)
+    features = Features(np.arange(400), values, np.zeros((400, 0), np.float32), "euclidean", (6,))
+    how = Rerank(20, 6, 0.3)
+    nearest = find_neighbours(features, np.arange(400), how.k1, 1, CPU)
+    encodings = _encodings(features, np.arange(400), nearest, how.k1)
+    averaged = _averaged(encodings, nearest, how.k2)
+    arrays = [nearest.indices, nearest.farthest]
+    arrays += [part for table in (encodings, averaged, averaged[100:].tocsc()) for part in (table.data, table.indices)]
+    least, most = announced_memory(400, how)
+    assert least <= sum(array.nbytes for array in arrays) <= most
+
+
+def test_the_memory_announced_grows_with_the_images_alone() -> None:
     least, most = announced_memory(138_517, Rerank(20, 6, 0.3))
     assert 0 < least < most
     assert announced_memory(2 * 138_517, Rerank(20, 6, 0.3)) == (2 * least, 2 * most)

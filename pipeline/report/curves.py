@@ -8,7 +8,7 @@ from pipeline.report.sources import Sources, read_table
 
 
 def cmc_chart(sources: Sources, ranks: int = 20) -> str:
-    """Cumulative matching curves of all models of one data set.
+    """Cumulative matching curves of all models of one data set; "" where nothing could be scored.
 
     Args:
         sources: The data set's files.
@@ -18,6 +18,8 @@ def cmc_chart(sources: Sources, ranks: int = 20) -> str:
     for model in sources.models:
         rows = read_table(sources.evaluation(model) / "cmc.csv")[:ranks]
         lines.append(Series(model, [float(row["rank"]) for row in rows], [100 * float(row["rate"]) for row in rows]))
+    if not any(line.y for line in lines):
+        return ""  # identities are withheld
     least = min((min(line.y) for line in lines if line.y), default=0.0)
     step = 20 if least < 60 else 10
     floor = min(step * int(least // step), 100 - 2 * step)

@@ -109,16 +109,17 @@ def _tiles(sources: Sequence[Sources], models: Sequence[str]) -> str:
         "re-ID models": f"{len(models)}",
     }
     for item in sources if models else ():
-        model, value = _best(item)
-        numbers[f"best mAP on {item.name}, by {model}"] = f"{100 * value:.1f} %"
+        numbers |= _best(item)
     tiles = "".join(f"<div><dt>{escape(name)}</dt><dd>{number}</dd></div>" for name, number in numbers.items())
     return f'<dl class="tiles">{tiles}</dl>'
 
 
-def _best(sources: Sources) -> tuple[str, float]:
-    found = {model: float(sources.metrics(model)["mAP"]) for model in sources.models}
-    model = max(found, key=lambda name: found[name])
-    return model, found[model]
+def _best(sources: Sources) -> dict[str, str]:
+    """The best model and its mAP; nothing where identities are withheld."""
+    found = {model: sources.metrics(model)["mAP"] for model in sources.models}
+    known = {model: float(value) for model, value in found.items() if value is not None}
+    best = max(known, key=lambda name: known[name], default="")
+    return {f"best mAP on {sources.name}, by {best}": f"{100 * known[best]:.1f} %"} if known else {}
 
 
 def _words() -> str:

@@ -76,7 +76,13 @@ def dataset_table(datasets: Sequence[Sources]) -> str:
 def reid_table(datasets: Sequence[Sources]) -> str:
     """Metrics of every model, data set and group; the best of each column of a data set and group in bold."""
     metrics = {sources.name: {model: sources.metrics(model) for model in sources.models} for sources in datasets}
-    ranks = sorted({int(rank) for models in metrics.values() for values in models.values() for rank in values["CMC"]})
+    scored = [
+        part
+        for models in metrics.values()
+        for values in models.values()
+        for part in (values, *values["test_sets"].values(), *values["groups"].values())
+    ]
+    ranks = sorted({int(rank) for part in scored for rank in part["CMC"]})
     groups = []
     for name, models in metrics.items():
         groups.append(_reid_group(name, models, ranks))
@@ -121,7 +127,8 @@ def _reid_group(title: str, models: dict[str, dict[str, Any]], ranks: Sequence[i
             Cell(percent(value), best=value is not None and value == top)
             for value, top in zip(shares(values), best, strict=True)
         ]
-        facts = [Cell(_interval(values)), Cell(f"{values['queries_without_match']:,}"), Cell(_manner(values))]
+        left_out = "withheld" if values["mAP"] is None else f"{values['queries_without_match']:,}"
+        facts = [Cell(_interval(values)), Cell(left_out), Cell(_manner(values))]
         rows.append((model, [*cells, *facts]))
     first = next(iter(models.values()))
     return Group(f"{title}: {first['queries']:,} queries, gallery of {first['gallery']:,} images", rows)

@@ -68,7 +68,7 @@ def test_a_benchmark_is_scored_as_its_protocol_says(dataset: str, tmp_path: Path
         for count in ("queries", "gallery", "junk", "queries_without_match"):
             assert found[count] == expected[0][count]
     write_evaluation(tmp_path / "out", store, features, leading, everything, metrics, 50, {})
-    assert (tmp_path / "out" / "tables" / "submission.txt").exists() == (dataset == "cityflow_reid")
+    assert (tmp_path / "out" / "tables" / "submission_official.txt").exists() == (dataset == "cityflow_reid")
 
 
 def test_veri776s_rule_gives_its_own_lists_of_good_and_junk_images(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from drawn_vehicles import TinyData
 
-from pipeline.evaluation import Bootstrap, EvaluateParams, evaluate_table
+from pipeline.evaluation import EvaluateParams, evaluate_table
 from pipeline.evaluation_files import write_evaluation
+from pipeline.evaluation_metrics import Bootstrap
 from pipeline.features import Features
 from pipeline.files import write_csv, write_json
 from pipeline.protocols import Draws

@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -118,3 +119,18 @@ def test_counts_of_the_data_set_are_those_of_the_table(data: TinyData) -> None:
 def test_a_missing_output_is_named(data: TinyData, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"evaluation/tiny/absent/metrics\.json"):
         build_page(data.root, [data.name], ["absent"], PARAMS)
+
+
+def test_a_leading_test_set_without_identities_is_shown_without_scores(data: TinyData, tmp_path: Path) -> None:
+    shutil.copytree(data.root, tmp_path / "data")
+    for model in MODELS:
+        folder = tmp_path / "data" / "evaluation" / data.name / model
+        metrics = json.loads((folder / "metrics.json").read_text())
+        withheld = {"mAP": None, "mAP_trapezoid": None, "mINP": None, "CMC": {"1": None}, "interval": {"samples": 0}}
+        (folder / "metrics.json").write_text(json.dumps({**metrics, **withheld, "groups": {}, "test_set": "official"}))
+        (folder / "cmc.csv").write_text("rank,rate\n")
+    page = build_page(tmp_path / "data", [data.name], MODELS, PARAMS)
+    assert "identities of official are withheld" in page
+    assert "best mAP" not in page
+    assert "at rank 1" not in page
+    Balance().feed(page)
