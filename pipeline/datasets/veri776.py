@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.datasets.lists import ImageList, read_list, unlisted
+from pipeline.datasets.lists import ImageList, read_lines, read_list, unlisted
 from pipeline.datasets.xml_labels import read_labels
 from pipeline.records import Found, ImageRecord
 
@@ -19,6 +19,9 @@ LABELS: tuple[str, ...] = ("vehicleID", "cameraID", "colorID", "typeID")
 
 NAME = re.compile(r"(?P<vehicle>\d+)_(?P<camera>c\d+)_\d+_\d+\.\w+", re.ASCII)
 """``VEHICLE_cCAMERA_FRAME_N.jpg``, matched against the file name alone: a folder's name can match it too."""
+
+CODE = re.compile(r"(\d+)[\s\W]+(\w.*)")
+"""A line of ``list_color.txt`` or ``list_type.txt``: number and name."""
 
 
 def read_veri776(root: Path) -> Found:
@@ -56,9 +59,13 @@ def read_veri776(root: Path) -> Found:
 
 
 def read_codes(path: Path) -> dict[str, str]:
-    """Read ``list_color.txt`` or ``list_type.txt``, lines of a number and a name; empty where there is no file."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return dict(re.findall(r"^\s*(\d+)[\s\W]+(\w.*?)\s*$", text, re.MULTILINE))
+    """Read ``list_color.txt`` or ``list_type.txt``, lines of a number and a name; empty where there is no file.
+
+    Raises:
+        ValueError: It is no text.
+    """
+    lines = read_lines(path) if path.exists() else ()
+    return dict((match[1], match[2]) for _, text in lines if (match := CODE.fullmatch(text)))
 
 
 def _identity(name: str, label: Mapping[str, str], images: ImageList, labels: Path) -> tuple[str, str]:

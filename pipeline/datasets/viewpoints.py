@@ -32,10 +32,11 @@ def attach_viewpoints(
 ) -> tuple[list[ImageRecord], list[str]]:
     """Give records the viewpoints that tables hold of them, beside those they have.
 
-    A row goes to the images of its file name, whatever their folder. Where that name belongs to different images (of
-    other vehicles or cameras, or of unknown vehicles), it goes to the one whose path ends like the row's. An image may
-    come several times, in one table or in several (SPAN's own table does that); where they disagree it counts as
-    unlabelled.
+    A row that gives an image's path goes to that image. Any other goes to the image of its file name, whatever its
+    folder; where several have that name, to the one whose path ends like the row's, or the row's like its. A query
+    and its copy in the gallery share what either is given: they are alone in having their file name, known vehicle
+    and known camera. An image may come several times, in one table or in several (SPAN's own table does that); where
+    they disagree it counts as unlabelled.
 
     Args:
         records: The table.
@@ -111,36 +112,72 @@ def _read_keypoints(path: Path) -> Iterator[tuple[int, str, str]]:
         yield line, image, codes[orientation]
 
 
+def listed_twice(one: ImageRecord, other: ImageRecord) -> bool:
+    """Whether two images of one known camera may be a query and its copy in the gallery, whose roles nowhere agree.
+
+    Their roles count in every test set both are in, of which there must be one; without roles, their splits.
+    """
+    if one.camera_id is None or one.camera_id != other.camera_id:
+        return False
+    if not one.roles and not other.roles:
+        return {one.split, other.split} == {"query", "gallery"}
+    shared = one.roles.keys() & other.roles.keys()
+    return bool(shared) and all({one.roles[name], other.roles[name]} == {"query", "gallery"} for name in shared)
+
+
 class _Matching:
     """Which images of a table a row means."""
 
     def __init__(self, records: Sequence[ImageRecord]) -> None:
         self._records = records
+        self._copies = _find_copies(records)
+        self._paths = {record.path: row for row, record in enumerate(records)}
         self._rows: dict[str, list[int]] = {}
+        """Path or end of one, in whole names -> the images it is of."""
         for row, record in enumerate(records):
-            self._rows.setdefault(_file_name(record.path), []).append(row)
+            for end in _ends(record.path):
+                self._rows.setdefault(end, []).append(row)
 
     def rows(self, image: str, where: str) -> list[int]:
         """Rows of an image named by path or file name; `where` opens the message if they are different images."""
-        rows = self._rows.get(_file_name(image), [])
-        if self._one_picture(rows):
-            return rows
-        alike = [row for row in rows if _end_alike(self._records[row].path, image)]
-        if len(alike) > 1:
+        if image in self._paths:
+            return self._with_copy(self._paths[image])
+        *_, name = _ends(image)
+        named = self._rows.get(name, [])
+        if not named or self._one_picture(named):
+            return named
+        alike = self._rows.get(image, []) + [self._paths[end] for end in _ends(image) if end in self._paths]
+        if not alike:
+            return []
+        if not self._one_picture(alike):
             shown = ", ".join(self._records[row].path for row in alike[:2])
             raise ValueError(f"{where}: {image!r} fits {len(alike)} different images, as {shown}; give their paths")
-        return alike
+        return self._with_copy(alike[0])
+
+    def _with_copy(self, row: int) -> list[int]:
+        return [row, self._copies[row]] if row in self._copies else [row]
 
     def _one_picture(self, rows: Sequence[int]) -> bool:
-        """Whether images of one name are copies of one picture, as VeRi-776's queries are of its gallery."""
-        known = {(self._records[row].vehicle_id, self._records[row].camera_id) for row in rows}
-        return len(rows) < 2 or (len(known) == 1 and known.pop()[0] is not None)
+        return len(rows) == 1 or (len(rows) == 2 and self._copies.get(rows[0]) == rows[1])
 
 
-def _file_name(path: str) -> str:
-    return path.rpartition("/")[2]
+def _find_copies(records: Sequence[ImageRecord]) -> dict[int, int]:
+    """Row -> row of its copy, for queries that are in the gallery under another path, as all of VeRi-776 are.
+
+    They are the only two images of their file name, vehicle and camera; numbers of frames may come again.
+    """
+    rows: dict[tuple[str, str, str | None], list[int]] = {}
+    for row, record in enumerate(records):
+        if record.vehicle_id is not None:
+            key = record.path.rpartition("/")[2], record.vehicle_id, record.camera_id
+            rows.setdefault(key, []).append(row)
+    pairs = [pair for pair in rows.values() if len(pair) == 2 and listed_twice(*(records[row] for row in pair))]
+    return {one: other for pair in pairs for one, other in (pair, pair[::-1])}
 
 
-def _end_alike(one: str, other: str) -> bool:
-    """Whether one path is the other's end, in whole names."""
-    return f"/{one}".endswith(f"/{other}") or f"/{other}".endswith(f"/{one}")
+def _ends(path: str) -> Iterator[str]:
+    """A path, and what is left of it without its first folder, its first two, ... down to the file name."""
+    yield path
+    while "/" in path:
+        path = path.partition("/")[2]
+        yield path

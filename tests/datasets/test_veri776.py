@@ -50,6 +50,18 @@ def test_codes_of_colour_and_type_get_their_names(root: Path, separator: str) ->
     assert found.records[0].groups["type"] == "hatchback"
 
 
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-8", "utf-8-sig"])
+def test_codes_may_be_chinese_in_either_encoding(root: Path, encoding: str) -> None:
+    (root / "list_color.txt").write_bytes("1 黄色\n2 橙色\n".encode(encoding))
+    assert [record.groups["color"] for record in read_veri776(root).records[:2]] == ["黄色", "橙色"]
+
+
+def test_codes_that_are_no_text_name_their_file(root: Path) -> None:
+    (root / "list_type.txt").write_bytes(b"1 \xff\xff\n")
+    with pytest.raises(ValueError, match=r"list_type\.txt: not a text file in UTF-8 or GB 18030"):
+        read_veri776(root)
+
+
 def test_a_label_that_disagrees_with_the_name_names_both(root: Path) -> None:
     codes = {"vehicleID": "0003", "cameraID": "c003", "colorID": "1", "typeID": "1"}
     write_labels(root / "test_label.xml", {VERI_QUERIES[0]: codes})

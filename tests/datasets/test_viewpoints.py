@@ -1,5 +1,7 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,6 +102,88 @@ def test_a_path_that_only_ends_in_the_same_letters_is_another(tmp_path: Path) ->
     viewpoints, remarks = attach(tmp_path, table, records=records)
     assert viewpoints == ["front", None]
     assert remarks == ["1 rows of 0.txt fit no image, as xw/1.jpg", "1 images have no viewpoint"]
+
+
+FOLDERS = {
+    camera: [ImageRecord(f"v1/{side}/1.jpg", "train", "1", camera) for side in ("front", "back")]
+    for camera in (None, "c1")
+}
+
+
+@pytest.mark.parametrize("camera", [None, "c1"])
+def test_a_full_path_labels_that_image_and_no_other_of_its_name(tmp_path: Path, camera: str | None) -> None:
+    table = "image,viewpoint\nv1/front/1.jpg,front\n"
+    assert attach(tmp_path, table, records=FOLDERS[camera]) == (["front", None], ["1 images have no viewpoint"])
+    assert attach(tmp_path, table + "v1/back/1.jpg,rear\n", records=FOLDERS[camera]) == (["front", "rear"], [])
+    assert attach(tmp_path, table + "data/v1/back/1.jpg,rear\n", records=FOLDERS[camera]) == (["front", "rear"], [])
+
+
+@pytest.mark.parametrize("camera", [None, "c1"])
+def test_a_name_in_several_folders_needs_a_path_even_of_one_vehicle_and_camera(
+    tmp_path: Path, camera: str | None
+) -> None:
+    with pytest.raises(
+        ValueError, match=r"line 2: '1\.jpg' fits 2 different images, as v1/front/1\.jpg, v1/back/1\.jpg"
+    ):
+        attach(tmp_path, "image,viewpoint\n1.jpg,0\n", records=FOLDERS[camera])
+
+
+@pytest.mark.parametrize("longer", ["b/a/1.jpg", "a/a/1.jpg"])
+@pytest.mark.parametrize("given", ["a/1.jpg", "1.jpg"])
+def test_a_path_that_ends_another_one_is_still_that_image_s_own(tmp_path: Path, longer: str, given: str) -> None:
+    records = [ImageRecord(path, "train", str(place)) for place, path in enumerate((longer, "1.jpg", "a/1.jpg"))]
+    viewpoints, _ = attach(tmp_path, f"image,viewpoint\n{given},rear\n", records=records)
+    assert {record.path: viewpoint for record, viewpoint in zip(records, viewpoints, strict=True) if viewpoint} == {
+        given: "rear"
+    }
+
+
+def test_an_end_that_several_paths_share_is_refused(tmp_path: Path) -> None:
+    records = [ImageRecord(f"{folder}/a/1.jpg", "train", folder) for folder in ("v", "w")]
+    with pytest.raises(ValueError, match=r"'a/1\.jpg' fits 2 different images, as v/a/1\.jpg, w/a/1\.jpg; give their"):
+        attach(tmp_path, "image,viewpoint\na/1.jpg,0\n", records=records)
+
+
+@pytest.mark.parametrize("given", ["image_query/b.jpg", "image_test/b.jpg", "VeRi/image_test/b.jpg", "b.jpg"])
+def test_a_query_and_its_copy_in_the_gallery_share_their_label(tmp_path: Path, given: str) -> None:
+    by_role = [replace(record, split="extra", roles={"a": record.split}) for record in RECORDS[1:3]]
+    for records in (list(RECORDS[1:3]), by_role):
+        assert attach(tmp_path, f"image,viewpoint\n{given},0\n", records=records) == (["front", "front"], [])
+
+
+def test_a_copy_is_labelled_beside_a_stranger_of_its_name(tmp_path: Path) -> None:
+    records = [*RECORDS[1:3], ImageRecord("image_train/b.jpg", "train", "9", "c1")]
+    table = "image,viewpoint\nVeRi/image_test/b.jpg,0\n"
+    assert attach(tmp_path, table, records=records)[0] == ["front", "front", None]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"camera_id": None},
+        {"camera_id": "c2"},
+        {"vehicle_id": "3"},
+        {"split": "query"},
+        {"split": "train"},
+        {"roles": {"a": "gallery"}},
+        {"path": "image_test/x/c.jpg"},
+    ],
+)
+def test_what_is_not_surely_a_copy_is_labelled_alone(tmp_path: Path, change: dict[str, Any]) -> None:
+    records = [RECORDS[1], replace(RECORDS[2], **change)]
+    assert attach(tmp_path, "image,viewpoint\nimage_query/b.jpg,0\n", records=records)[0] == ["front", None]
+
+
+def test_where_a_query_has_two_namesakes_in_the_gallery_neither_is_taken_for_its_copy(tmp_path: Path) -> None:
+    records = [*RECORDS[1:3], replace(RECORDS[2], path="other/b.jpg")]
+    assert attach(tmp_path, "image,viewpoint\nimage_query/b.jpg,0\n", records=records)[0] == ["front", None, None]
+    with pytest.raises(ValueError, match="fits 3 different images"):
+        attach(tmp_path, "image,viewpoint\nb.jpg,0\n", records=records)
+
+
+def test_unknown_cameras_make_no_copies(tmp_path: Path) -> None:
+    records = [replace(record, camera_id=None) for record in RECORDS[1:3]]
+    assert attach(tmp_path, "image,viewpoint\nimage_query/b.jpg,0\n", records=records)[0] == ["front", None]
 
 
 @pytest.mark.parametrize(
