@@ -97,7 +97,7 @@ def read_truth(root: Path, values: PrepareParams, store: ImageStore) -> Truth | 
         ValueError: The source is ill-formed.
     """
     if values.ground_truth is not None:
-        return rendered_truth(root / values.ground_truth, store)
+        return rendered_truth(root / values.ground_truth, store.paths.tolist())
     if values.view_polygons is not None:
-        return polygon_truth(root, store, values.view_polygons)
+        return polygon_truth(root, store.paths.tolist(), values.view_polygons)
     return None

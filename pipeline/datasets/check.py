@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.datasets.adapters import PrepareParams, read_data_set
+from pipeline.datasets.check_truth import find_truth_faults
 from pipeline.datasets.duplicates import find_duplicates, is_tested_on
 from pipeline.datasets.findings import CountRow, Finding, Level, Report
 from pipeline.datasets.official import BENCHMARKS, Size
@@ -39,14 +40,16 @@ def check_data_set(root: Path, values: PrepareParams, progress: Progress = lambd
         files = {record.path: project_path(root, record.path) for record in found.records}
     except (ValueError, OSError) as error:
         return Report(None, [], [_refused_table(error)], [])
-    findings = _table(found, root)
+    findings = _table(found.records, root)
     inspected = inspect_files(files, values.limits, progress)
     findings += _images(inspected, values.limits)
     findings += find_duplicates(found.records, inspected)
     records = found.records
     if values.limits.on_bad_image == "skip":
         records = [record for record in records if not inspected[record.path].refusal]
+        findings += _left(records, found, root)
     findings += [*_vehicles(records), *_cameras(records), *_viewpoints(records), *_parts(records, inspected)]
+    findings += find_truth_faults(root, values, {record.path: inspected[record.path].size for record in records})
     benchmark = BENCHMARKS.get(values.adapter)
     counts = _counts(found.records, benchmark.sizes if benchmark else {})
     if benchmark is not None:
@@ -64,13 +67,23 @@ def _refused_table(error: Exception) -> Finding:
     return Finding("table", "error", 1, "table that cannot be read", (str(error),), advice)
 
 
-def _table(found: Found, root: Path) -> list[Finding]:
+def _table(records: Sequence[ImageRecord], root: Path) -> list[Finding]:
     try:
-        check_records(found.records, str(root))
+        check_records(records, str(root))
     except ValueError as error:
         advice = "Correct what the message names: prepare refuses such a table."
         return [Finding("table", "error", 1, "fault of the table", (str(error),), advice)]
     return []
+
+
+def _left(records: Sequence[ImageRecord], found: Found, root: Path) -> list[Finding]:
+    """What `prepare` refuses, and later stages lack, once unusable images are left out."""
+    if faults := _table(records, root):
+        return faults if not _table(found.records, root) else []
+    left = {row.name for row in _counts(records, {})} | {"extra"}
+    lost = [f"{row.name}: all {row.images:,}" for row in _counts(found.records, {}) if row.name not in left]
+    advice = "Nothing can be trained or measured with what is left: complete the copy of the data set."
+    return _finding("images", "error", "kinds of images of which none is left", lost, advice)
 
 
 def _counts(records: Sequence[ImageRecord], official: Mapping[str, Size]) -> list[CountRow]:
@@ -176,29 +189,34 @@ def _vehicles(records: Sequence[ImageRecord]) -> list[Finding]:
 def _cameras(records: Sequence[ImageRecord]) -> list[Finding]:
     needed = [r for r in records if r.vehicle_id and (r.split == "train" or is_tested_on(r))]
     without = [record.path for record in needed if record.camera_id is None]
-    if not needed or len(without) == len(needed):
-        advice = "No camera is known, so the cross-camera rule removes nothing from any ranking."
-        return _finding("cameras", "note", "images without camera", without, advice)
+    level: Level = "warning"
     advice = "Fill in their cameras if they are known: an unknown camera is never taken for the same as another."
-    findings = _finding("cameras", "warning", "images without camera", without, advice)
+    if len(without) == len(needed):
+        level, advice = "note", "No camera is known, so the cross-camera rule removes nothing from any ranking."
+    findings = _finding("cameras", level, "images without camera", without, advice)
     for name, roles in roles_by_test_set(records).items():
         findings += _lost_queries(name, records, roles)
     return findings
 
 
 def _lost_queries(name: str, records: Sequence[ImageRecord], roles: Sequence[str]) -> list[Finding]:
-    cameras: defaultdict[str, set[str | None]] = defaultdict(set)
+    gallery: defaultdict[str | None, Counter[str | None]] = defaultdict(Counter)
     for record, role in zip(records, roles, strict=True):
-        if role in ("gallery", "both") and record.vehicle_id:
-            cameras[record.vehicle_id].add(record.camera_id)
-    queries = [r for r, role in zip(records, roles, strict=True) if role in ("query", "both") and r.vehicle_id]
-    absent = [r.path for r in queries if r.vehicle_id not in cameras]
-    alone = [r for r in queries if r.camera_id and r.vehicle_id and cameras.get(r.vehicle_id) == {r.camera_id}]
+        if role in ("gallery", "both"):
+            gallery[record.vehicle_id][record.camera_id] += 1
+    absent, alone = [], []
+    for record, role in zip(records, roles, strict=True):
+        if role in ("query", "both") and record.vehicle_id:
+            others = gallery[record.vehicle_id] - Counter([record.camera_id] if role == "both" else [])
+            if not others:
+                absent.append(record.path)
+            elif record.camera_id and set(others) == {record.camera_id}:
+                alone.append(f"{record.path} (camera {record.camera_id})")
     return [
         *_finding(
             "cameras",
             "warning",
-            f"queries of test set {name} whose vehicle is not in the gallery",
+            f"queries of test set {name} whose vehicle has no other image in the gallery",
             absent,
             "They have no right answer and count in no mean: add gallery images of their vehicles or drop them.",
         ),
@@ -206,7 +224,7 @@ def _lost_queries(name: str, records: Sequence[ImageRecord], roles: Sequence[str
             "cameras",
             "warning",
             f"queries of test set {name} whose vehicle no other camera shows",
-            [f"{record.path} (camera {record.camera_id})" for record in alone],
+            alone,
             "Under the cross-camera rule they lose all matches and count in no mean: add images by other cameras, "
             "or evaluate with evaluate.protocol: every_camera.",
         ),

@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from pipeline.datasets.findings import Finding, Level
+from pipeline.datasets.viewpoints import listed_twice
 from pipeline.images import Inspected
-from pipeline.records import ImageRecord
+from pipeline.records import ImageRecord, roles_by_test_set
 
 KINDS: dict[str, tuple[Level, str, str]] = {
     "vehicles": (
@@ -18,16 +19,24 @@ KINDS: dict[str, tuple[Level, str, str]] = {
         "sets of identical images that are both trained on and tested on",
         "The test would ask for images seen in training: take them out of one of the two.",
     ),
+    "hit": (
+        "error",
+        "queries whose copy in the gallery counts as a hit",
+        "Fill in or correct their cameras (an unknown one is never taken for the same), or take the copy out of "
+        "the gallery, or list one file with the role both, which never finds itself.",
+    ),
     "listed twice": (
         "note",
         "pairs of a query and the same image in the gallery",
-        "Nothing to do: benchmarks as VeRi-776 list their queries in the gallery too, and the cross-camera rule "
-        "removes them from the ranking.",
+        "Benchmarks as VeRi-776 list their queries in the gallery too. The copy leaves the ranking under the protocols "
+        "that remove same-camera images (veri776, veri_wild, cityflow_reid, cross_camera); under others the copy "
+        "counts as a hit.",
     ),
     "other": (
         "warning",
         "sets of identical images",
-        "Keep one of each: copies weigh double in training, and in a gallery they take ranks twice.",
+        "Keep one of each: copies weigh double in training, take ranks twice in a gallery, and count as hits where "
+        "galleries are drawn (vehicleid).",
     ),
 }
 """Kind of a set of identical images -> its level, what it is called, what to do."""
@@ -66,19 +75,28 @@ def _kind(same: Sequence[ImageRecord]) -> str:
         return "vehicles"
     if any(record.split == "train" for record in same) and any(is_tested_on(record) for record in same):
         return "leak"
-    return "listed twice" if len(same) == 2 and _is_query_and_gallery(*same) else "other"
+    if any(record.vehicle_id for record in same) and _finds_copy(same):
+        return "hit"
+    return "listed twice" if len(same) == 2 and listed_twice(*same) else "other"
 
 
-def _is_query_and_gallery(one: ImageRecord, other: ImageRecord) -> bool:
-    """Whether two identical images of one camera are nowhere in the same role."""
-    if one.camera_id != other.camera_id:
-        return False
-    if not one.roles and not other.roles:
-        return {one.split, other.split} == {"query", "gallery"}
-    shared = one.roles.keys() & other.roles.keys()
-    return bool(shared) and all({one.roles[name], other.roles[name]} == {"query", "gallery"} for name in shared)
+def _finds_copy(same: Sequence[ImageRecord]) -> bool:
+    """Whether one of these identical images is a query to which another, in the gallery, is not of its own camera."""
+    for roles in roles_by_test_set(same).values():
+        listed = [
+            (record, role) for record, role in zip(same, roles, strict=True) if role in ("query", "gallery", "both")
+        ]
+        cameras = {record.camera_id for record, _ in listed}
+        asked, searched = (any(role in (name, "both") for _, role in listed) for name in ("query", "gallery"))
+        if len(listed) > 1 and asked and searched and (None in cameras or len(cameras) > 1):
+            return True
+    return False
 
 
 def _described(same: Sequence[ImageRecord], with_labels: bool) -> str:
-    names = [f"{r.path} ({r.split}, vehicle {r.vehicle_id or 'unknown'})" if with_labels else r.path for r in same]
+    names = [f"{r.path} ({_labels(r)})" if with_labels else r.path for r in same]
     return " = ".join(names[:3]) + (f" = {len(same) - 3} more" if len(same) > 3 else "")
+
+
+def _labels(record: ImageRecord) -> str:
+    return f"{record.split}, vehicle {record.vehicle_id or 'unknown'}, camera {record.camera_id or 'unknown'}"

@@ -16,6 +16,7 @@ SECTIONS: dict[str, str] = {
     "cameras": "Cameras",
     "viewpoints": "Viewpoints",
     "parts": "Part annotation",
+    "truth": "Ground truth",
 }
 """Section of a report -> its title, in the report's order."""
 

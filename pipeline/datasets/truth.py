@@ -1,5 +1,6 @@
 """Ground truth of views and angles, aligned to the image table: ``data/truth/<dataset>.h5``, for measuring only."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline import hdf5
 from pipeline.datasets.annotations import image_key
 from pipeline.datasets.coco_parts import CocoImage, read_coco
-from pipeline.decoding import decode_labels
+from pipeline.decoding import BadImageError, decode_labels
 from pipeline.images import ImageStore
 from pipeline.vocabulary import VIEWS
 
@@ -72,7 +73,9 @@ def write_truth(path: Path, store: ImageStore, truth: Truth | None) -> None:
         cache.array("view_labels_offsets", offsets)
         encoded = cache.rows("view_labels", int(offsets[-1]), (), np.uint8)
         for row in sorted(found.labels):
-            _check_labels(found.labels[row], store, row)
+            height, width = store.sizes[row].tolist()
+            if fault := label_fault(found.labels[row], (height, width)):
+                raise ValueError(f"ground truth of {store.paths[row]}: {fault}")
             encoded.append(np.frombuffer(found.labels[row], np.uint8))
 
 
@@ -82,47 +85,71 @@ def read_view_labels(cache: hdf5.Cache, row: int) -> NDArray[np.uint8] | None:
     return None if start == end else decode_labels(cache["view_labels"][start:end])
 
 
-def rendered_truth(path: Path, store: ImageStore) -> Truth:
+def rendered_truth(path: Path, names: Sequence[str]) -> Truth:
     """Align the ground truth a renderer wrote to the image table, by path.
 
     Args:
         path: HDF5 with `path` (bytes, relative), `azimuth` (degrees), `labels` (concatenated PNG label maps) and
             `labels_offsets`.
-        store: The images.
+        names: The table's paths.
 
     Raises:
         FileNotFoundError: `path` does not exist.
-        ValueError: It lacks a dataset, or an image of the table.
+        ValueError: It is no HDF5 file, lacks a dataset, values of one, or an image of the table.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file (prepare.ground_truth)")
-    with h5py.File(path, "r") as file:
-        absent = [name for name in ("path", "azimuth", "labels", "labels_offsets") if name not in file]
-        if absent:
-            raise ValueError(f"{path}: dataset {absent[0]!r} is missing; it has {', '.join(sorted(file))}")
-        places = {name.decode(): place for place, name in enumerate(file["path"][()])}
-        lacking = [name for name in store.paths if name not in places]
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise ValueError(f"{path}: not an HDF5 file ({error})") from error
+    with file:
+        places = _places(file, path)
+        lacking = [name for name in names if name not in places]
         if lacking:
             raise ValueError(f"{path}: no ground truth of {len(lacking)} images of the table, as {lacking[0]}")
-        order = [places[name] for name in store.paths]
+        order = [places[name] for name in names]
         offsets, labels = file["labels_offsets"][()], file["labels"]
         maps = {row: labels[offsets[at] : offsets[at + 1]].tobytes() for row, at in enumerate(order)}
         return Truth(maps, file["azimuth"][()][order], complete=True)
 
 
-def polygon_truth(root: Path, store: ImageStore, values: ViewPolygonsParams) -> Truth:
+def _places(file: h5py.File, path: Path) -> dict[str, int]:
+    """Path of an image -> its place in a renderer's file."""
+    absent = [name for name in ("path", "azimuth", "labels", "labels_offsets") if name not in file]
+    if absent:
+        raise ValueError(f"{path}: dataset {absent[0]!r} is missing; it has {', '.join(sorted(file))}")
+    count, found = len(file["path"]), (len(file["azimuth"]), len(file["labels_offsets"]))
+    if found != (count, count + 1):
+        raise ValueError(
+            f"{path}: expected {count} azimuths and {count + 1} labels_offsets, got {found[0]} and {found[1]}"
+        )
+    return {name.decode(): place for place, name in enumerate(file["path"][()])}
+
+
+def polygon_truth(root: Path, names: Sequence[str], values: ViewPolygonsParams) -> Truth:
     """Rasterise part polygons into view label maps; what no polygon covers is unlabelled.
+
+    Args:
+        root: The data set's folder.
+        names: The table's paths.
+        values: The polygons and the meaning of their categories.
 
     Raises:
         FileNotFoundError: The COCO file does not exist.
         ValueError: It is ill-formed, a category has no entry in `values.views`, or an entry is no view.
     """
-    path = root / values.file
-    annotated = read_coco(path, values.images, polygons=True)
-    codes = _view_codes({name for image in annotated.values() for name in image.categories}, values, path)
-    rows = {row: image_key(str(name), values.images) for row, name in enumerate(store.paths)}
+    annotated, codes = read_polygons(root, values)
+    rows = {row: image_key(name, values.images) for row, name in enumerate(names)}
     maps = {row: draw_views(annotated[key], codes) for row, key in rows.items() if key in annotated}
     return Truth({row: _png(labels) for row, labels in maps.items()}, None, complete=False)
+
+
+def read_polygons(root: Path, values: ViewPolygonsParams) -> tuple[dict[str, CocoImage], dict[str, int | None]]:
+    """`image_key` -> its polygons, and category -> label or None, as `draw_views` takes them; raises as above."""
+    path = root / values.file
+    annotated = read_coco(path, values.images, polygons=True)
+    return annotated, _view_codes({name for image in annotated.values() for name in image.categories}, values, path)
 
 
 def draw_views(image: CocoImage, codes: dict[str, int | None]) -> NDArray[np.uint8]:
@@ -162,10 +189,15 @@ def _png(labels: NDArray[np.uint8]) -> bytes:
     return bytes(cv2.imencode(".png", labels)[1].tobytes())
 
 
-def _check_labels(encoded: bytes, store: ImageStore, row: int) -> None:
-    labels, size = decode_labels(encoded), store.sizes[row]
-    if labels.shape != tuple(size) or labels.max(initial=0) > OTHER_SURFACE:
-        raise ValueError(
-            f"ground truth of {store.paths[row]}: expected labels 0 to {OTHER_SURFACE} of {size[1]} x {size[0]} "
-            f"pixels, got labels up to {labels.max(initial=0)} of {labels.shape[1]} x {labels.shape[0]}"
-        )
+def label_fault(encoded: bytes, size: tuple[int, int]) -> str:
+    """What is wrong with a label map, a PNG file's bytes, for an image of this `(height, width)`; "" if nothing."""
+    try:
+        labels = decode_labels(encoded)
+    except BadImageError as error:
+        return str(error)
+    if labels.shape == size and labels.max(initial=0) <= OTHER_SURFACE:
+        return ""
+    return (
+        f"expected labels 0 to {OTHER_SURFACE} of {size[1]} x {size[0]} pixels, "
+        f"got labels up to {labels.max(initial=0)} of {labels.shape[1]} x {labels.shape[0]}"
+    )

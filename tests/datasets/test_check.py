@@ -25,6 +25,8 @@ TEST = [
 ]
 CLEAN = [*TRAIN, *TEST]
 
+ROLES_OF_XY = (("x", "query"), ("y", "gallery"))
+
 ReportOf = Callable[..., Report]
 
 
@@ -36,13 +38,15 @@ def save(path: Path, seed: int, size: tuple[int, int] = (20, 30)) -> None:
 def report_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: PrepareParams) -> ReportOf:
     """Report of hand-made records, with a picture of its own for each path but `absent` that has no file yet."""
 
-    def made(records: Sequence[ImageRecord], adapter: str = "table", skip: bool = False, absent: str = "") -> Report:
+    def made(
+        records: Sequence[ImageRecord], adapter: str = "table", skip: bool = False, absent: str = "", **truth: object
+    ) -> Report:
         for seed, record in enumerate(records):
             if not (tmp_path / record.path).exists() and record.path != absent:
                 save(tmp_path / record.path, seed)
         monkeypatch.setattr(check, "read_data_set", lambda root, values: Found(list(records), ["one remark"]))
         limits = replace(LIMITS, on_bad_image="skip" if skip else "stop")
-        return check_data_set(tmp_path, replace(values, adapter=adapter, limits=limits))
+        return check_data_set(tmp_path, replace(values, adapter=adapter, limits=limits, **truth))
 
     return made
 
@@ -124,6 +128,36 @@ def test_what_left_out_images_leave_behind_is_checked_without_them(report_of: Re
     ]
 
 
+def test_a_table_of_which_no_image_is_left_is_an_error(report_of: ReportOf, tmp_path: Path) -> None:
+    for record in CLEAN:
+        (tmp_path / record.path).write_bytes(b"")
+    assert report_of(CLEAN).count("error") == 1
+    report = report_of(CLEAN, skip=True)
+    assert [(finding.section, finding.level) for finding in report.findings] == [
+        ("images", "warning"),
+        ("table", "error"),
+    ]
+    assert report.findings[1].examples == (f"{tmp_path}: no images found",)
+
+
+def test_a_fault_of_the_whole_table_is_not_said_again_of_what_is_left(report_of: ReportOf) -> None:
+    report = report_of([*CLEAN, replace(TRAIN[0], path="t3.png", viewpoint="top")], skip=True, absent="g1.png")
+    assert [finding.section for finding in report.findings if finding.level == "error"].count("table") == 1
+
+
+def test_a_split_or_role_of_which_no_image_is_left_is_an_error(report_of: ReportOf) -> None:
+    records = [*CLEAN, ImageRecord("x.png", "extra", viewpoint="front", parts=BOXES)]
+    report = report_of(records, skip=True, absent="g1.png")
+    lost = next(finding for finding in report.findings if finding.level == "error")
+    assert (lost.section, lost.what, lost.examples) == (
+        "images",
+        "kinds of images of which none is left",
+        ("gallery: all 1",),
+    )
+    (other,) = report_of([*CLEAN, replace(records[-1], path="y.png")], skip=True, absent="y.png").findings
+    assert other.level == "warning"
+
+
 def duplicate(folder: Path, one: str, other: str) -> None:
     save(folder / one, 50)
     (folder / other).write_bytes((folder / one).read_bytes())
@@ -134,13 +168,56 @@ def test_a_query_that_is_in_the_gallery_too_is_by_design(report_of: ReportOf, tm
     finding = only(report_of([*CLEAN, replace(TEST[0], path="g0.png", split="gallery")]))
     assert (finding.level, finding.count) == ("note", 1)
     assert finding.examples == ("q1.png = g0.png",)
-    assert "cross-camera rule removes them" in finding.advice
+    assert (
+        "under the protocols that remove same-camera images (veri776, veri_wild, cityflow_reid, cross" in finding.advice
+    )
+    assert "under others the copy counts as a hit" in finding.advice
 
 
-def test_identical_images_of_two_cameras_are_not_by_design(report_of: ReportOf, tmp_path: Path) -> None:
-    duplicate(tmp_path, "q1.png", "g1.png")
-    finding = only(report_of(CLEAN))
-    assert (finding.level, finding.what) == ("warning", "sets of identical images")
+@pytest.mark.parametrize(("query", "gallery"), [(None, None), ("c1", None), (None, "c1"), ("c1", "c2")])
+def test_a_copy_in_the_gallery_that_no_protocol_removes_is_an_error(
+    report_of: ReportOf, tmp_path: Path, query: str | None, gallery: str | None
+) -> None:
+    duplicate(tmp_path, "q1.png", "g0.png")
+    pair = [
+        replace(TEST[0], camera_id=query),
+        replace(TEST[0], path="g0.png", split="gallery", camera_id=gallery),
+    ]
+    found = [finding for finding in report_of([*TRAIN, *pair, TEST[1]]).findings if finding.section == "duplicates"]
+    assert [(finding.level, finding.what) for finding in found] == [
+        ("error", "queries whose copy in the gallery counts as a hit")
+    ]
+    assert found[0].examples == (
+        f"q1.png (query, vehicle 2, camera {query or 'unknown'}) = "
+        f"g0.png (gallery, vehicle 2, camera {gallery or 'unknown'})",
+    )
+    assert "take the copy out of the gallery" in found[0].advice
+
+
+def test_copies_among_more_than_two_images_count_as_hits_too(report_of: ReportOf, tmp_path: Path) -> None:
+    for name in ("g0.png", "g2.png"):
+        duplicate(tmp_path, "q1.png", name)
+    copies = [replace(TEST[0], path=name, split="gallery") for name in ("g0.png", "g2.png")]
+    assert only(report_of([*CLEAN, *copies])).what == "sets of identical images"
+    copies[1] = replace(copies[1], camera_id="c9")
+    assert only(report_of([*CLEAN, *copies])).what == "queries whose copy in the gallery counts as a hit"
+
+
+def test_an_image_that_is_both_finds_its_copy_but_not_itself(report_of: ReportOf, tmp_path: Path) -> None:
+    both = replace(TEST[0], roles={"a": "both"}, camera_id="c1")
+    other = replace(TEST[1], roles={"a": "gallery"})
+    assert report_of([*TRAIN, both, other]).findings == []
+    duplicate(tmp_path, "q1.png", "g0.png")
+    copy = replace(other, path="g0.png", camera_id="c7")
+    assert only(report_of([*TRAIN, both, other, copy])).what == "queries whose copy in the gallery counts as a hit"
+
+
+def test_copies_without_identity_are_no_hits(report_of: ReportOf, tmp_path: Path) -> None:
+    duplicate(tmp_path, "x.png", "y.png")
+    withheld = [
+        ImageRecord(f"{n}.png", "extra", None, None, "side", parts=BOXES, roles={"a": r}) for n, r in ROLES_OF_XY
+    ]
+    assert only(report_of([*TRAIN, *withheld])).what == "sets of identical images"
 
 
 def test_a_query_and_gallery_pair_by_role_is_by_design_in_its_own_test_set_only(
@@ -159,7 +236,7 @@ def test_identical_images_of_two_vehicles_are_an_error(report_of: ReportOf, tmp_
     others = [replace(TRAIN[0], path=f"t{n}.png", vehicle_id="9") for n in (3, 4)]
     finding = only(report_of([*CLEAN, *others]))
     assert (finding.level, finding.what) == ("error", "sets of identical images that carry different vehicles")
-    assert finding.examples == ("t1.png (train, vehicle 1) = t3.png (train, vehicle 9)",)
+    assert finding.examples == ("t1.png (train, vehicle 1, camera c1) = t3.png (train, vehicle 9, camera c1)",)
 
 
 def test_a_training_image_that_is_tested_on_is_an_error(report_of: ReportOf, tmp_path: Path) -> None:
@@ -177,6 +254,18 @@ def test_other_copies_are_a_warning_and_long_sets_are_shortened(report_of: Repor
     assert finding.examples == ("t1.png = t3.png = t4.png = 2 more",)
 
 
+def test_an_image_that_is_both_is_no_match_of_its_own(report_of: ReportOf) -> None:
+    alone = ImageRecord("b.png", "query", "3", "c1", "side", parts=BOXES, roles={"a": "both"})
+    tested = [replace(record, roles={"a": record.split}) for record in TEST]
+    finding = only(report_of([*TRAIN, *tested, alone]))
+    assert (finding.what, finding.examples) == (
+        "queries of test set a whose vehicle has no other image in the gallery",
+        ("b.png",),
+    )
+    second = replace(alone, path="b2.png", camera_id="c2")
+    assert report_of([*TRAIN, *tested, alone, second]).findings == []
+
+
 def test_queries_that_lose_all_matches_are_told_from_those_without_any(report_of: ReportOf) -> None:
     extra = [
         ImageRecord("q2.png", "query", "3", "c1", "side", parts=BOXES),
@@ -185,7 +274,7 @@ def test_queries_that_lose_all_matches_are_told_from_those_without_any(report_of
     ]
     absent, alone = report_of([*CLEAN, *extra]).findings
     assert (absent.what, absent.examples) == (
-        "queries of test set test whose vehicle is not in the gallery",
+        "queries of test set test whose vehicle has no other image in the gallery",
         ("q2.png",),
     )
     assert (alone.what, alone.examples) == (
@@ -204,6 +293,14 @@ def test_a_data_set_without_any_camera_is_only_noted(report_of: ReportOf) -> Non
     finding = only(report_of([replace(record, camera_id=None) for record in CLEAN]))
     assert (finding.level, finding.count) == ("note", 4)
     assert "removes nothing" in finding.advice
+
+
+def test_queries_without_a_match_are_found_without_any_camera(report_of: ReportOf) -> None:
+    records = [replace(record, camera_id=None) for record in [*CLEAN, replace(TEST[0], path="q2.png", vehicle_id="3")]]
+    assert [(finding.level, finding.examples) for finding in report_of(records).findings] == [
+        ("note", ("t1.png", "t2.png", "q1.png")),
+        ("warning", ("q2.png",)),
+    ]
 
 
 def test_images_without_identity_need_no_camera(report_of: ReportOf) -> None:

@@ -64,7 +64,7 @@ def rendered(path: Path, names: list[str], without: str = "") -> Path:
 
 def test_rendered_truth_is_aligned_to_the_table_by_path(store: ImageStore, tmp_path: Path) -> None:
     names = ["c.png", "unused.png", "a.png", "sub/b.png"]
-    write_truth(tmp_path / "truth.h5", store, rendered_truth(rendered(tmp_path / "gt.h5", names), store))
+    write_truth(tmp_path / "truth.h5", store, rendered_truth(rendered(tmp_path / "gt.h5", names), store.paths))
     with hdf5.Cache(tmp_path / "truth.h5", "truth/1", store.digest) as cache:
         assert cache.header.notes == {"views": True, "complete": True}
         assert cache["azimuth"][()].tolist() == [30, 40, 10]
@@ -89,11 +89,19 @@ def test_a_data_set_without_truth_has_a_file_that_says_so(store: ImageStore, tmp
 
 def test_rendered_truth_must_cover_the_table_and_be_whole(store: ImageStore, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no ground truth of 2 images of the table, as sub/b.png"):
-        rendered_truth(rendered(tmp_path / "part.h5", ["a.png"]), store)
+        rendered_truth(rendered(tmp_path / "part.h5", ["a.png"]), store.paths)
     with pytest.raises(ValueError, match="dataset 'azimuth' is missing"):
-        rendered_truth(rendered(tmp_path / "old.h5", list(PATHS), without="azimuth"), store)
+        rendered_truth(rendered(tmp_path / "old.h5", list(PATHS), without="azimuth"), store.paths)
     with pytest.raises(FileNotFoundError, match="absent.h5"):
-        rendered_truth(tmp_path / "absent.h5", store)
+        rendered_truth(tmp_path / "absent.h5", store.paths)
+    (tmp_path / "text.h5").write_text("text")
+    with pytest.raises(ValueError, match=r"text\.h5: not an HDF5 file"):
+        rendered_truth(tmp_path / "text.h5", store.paths)
+
+
+def test_a_map_that_is_no_picture_names_its_image(store: ImageStore, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"ground truth of sub/b\.png: expected a label map, an 8-bit grey PNG"):
+        write_truth(tmp_path / "truth.h5", store, Truth({1: b"text"}, None, complete=True))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +132,7 @@ def coco(path: Path) -> None:
 def test_polygons_are_drawn_by_view_later_categories_over_earlier_ones(store: ImageStore, tmp_path: Path) -> None:
     coco(tmp_path / "parts.json")
     views = {"hood": "front", "door": "side", "wheel": "other", "spare": None}
-    truth = polygon_truth(tmp_path, store, ViewPolygonsParams("parts.json", ".", views))
+    truth = polygon_truth(tmp_path, store.paths, ViewPolygonsParams("parts.json", ".", views))
     assert set(truth.labels) == {0}
     assert not truth.complete
     write_truth(tmp_path / "truth.h5", store, truth)
@@ -147,4 +155,4 @@ def test_every_category_needs_a_view(
 ) -> None:
     coco(tmp_path / "parts.json")
     with pytest.raises(ValueError, match=message):
-        polygon_truth(tmp_path, store, ViewPolygonsParams("parts.json", ".", views))
+        polygon_truth(tmp_path, store.paths, ViewPolygonsParams("parts.json", ".", views))
