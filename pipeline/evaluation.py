@@ -146,8 +146,10 @@ def leading_test_set(tests: Sequence[TestSet], wanted: str | None, source: str) 
 def _announce(tests: Sequence[TestSet], rerank: Rerank, say: Callable[[str], None]) -> None:
     for test in tests:
         images = len(test.roles) + int(np.count_nonzero(test.roles == "both"))
-        least, most = (size / 1e9 for size in announced_memory(images, rerank))
-        say(f"re-ranking {images:,} images of test set {test.name}: {least:.2f} to {most:.2f} GB beyond their features")
+        least, most = (size / 1e6 for size in announced_memory(images, rerank))
+        say(
+            f"re-ranking {images:,} images of test set {test.name}: {least:,.0f} to {most:,.0f} MB beyond their features"
+        )
 
 
 def evaluate_test_set(test: TestSet, features: Features, params: EvaluateParams, device: torch.device) -> Evaluated:

@@ -168,10 +168,12 @@ def test_metrics_name_the_protocol_and_each_group_is_measured_apart(tiny_data: T
     assert metrics["groups"]["0004"]["gallery"] == 1
 
 
-def test_re_ranking_is_recorded_with_its_parameters(tiny_data: TinyData) -> None:
-    how = Rerank(k1=2, k2=1, original_weight=0.3)
-    _, _, metrics = evaluate_table(tiny_data.store, tiny_features(tiny_data), replace(PARAMS, rerank=how), CPU)
+def test_re_ranking_announces_its_memory_and_is_recorded_with_its_parameters(tiny_data: TinyData) -> None:
+    params = replace(PARAMS, rerank=Rerank(k1=2, k2=1, original_weight=0.3))
+    said: list[str] = []
+    _, _, metrics = evaluate_table(tiny_data.store, tiny_features(tiny_data), params, CPU, said.append)
     assert metrics["rerank"] == {"k1": 2, "k2": 1, "original_weight": 0.3}
+    assert said == ["re-ranking 4 images of test set test: 0 to 0 MB beyond their features"]
 
 
 def test_an_unknown_protocol_or_test_set_and_a_table_without_any_match_are_refused(tiny_data: TinyData) -> None:
