@@ -147,9 +147,8 @@ def _announce(tests: Sequence[TestSet], rerank: Rerank, say: Callable[[str], Non
     for test in tests:
         images = len(test.roles) + int(np.count_nonzero(test.roles == "both"))
         least, most = (size / 1e6 for size in announced_memory(images, rerank))
-        say(
-            f"re-ranking {images:,} images of test set {test.name}: {least:,.0f} to {most:,.0f} MB beyond their features"
-        )
+        need = f"{least:,.0f} to {most:,.0f} MB beyond their features"
+        say(f"re-ranking {images:,} images of test set {test.name}: {need}")
 
 
 def evaluate_test_set(test: TestSet, features: Features, params: EvaluateParams, device: torch.device) -> Evaluated:
