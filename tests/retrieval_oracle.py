@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from pipeline.features import Features
+from pipeline.protocols import Problem
+
 
 @dataclass
 class Query:
@@ -54,6 +59,19 @@ class Query:
     def negative_penalty(self) -> float:
         """Relevant images over the rank of the last one."""
         return len(self.relevant) / self.ranks[-1]
+
+
+def queries_of(features: Features, problem: Problem, *, remove_same_camera: bool) -> list[Query]:
+    """The queries of a problem compared by squared Euclidean distances in double precision."""
+    queries = []
+    for place, position in enumerate(problem.queries):
+        apart = features.features[problem.gallery].astype(float) - features.features[position]
+        same = set(np.flatnonzero(problem.gallery_vehicles == problem.query_vehicles[place]).tolist())
+        camera = problem.query_cameras[place]
+        known = remove_same_camera and camera >= 0
+        junk = {index for index in same if known and problem.gallery_cameras[index] == camera}
+        queries.append(Query((apart**2).sum(1).tolist(), same - junk, junk))
+    return queries
 
 
 def mean(values: list[float]) -> float | None:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from retrieval_oracle import Query, summary
+from retrieval_oracle import queries_of, summary
 
 from pipeline import hdf5
 from pipeline.decoding import ImageLimits
@@ -49,18 +49,6 @@ def random_problem(seed: int) -> tuple[Features, Problem]:
     return features, Problem(queries, gallery, *columns, remove_same_camera=True)
 
 
-def oracle_of(features: Features, problem: Problem) -> list[Query]:
-    queries = []
-    for query, position in enumerate(problem.queries):
-        apart = features.features[problem.gallery].astype(float) - features.features[position]
-        same = np.flatnonzero(problem.gallery_vehicles == problem.query_vehicles[query])
-        camera = problem.query_cameras[query]
-        junk = {int(index) for index in same if camera >= 0 and problem.gallery_cameras[index] == camera}
-        relevant = {int(index) for index in same} - junk
-        queries.append(Query((apart**2).sum(1).tolist(), relevant, junk))
-    return queries
-
-
 def tiny_features(data: TinyData) -> Features:
     """Features of the tiny set's queries and gallery: the first query finds its vehicle, the second does not."""
     values = np.array([[1, 0], [0, 1], [1, 0.1], [0.9, -0.5]], np.float32)
@@ -71,7 +59,7 @@ def tiny_features(data: TinyData) -> Features:
 def test_a_problem_is_scored_as_the_definitions_say(seed: int) -> None:
     features, problem = random_problem(seed)
     ranks = evaluate_problem(features, problem, PARAMS, CPU, 4)
-    queries = oracle_of(features, problem)
+    queries = queries_of(features, problem, remove_same_camera=True)
     found, expected = summarise(Scores(ranks.ranks, ranks.counts, ranks.junk, 51), (1, 5)), summary(queries, (1, 5))
     assert found.pop("CMC") == pytest.approx(expected.pop("CMC"))
     assert found == pytest.approx(expected)

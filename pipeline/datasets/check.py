@@ -140,7 +140,7 @@ def _images(inspected: Mapping[str, Inspected], limits: ImageLimits) -> list[Fin
             by_kind[_kind_of(found.refusal)].append(path if found.refusal == MISSING else f"{path}: {found.refusal}")
     skipped = limits.on_bad_image == "skip"
     end = "; they are left out" if skipped else ", or leave them out with prepare.limits.on_bad_image: skip"
-    todo = {
+    remedies = {
         "images that are not on disk": "Complete the copy of the data set",
         "images that are too small": "Look at them and lower prepare.limits.min_side if they are of use",
         "images that are too large": "Look at them and raise prepare.limits.max_pixels if they are meant",
@@ -149,7 +149,7 @@ def _images(inspected: Mapping[str, Inspected], limits: ImageLimits) -> list[Fin
     level: Level = "warning" if skipped else "error"
     return [
         finding
-        for kind, advice in todo.items()
+        for kind, advice in remedies.items()
         for finding in _finding("images", level, kind, by_kind[kind], f"{advice}{end}.")
     ]
 

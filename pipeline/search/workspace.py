@@ -131,27 +131,26 @@ def check_networks(workspace: Workspace, values: SearchParams, makers: dict[str,
 
 
 def _check_detector(workspace: Workspace, values: SearchParams, made_by: dict[str, str], where: Path) -> None:
-    found = {"detector": made_by.get("detector", ""), "detect_parts parameters": made_by.get("params", "")}
-    expected = {
-        "detector": file_digest(workspace.path("detector")),
-        "detect_parts parameters": digest_of(asdict(values.detection)),
-    }
-    _check_all(expected, found, where)
+    _check_maker(workspace, "detector", "detect_parts", digest_of(asdict(values.detection)), made_by, where)
 
 
 def _check_span(workspace: Workspace, values: SearchParams, made_by: dict[str, str], where: Path) -> None:
-    found = {"span": made_by.get("span", ""), "predict_part_masks parameters": made_by.get("params", "")}
-    expected = {
-        "span": file_digest(workspace.path("span")),
-        "predict_part_masks parameters": digest_of(asdict(values.part_masks)),
-    }
-    _check_all(expected, found, where)
+    _check_maker(workspace, "span", "predict_part_masks", digest_of(asdict(values.part_masks)), made_by, where)
     if values.part_masks.within_foreground:
         masks = workspace.path("foreground")
         _check_all({"foreground": file_digest(masks)}, made_by, where)
         makers = hdf5.Cache(masks, FOREGROUND).header.made_by
         network = file_digest(workspace.path("foreground_network"))
         _check_all({"foreground": network, "params": digest_of(asdict(values.foreground))}, makers, masks)
+
+
+def _check_maker(
+    workspace: Workspace, network: str, stage: str, parameters: str, made_by: dict[str, str], where: Path
+) -> None:
+    """Check that a network and the parameters of the stage that runs it, by digest, are those noted as makers."""
+    of_stage = f"{stage} parameters"
+    expected = {network: file_digest(workspace.path(network)), of_stage: parameters}
+    _check_all(expected, {network: made_by.get(network, ""), of_stage: made_by.get("params", "")}, where)
 
 
 def _check_all(expected: dict[str, str], found: dict[str, str], where: Path) -> None:

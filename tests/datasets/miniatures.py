@@ -3,8 +3,9 @@
 import re
 import shutil
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,6 +28,26 @@ VERI_GALLERY = (
     "0009_c001_00000030_0.jpg",
 )
 VERI_QUERIES = (VERI_GALLERY[0], VERI_GALLERY[2], VERI_GALLERY[5])
+
+
+def coco_document(categories: Sequence[str], boxes: Sequence[tuple[int, int, list[int]]]) -> dict[str, Any]:
+    """A COCO document of the images ``a.jpg`` (100 x 80) and ``b.jpg`` (60 x 60).
+
+    Args:
+        categories: Their names; ids count from 1.
+        boxes: Image, category and ``[x, y, width, height]`` of each annotation; ids count from 11.
+    """
+    return {
+        "images": [
+            {"id": 1, "file_name": "a.jpg", "width": 100, "height": 80},
+            {"id": 2, "file_name": "b.jpg", "width": 60, "height": 60},
+        ],
+        "categories": [{"id": i, "name": name} for i, name in enumerate(categories, 1)],
+        "annotations": [
+            {"id": i, "image_id": image, "category_id": category, "bbox": box}
+            for i, (image, category, box) in enumerate(boxes, 11)
+        ],
+    }
 
 
 def write_image(path: Path) -> None:

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from retrieval_oracle import Query, summary
+from retrieval_oracle import queries_of, summary
 
 from pipeline import params
 from pipeline.evaluation import EvaluateParams, evaluate_table
 from pipeline.evaluation_files import write_evaluation
 from pipeline.features import Features
 from pipeline.images import ImageStore
-from pipeline.protocols import Draws, Problem, cross_camera, find_test_sets
+from pipeline.protocols import Draws, cross_camera, find_test_sets
 from pipeline.ranking import Pairs
 from tests.datasets.miniatures import PARAMS, WRITERS, prepared, write_veri776
 
@@ -34,17 +34,6 @@ def features_of(store: ImageStore) -> Features:
     return Features(rows, values, np.zeros((len(rows), 0), np.float32), "euclidean", (5,))
 
 
-def oracle(features: Features, problem: Problem, removes: bool) -> list[Query]:
-    queries = []
-    for place, position in enumerate(problem.queries):
-        apart = features.features[problem.gallery].astype(float) - features.features[position]
-        same = set(np.flatnonzero(problem.gallery_vehicles == problem.query_vehicles[place]).tolist())
-        camera = problem.query_cameras[place]
-        junk = {index for index in same if removes and camera >= 0 and problem.gallery_cameras[index] == camera}
-        queries.append(Query((apart**2).sum(1).tolist(), same - junk, junk))
-    return queries
-
-
 @pytest.mark.parametrize("dataset", BENCHMARKS)
 def test_a_benchmark_is_scored_as_its_protocol_says(dataset: str, tmp_path: Path) -> None:
     WRITERS[dataset](tmp_path / "raw")
@@ -59,7 +48,10 @@ def test_a_benchmark_is_scored_as_its_protocol_says(dataset: str, tmp_path: Path
         if item.test.withheld:
             continue
         found = metrics["test_sets"].get(item.test.name, metrics)
-        expected = [summary(oracle(features, problem, removes), values.ranks) for problem in item.problems]
+        expected = [
+            summary(queries_of(features, problem, remove_same_camera=removes), values.ranks)
+            for problem in item.problems
+        ]
         assert len(item.problems) == (10 if dataset == "vehicleid" else 1)
         for measure in ("mAP", "mAP_trapezoid", "mINP"):
             mean = np.mean([one[measure] for one in expected])

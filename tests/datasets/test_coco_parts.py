@@ -6,23 +6,14 @@ from typing import Any
 import pytest
 
 from pipeline.datasets.coco_parts import CocoImage, read_coco
+from tests.datasets.miniatures import coco_document
 
 CATEGORIES = ("wheel", "front_light")
 
 
 def document() -> dict[str, Any]:
     boxes = [(1, 1, [10, 20, 30, 40]), (1, 2, [0, 0, 50, 50]), (1, 1, [3, 3, 0, 9])]
-    return {
-        "images": [
-            {"id": 1, "file_name": "a.jpg", "width": 100, "height": 80},
-            {"id": 2, "file_name": "b.jpg", "width": 60, "height": 60},
-        ],
-        "categories": [{"id": i, "name": name} for i, name in enumerate(CATEGORIES, 1)],
-        "annotations": [
-            {"id": i, "image_id": image, "category_id": category, "bbox": box}
-            for i, (image, category, box) in enumerate(boxes, 11)
-        ],
-    }
+    return coco_document(tuple(CATEGORIES), boxes)
 
 
 def read(folder: Path, content: Any, *, polygons: bool = False) -> dict[str, CocoImage]:

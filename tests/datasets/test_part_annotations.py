@@ -8,6 +8,7 @@ import pytest
 from pipeline.datasets.parts import PartsParams, attach_parts
 from pipeline.records import ImageRecord
 from pipeline.vocabulary import PART_CLASSES
+from tests.datasets.miniatures import coco_document
 
 CATEGORIES = {"wheel": "wheel", "front_light": "car_light", "door": None}
 RECORDS = [ImageRecord(f"images/{name}.jpg", "extra") for name in "abc"]
@@ -16,17 +17,7 @@ RECORDS = [ImageRecord(f"images/{name}.jpg", "extra") for name in "abc"]
 def document() -> dict[str, Any]:
     boxes = [(1, 1, [10, 20, 30, 40]), (1, 2, [0, 0, 50, 50]), (1, 3, [5, 5, 5, 5]), (1, 1, [-10, 60, 20, 80])]
     boxes += [(1, 1, [100, 10, 5, 5]), (1, 1, [3, 3, 0, 9])]
-    return {
-        "images": [
-            {"id": 1, "file_name": "a.jpg", "width": 100, "height": 80},
-            {"id": 2, "file_name": "b.jpg", "width": 60, "height": 60},
-        ],
-        "categories": [{"id": i, "name": name} for i, name in enumerate(CATEGORIES, 1)],
-        "annotations": [
-            {"id": i, "image_id": image, "category_id": category, "bbox": box}
-            for i, (image, category, box) in enumerate(boxes, 11)
-        ],
-    }
+    return coco_document(tuple(CATEGORIES), boxes)
 
 
 def values(root: Path, content: Any, images: str | None = "images", categories: Any = CATEGORIES) -> PartsParams:
