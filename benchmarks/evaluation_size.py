@@ -15,10 +15,10 @@ import click
 import torch
 
 from benchmarks.retrieval_problem import DIMENSIONS, generate
-from pipeline.distance_blocks import distance_blocks, rank_problem
-from pipeline.metrics import Scores, summarise
 from pipeline.report.charts import Series, axis, line_chart
-from pipeline.reranking import Rerank, announced_memory, reranked_blocks
+from pipeline.retrieval.blocks import distance_blocks, rank_problem
+from pipeline.retrieval.reranking import Rerank, announced_memory, reranked_blocks
+from pipeline.retrieval.scores import Scores, summarise
 
 GALLERIES = (16_064, 32_129, 64_258, 128_517)
 """Eighths, quarter, half and all of VERI-Wild's large gallery."""

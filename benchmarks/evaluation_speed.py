@@ -18,10 +18,10 @@ import numpy as np
 import torch
 
 from benchmarks.retrieval_problem import DIMENSIONS, generate
-from pipeline.distance_blocks import distance_blocks, rank_problem
-from pipeline.features import Features
-from pipeline.metrics import Scores, summarise
-from pipeline.protocols import Problem
+from pipeline.artifacts.features import Features
+from pipeline.retrieval.blocks import distance_blocks, rank_problem
+from pipeline.retrieval.protocols import Problem
+from pipeline.retrieval.scores import Scores, summarise
 
 SIZE = {"queries": 1678, "gallery": 11_579, "vehicles": 200, "cameras": 20}
 NOISES = {"easy": 2.2, "hard": 3.2}

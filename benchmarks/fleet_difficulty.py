@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.vocabulary import PART_CLASSES
+from pipeline.store.vocabulary import PART_CLASSES
 
 BINS = [8, 8, 8]
 

@@ -19,12 +19,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import hdf5, params
-from pipeline.artifact_quality import measured_rows
-from pipeline.datasets.truth import read_view_labels
-from pipeline.grabcut import GrabCutParams, seed_mask
-from pipeline.images import ImageStore
-from pipeline.mask_metrics import coverage, foreground_iou, spill
+from pipeline.artifacts.truth import read_view_labels
+from pipeline.foreground.grabcut import GrabCutParams, seed_mask
+from pipeline.quality.artifacts import measured_rows
+from pipeline.quality.masks import coverage, foreground_iou, spill
+from pipeline.store import hdf5, params
+from pipeline.store.images import ImageStore
 
 PATH = click.Path(path_type=Path)
 SPILL_MARGIN = 0.1

@@ -23,9 +23,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline import hdf5
-from pipeline.features import header_of, write_features
+from pipeline.artifacts.features import header_of, write_features
 from pipeline.search.gallery import GalleryFeatures, find
+from pipeline.store import hdf5
 
 NEIGHBOURS = 100
 LISTS, PROBED = 316, 16

@@ -16,17 +16,18 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import params, runtime
-from pipeline.embedding import EmbedParams, embed
-from pipeline.evaluation import EvaluateParams, evaluate_test_set, leading_test_set
-from pipeline.evaluation_metrics import metrics_of
-from pipeline.features import Features
-from pipeline.images import ImageStore
-from pipeline.models import reid
-from pipeline.protocols import TestSet, drawn_gallery, find_test_sets, protocol_of
-from pipeline.reid_samples import open_sources
-from pipeline.reid_training import ReidTraining, classes_of, train, training_rows
-from pipeline.seeding import generator_of
+from pipeline.artifacts.features import Features
+from pipeline.networks import runtime
+from pipeline.networks.runtime import generator_of
+from pipeline.reid import build as reid
+from pipeline.reid.embedding import EmbedParams, embed
+from pipeline.reid.samples import open_sources
+from pipeline.reid.training import ReidTraining, classes_of, train, training_rows
+from pipeline.retrieval.evaluation import EvaluateParams, evaluate_test_set, leading_test_set
+from pipeline.retrieval.protocols import TestSet, drawn_gallery, find_test_sets, protocol_of
+from pipeline.retrieval.summary import metrics_of
+from pipeline.store import params
+from pipeline.store.images import ImageStore
 from stages.command import PATH, stage
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from pipeline import params
 from pipeline.datasets.adapters import PrepareParams
-from pipeline.datasets.check import check_data_set
-from pipeline.datasets.findings import report_lines
-from pipeline.files import write_json
+from pipeline.doctor.check import check_data_set
+from pipeline.doctor.findings import report_lines
+from pipeline.store import params
+from pipeline.store.files import write_json
 from stages.command import PATH, stage
 
 STYLES: dict[str, dict[str, Any]] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline import params
+from pipeline.store import params
 
 PATH = click.Path(path_type=Path)
 """Type of every option that is a path."""

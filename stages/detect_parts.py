@@ -8,12 +8,14 @@ from pathlib import Path
 
 import click
 
-from pipeline import params, weights
-from pipeline.detection import PartDetection, detect, restore_detector, write_parts
-from pipeline.detection_training import KIND
-from pipeline.files import digest_of, file_digest
-from pipeline.images import ImageStore
-from pipeline.runtime import Runtime, start
+from pipeline.artifacts.parts import write_parts
+from pipeline.networks import weights
+from pipeline.networks.runtime import Runtime, start
+from pipeline.parts.detection import PartDetection, detect, restore_detector
+from pipeline.parts.trained_on import KIND
+from pipeline.store import params
+from pipeline.store.files import digest_of, file_digest
+from pipeline.store.images import ImageStore
 from stages.command import PATH, stage
 
 

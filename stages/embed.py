@@ -9,13 +9,14 @@ from pathlib import Path
 
 import click
 
-from pipeline import params, runtime
-from pipeline.embedding import EmbedParams, embed
-from pipeline.features import header_of, write_features
-from pipeline.files import file_digest
-from pipeline.images import ImageStore
-from pipeline.models import reid
-from pipeline.reid_samples import check_makers, open_sources
+from pipeline.artifacts.features import header_of, write_features
+from pipeline.networks import runtime
+from pipeline.reid import build as reid
+from pipeline.reid.embedding import EmbedParams, embed
+from pipeline.reid.samples import check_makers, open_sources
+from pipeline.store import params
+from pipeline.store.files import file_digest
+from pipeline.store.images import ImageStore
 from stages.command import PATH, model_options, stage
 
 

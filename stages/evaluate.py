@@ -10,12 +10,13 @@ from typing import Any
 
 import click
 
-from pipeline import params, runtime
-from pipeline.evaluation import EvaluateParams, evaluate_table
-from pipeline.evaluation_files import SUBMISSION, write_evaluation
-from pipeline.features import read_features
-from pipeline.files import file_digest
-from pipeline.images import ImageStore
+from pipeline.artifacts.features import read_features
+from pipeline.networks import runtime
+from pipeline.retrieval.evaluation import EvaluateParams, evaluate_table
+from pipeline.retrieval.output import SUBMISSION, write_evaluation
+from pipeline.store import params
+from pipeline.store.files import file_digest
+from pipeline.store.images import ImageStore
 from stages.command import PATH, stage
 
 

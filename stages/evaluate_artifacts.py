@@ -9,13 +9,14 @@ from pathlib import Path
 
 import click
 
-from pipeline import params, weights
-from pipeline.artifact_quality import Artifacts, QualityParams, measure
-from pipeline.detection_training import KIND as DETECTOR
-from pipeline.files import file_digest, write_csv, write_json
-from pipeline.hdf5 import Cache, check_same
-from pipeline.images import ImageStore
-from pipeline.span_training import KIND as SPAN
+from pipeline.networks import weights
+from pipeline.parts.trained_on import KIND as DETECTOR
+from pipeline.quality.artifacts import Artifacts, QualityParams, measure
+from pipeline.store import params
+from pipeline.store.files import file_digest, write_csv, write_json
+from pipeline.store.hdf5 import Cache, check_same
+from pipeline.store.images import ImageStore
+from pipeline.views.training import KIND as SPAN
 from stages.command import PATH, stage
 
 CACHES = ("truth", "grabcut", "foreground", "parts", "part_masks")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from pipeline import params
-from pipeline.grabcut import GrabCutParams, write_seeds
-from pipeline.images import ImageStore
+from pipeline.foreground.grabcut import GrabCutParams, write_seeds
+from pipeline.store import params
+from pipeline.store.images import ImageStore
 from stages.command import PATH, stage
 
 

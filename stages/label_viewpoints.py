@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from pipeline import params
 from pipeline.datasets.adapters import PrepareParams
 from pipeline.labelling.label_file import LabelFile
 from pipeline.labelling.pictures import open_pictures
 from pipeline.labelling.server import LabellingServer
 from pipeline.labelling.session import Session
-from pipeline.records import SPLITS
+from pipeline.store import params
+from pipeline.store.vocabulary import SPLITS
 from stages.command import PATH, stage
 
 STORE = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import click
 
-from pipeline import params, weights
-from pipeline.files import digest_of, file_digest
-from pipeline.foreground import ForegroundPrediction, predict, write_foreground
-from pipeline.foreground_training import KIND
-from pipeline.images import ImageStore
-from pipeline.models.foreground import restore_foreground
-from pipeline.runtime import Runtime, start
+from pipeline.artifacts.foreground import write_foreground
+from pipeline.foreground.network import restore_foreground
+from pipeline.foreground.prediction import ForegroundPrediction, predict
+from pipeline.foreground.training import KIND
+from pipeline.networks import weights
+from pipeline.networks.runtime import Runtime, start
+from pipeline.store import params
+from pipeline.store.files import digest_of, file_digest
+from pipeline.store.images import ImageStore
 from stages.command import PATH, stage
 
 

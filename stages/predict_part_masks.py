@@ -9,12 +9,15 @@ from pathlib import Path
 
 import click
 
-from pipeline import hdf5, params, weights
-from pipeline.files import digest_of, file_digest
-from pipeline.images import ImageStore
-from pipeline.part_masks import SCHEMA, PartMasksParams, load_span, predict_masks, write_part_masks
-from pipeline.runtime import Runtime, start
-from pipeline.span_training import FOREGROUND, KIND
+from pipeline.artifacts.foreground import SCHEMA as FOREGROUND
+from pipeline.artifacts.views import SCHEMA, write_part_masks
+from pipeline.networks import weights
+from pipeline.networks.runtime import Runtime, start
+from pipeline.store import hdf5, params
+from pipeline.store.files import digest_of, file_digest
+from pipeline.store.images import ImageStore
+from pipeline.views.prediction import PartMasksParams, load_span, predict_masks
+from pipeline.views.training import KIND
 from stages.command import PATH, stage
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from pipeline import params
+from pipeline.artifacts.truth import write_truth
 from pipeline.datasets.adapters import PrepareParams, read_data_set, read_truth
-from pipeline.datasets.truth import write_truth
-from pipeline.images import ImageStore, write_store
+from pipeline.datasets.packing import write_store
+from pipeline.store import params
+from pipeline.store.images import ImageStore
 from stages.command import PATH, stage
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from pipeline import params
-from pipeline.files import atomic_directory
 from pipeline.report.page import build_page
 from pipeline.report.sources import ReportParams
+from pipeline.store import params
+from pipeline.store.files import atomic_directory
 from stages.command import PATH, stage
 
 

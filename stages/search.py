@@ -10,12 +10,12 @@ from pathlib import Path
 
 import click
 
-from pipeline.files import atomic
-from pipeline.runtime import start
+from pipeline.networks.runtime import start
 from pipeline.search.page import build_page
 from pipeline.search.run import search as search_images
 from pipeline.search.run import table
 from pipeline.search.workspace import Workspace, load_params
+from pipeline.store.files import atomic
 from stages.command import PATH, stage
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from pipeline import params
+from pipeline.store import params
 from pipeline.synthetic.fleet import FleetParams, synthesize
 from pipeline.synthetic.veri_layout import Taken
 from stages.command import PATH, stage

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import click
 
-from pipeline import params, weights
-from pipeline.detection_training import KIND, DetectorTraining, train
-from pipeline.files import digest_of, write_csv
-from pipeline.images import ImageStore
-from pipeline.runtime import Runtime, start
+from pipeline.networks import weights
+from pipeline.networks.runtime import Runtime, start
+from pipeline.parts.trained_on import KIND
+from pipeline.parts.training import DetectorTraining, train
+from pipeline.store import params
+from pipeline.store.files import digest_of, write_csv
+from pipeline.store.images import ImageStore
 from stages.command import PATH, stage
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
-from pipeline import hdf5, params, weights
-from pipeline.files import digest_of, file_digest, write_csv
-from pipeline.foreground_training import KIND, ForegroundTraining, train
-from pipeline.images import ImageStore
-from pipeline.runtime import Runtime, start
+from pipeline.foreground.training import KIND, ForegroundTraining, train
+from pipeline.networks import weights
+from pipeline.networks.runtime import Runtime, start
+from pipeline.store import hdf5, params
+from pipeline.store.files import digest_of, file_digest, write_csv
+from pipeline.store.images import ImageStore
 from stages.command import PATH, stage
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import click
 
-from pipeline import params, runtime
-from pipeline.files import write_csv
-from pipeline.images import ImageStore
-from pipeline.models import reid
-from pipeline.reid_samples import open_sources
-from pipeline.reid_training import ReidTraining, classes_of, scratch_folder, train, training_rows
+from pipeline.networks import runtime
+from pipeline.reid import build as reid
+from pipeline.reid.samples import open_sources
+from pipeline.reid.training import ReidTraining, classes_of, scratch_folder, train, training_rows
+from pipeline.store import params
+from pipeline.store.files import write_csv
+from pipeline.store.images import ImageStore
 from stages.command import PATH, model_options, stage
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import click
 
-from pipeline import hdf5, params, weights
-from pipeline.files import digest_of, file_digest, write_csv
-from pipeline.images import ImageStore
-from pipeline.runtime import Runtime, start
-from pipeline.span_training import FOREGROUND, HISTORY, KIND, SpanTraining, train
+from pipeline.artifacts.foreground import SCHEMA as FOREGROUND
+from pipeline.networks import weights
+from pipeline.networks.runtime import Runtime, start
+from pipeline.store import hdf5, params
+from pipeline.store.files import digest_of, file_digest, write_csv
+from pipeline.store.images import ImageStore
+from pipeline.views.training import HISTORY, KIND, SpanTraining, train
 from stages.command import PATH, stage
 
 

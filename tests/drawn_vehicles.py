@@ -8,13 +8,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline import hdf5
-from pipeline.decoding import ImageLimits
-from pipeline.files import file_digest
-from pipeline.images import ImageStore, write_store
-from pipeline.records import ImageRecord, PartBoxes
-from pipeline.vocabulary import PART_CLASSES
-from pipeline.weights import save
+from pipeline.datasets.limits import ImageLimits
+from pipeline.datasets.packing import write_store
+from pipeline.datasets.records import ImageRecord
+from pipeline.networks.weights import save
+from pipeline.store import hdf5
+from pipeline.store.boxes import PartBoxes
+from pipeline.store.files import file_digest
+from pipeline.store.images import ImageStore
+from pipeline.store.vocabulary import PART_CLASSES
 
 HEIGHT, WIDTH = 64, 96
 BODY = (12, 12, 84, 48)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.features import Features
-from pipeline.protocols import Problem
+from pipeline.artifacts.features import Features
+from pipeline.retrieval.protocols import Problem
 
 
 @dataclass
@@ -80,7 +80,7 @@ def mean(values: list[float]) -> float | None:
 
 
 def summary(queries: list[Query], ranks: tuple[int, ...]) -> dict[str, object]:
-    """Metrics of a problem, with the keys of `pipeline.metrics.summarise`."""
+    """Metrics of a problem, with the keys of `pipeline.retrieval.scores.summarise`."""
     counted = [query for query in queries if query.relevant]
     gallery = len(queries[0].distances)
     return {

@@ -5,18 +5,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from pipeline.datasets.cityflow_reid import CityFlowParams, read_cityflow_reid
-from pipeline.datasets.parts import PartsParams, attach_parts
-from pipeline.datasets.table import TableParams, read_table
-from pipeline.datasets.truth import Truth, ViewPolygonsParams, polygon_truth, rendered_truth
-from pipeline.datasets.vehicleid import VehicleIdParams, read_vehicleid
-from pipeline.datasets.veri776 import read_veri776
-from pipeline.datasets.veri_wild import VeriWildParams, read_veri_wild
-from pipeline.datasets.viewpoints import attach_viewpoints
-from pipeline.datasets.vric import read_vric
-from pipeline.decoding import ImageLimits
-from pipeline.images import ImageStore
-from pipeline.records import Found
+from pipeline.artifacts.truth import Truth
+from pipeline.datasets.annotations.parts import PartsParams, attach_parts
+from pipeline.datasets.annotations.polygons import ViewPolygonsParams, polygon_truth
+from pipeline.datasets.annotations.rendered import rendered_truth
+from pipeline.datasets.annotations.viewpoints import attach_viewpoints
+from pipeline.datasets.limits import ImageLimits
+from pipeline.datasets.records import Found
+from pipeline.datasets.sources.cityflow_reid import CityFlowParams, read_cityflow_reid
+from pipeline.datasets.sources.table import TableParams, read_table
+from pipeline.datasets.sources.vehicleid import VehicleIdParams, read_vehicleid
+from pipeline.datasets.sources.veri776 import read_veri776
+from pipeline.datasets.sources.veri_wild import VeriWildParams, read_veri_wild
+from pipeline.datasets.sources.vric import read_vric
+from pipeline.store.images import ImageStore
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class PrepareParams:
         veri_wild: Read by the adapter `veri_wild`.
         cityflow_reid: Read by the adapter `cityflow_reid`.
         viewpoints: Tables of viewpoints, relative to the data set's folder, merged with the adapter's own; see
-            `pipeline.datasets.viewpoints`.
+            `pipeline.datasets.annotations.viewpoints`.
         limits: What counts as a usable image.
         parts: Annotated part boxes; null where there are none.
         ground_truth: HDF5 a renderer wrote, relative to the data set's folder; null where there is none.

@@ -5,9 +5,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.datasets.table import read_csv, viewpoint_of
-from pipeline.files import atomic
-from pipeline.vocabulary import VIEWPOINTS
+from pipeline.datasets.formats.csv_table import read_csv, viewpoint_of
+from pipeline.store.files import atomic
+from pipeline.store.vocabulary import VIEWPOINTS
 
 COLUMNS: tuple[str, ...] = ("image", "viewpoint")
 

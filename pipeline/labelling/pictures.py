@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.datasets.adapters import PrepareParams, read_data_set
-from pipeline.decoding import decode
-from pipeline.images import ImageStore
-from pipeline.records import project_path
+from pipeline.datasets.records import project_path
+from pipeline.store.decoding import decode
+from pipeline.store.images import ImageStore
 
 
 @dataclass(frozen=True)

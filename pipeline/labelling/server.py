@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 import cv2
 
-from pipeline.decoding import BadImageError
 from pipeline.labelling.pictures import Pictures
 from pipeline.labelling.session import Session
+from pipeline.store.decoding import BadImageError
 
 HOST = "127.0.0.1"
 PAGE = Path(__file__).with_name("page.html")

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.labelling.label_file import LabelFile
 from pipeline.labelling.pictures import Candidate
-from pipeline.vocabulary import VIEWPOINTS
+from pipeline.store.vocabulary import VIEWPOINTS
 
 PRELOADED = 4
 """Images after the shown one that the page fetches ahead."""

@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.figures import data_uri
+from pipeline.report.figures import data_uri
 
 TAG = 10
 """Side of the number beside a box, pixels."""

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline import hdf5
-from pipeline.figures import thumbnail
-from pipeline.images import ImageStore
-from pipeline.protocols import Rule, cross_camera, drawn_gallery, every_camera, protocol_of
+from pipeline.report.figures import thumbnail
 from pipeline.report.markup import paragraph, picture
 from pipeline.report.selection import quantile_positions, viewpoint_name
 from pipeline.report.sources import ReportParams, Sources, read_table
+from pipeline.retrieval.protocols import Rule, cross_camera, drawn_gallery, every_camera, protocol_of
+from pipeline.store import hdf5
+from pipeline.store.images import ImageStore
 
 RULE_NOTES: dict[Rule, str] = {
     cross_camera: "Images of the asked vehicle by the query's own camera are left out, as the protocol demands.",

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.images import ImageStore
-from pipeline.vocabulary import VIEWPOINTS
+from pipeline.store.images import ImageStore
+from pipeline.store.vocabulary import VIEWPOINTS
 
 
 def shown_rows(store: ImageStore) -> NDArray[np.int64]:

@@ -7,9 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.datasets.truth import read_view_labels
-from pipeline.figures import SURFACE_COLOUR, VIEW_COLOURS, cut_out, thumbnail, tint_labels, tint_views
-from pipeline.images import ImageStore
+from pipeline.artifacts.truth import read_view_labels
+from pipeline.report.figures import SURFACE_COLOUR, VIEW_COLOURS, cut_out, thumbnail, tint_labels, tint_views
 from pipeline.report.markup import boxes_overlay, paragraph, picture
 from pipeline.report.selection import (
     attributes,
@@ -20,7 +19,8 @@ from pipeline.report.selection import (
     viewpoint_names,
 )
 from pipeline.report.sources import ReportParams, Sources
-from pipeline.vocabulary import PART_CLASSES, VIEWPOINTS, VIEWS
+from pipeline.store.images import ImageStore
+from pipeline.store.vocabulary import PART_CLASSES, VIEWPOINTS, VIEWS
 
 KEY_STYLES = (
     "background:{0}",

@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipeline import hdf5
-from pipeline.images import ImageStore
+from pipeline.store import hdf5
+from pipeline.store.images import ImageStore
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.records import SPLITS
 from pipeline.report.markup import Cell, Group, percent, table
 from pipeline.report.selection import first_occurrences
 from pipeline.report.sources import Sources
-from pipeline.vocabulary import PART_CLASSES, VIEWS
+from pipeline.store.vocabulary import PART_CLASSES, SPLITS, VIEWS
 
 LAST = ("mINP", "mAP_trapezoid")
 

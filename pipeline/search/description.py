@@ -7,20 +7,22 @@ import numpy as np
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
-from pipeline import weights
-from pipeline.augmentation import Sample
-from pipeline.detection import Detections, detect, restore_detector
-from pipeline.detection_training import KIND as DETECTOR
-from pipeline.embedding import embed_samples
-from pipeline.foreground import predict
-from pipeline.foreground_training import KIND as FOREGROUND
-from pipeline.images import Images
-from pipeline.models.foreground import restore_foreground
-from pipeline.models.reid_network import ReidArchitecture, ReidNetwork
-from pipeline.part_masks import area_ratios, load_span, predict_masks
-from pipeline.reid_samples import sample_of
+from pipeline.artifacts.parts import Detections
+from pipeline.artifacts.views import area_ratios
+from pipeline.foreground.network import restore_foreground
+from pipeline.foreground.prediction import predict
+from pipeline.foreground.training import KIND as FOREGROUND
+from pipeline.networks import weights
+from pipeline.parts.detection import detect, restore_detector
+from pipeline.parts.trained_on import KIND as DETECTOR
+from pipeline.reid.augmentation import Sample
+from pipeline.reid.embedding import embed_samples
+from pipeline.reid.network import ReidArchitecture, ReidNetwork
+from pipeline.reid.samples import sample_of
 from pipeline.search.workspace import SearchParams, Workspace
-from pipeline.span_training import KIND as SPAN
+from pipeline.store.images import Images
+from pipeline.views.prediction import load_span, predict_masks
+from pipeline.views.training import KIND as SPAN
 
 
 @dataclass(frozen=True)

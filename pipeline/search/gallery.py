@@ -7,16 +7,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline import hdf5
-from pipeline.distances import DISTANCES_TO
-from pipeline.features import SCHEMA
-from pipeline.files import file_digest
-from pipeline.images import ImageStore
-from pipeline.reid_samples import ReidSources, check_makers, open_sources
+from pipeline.artifacts.features import SCHEMA
+from pipeline.reid.samples import ReidSources, check_makers, open_sources
+from pipeline.retrieval.distances import DISTANCES_TO
 from pipeline.search.workspace import Workspace
+from pipeline.store import hdf5
+from pipeline.store.files import file_digest
+from pipeline.store.images import ImageStore
 
 GALLERY_ROLES = ("gallery", "both", "drawn")
-"""Roles in a test set, of `pipeline.records.ROLES`, whose images can be found."""
+"""Roles in a test set, of `pipeline.store.vocabulary.ROLES`, whose images can be found."""
 GALLERY_AT_ONCE = 4_096
 """Features read and compared at a time: 34 MB with 2,048 values each. Four times as many, which no longer fit the
 processor's caches, took up to four times as long (benchmarks/search.py)."""

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.decoding import BadImageError, ImageLimits, check_image, decode
+from pipeline.datasets.limits import ImageLimits, check_image
+from pipeline.store.decoding import BadImageError, decode
 
 
 class ImageFiles:
-    """Files read and checked once and decoded when asked; serves wherever `pipeline.images.Images` does.
+    """Files read and checked once and decoded when asked; serves wherever `pipeline.store.images.Images` does.
 
     Args:
         paths: The files.

@@ -6,9 +6,9 @@ What the model reads was checked before and must be there; the rest is left out 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline import hdf5
-from pipeline.reid_samples import SCHEMAS, ReidSources
+from pipeline.reid.samples import SCHEMAS, ReidSources
 from pipeline.search.workspace import SearchParams, Workspace, check_networks
+from pipeline.store import hdf5
 
 TITLES = {"parts": "Part boxes", "part_masks": "View masks"}
 """Kind of cache, a key of `SCHEMAS` -> its name on the page."""

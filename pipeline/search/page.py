@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.figures import thumbnail, tint_views
+from pipeline.report.figures import thumbnail, tint_views
 from pipeline.report.markup import boxes_overlay, paragraph, picture, section
 from pipeline.report.page import STYLE
 from pipeline.report.selection import viewpoint_name
@@ -16,7 +16,7 @@ from pipeline.search.description import Description
 from pipeline.search.gallery import Gallery, Matches, shared_views
 from pipeline.search.image_files import ImageFiles
 from pipeline.search.orientation import TITLES, Shown
-from pipeline.vocabulary import VIEWS
+from pipeline.store.vocabulary import VIEWS
 
 SEARCH_STYLE = Path(__file__).with_name("search.css")
 QUERY_SIDE, MATCH_SIDE = 320, 220

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from lightning_fabric import Fabric
 
-from pipeline.models import reid
+from pipeline.reid import build as reid
 from pipeline.search.description import describe
 from pipeline.search.gallery import find, open_gallery
 from pipeline.search.image_files import ImageFiles

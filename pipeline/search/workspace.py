@@ -4,16 +4,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline import hdf5, params
+from pipeline.artifacts.foreground import SCHEMA as FOREGROUND
 from pipeline.datasets.adapters import PrepareParams
-from pipeline.decoding import ImageLimits
-from pipeline.detection import PartDetection
-from pipeline.embedding import EmbedParams
-from pipeline.files import digest_of, file_digest
-from pipeline.foreground import SCHEMA as FOREGROUND
-from pipeline.foreground import ForegroundPrediction
-from pipeline.part_masks import PartMasksParams
-from pipeline.runtime import Runtime
+from pipeline.datasets.limits import ImageLimits
+from pipeline.foreground.prediction import ForegroundPrediction
+from pipeline.networks.runtime import Runtime
+from pipeline.parts.detection import PartDetection
+from pipeline.reid.embedding import EmbedParams
+from pipeline.store import hdf5, params
+from pipeline.store.files import digest_of, file_digest
+from pipeline.views.prediction import PartMasksParams
 
 
 class Place(NamedTuple):

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.store.vocabulary import PART_CLASSES, VIEWPOINTS
 from pipeline.synthetic.mesh import Floats
 from pipeline.synthetic.render import Frame
 from pipeline.synthetic.skin import LEFT, RIGHT
-from pipeline.vocabulary import PART_CLASSES, VIEWPOINTS
 
 Bytes = NDArray[np.uint8]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.files import atomic_directory
+from pipeline.store.files import atomic_directory
 from pipeline.synthetic import cameras, picture, specs, veri_layout
 from pipeline.synthetic.cameras import Camera
 from pipeline.synthetic.specs import VehicleSpec

@@ -8,10 +8,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from pipeline.store.vocabulary import PART_CLASSES
 from pipeline.synthetic.annotation import category_id
 from pipeline.synthetic.picture import Picture
 from pipeline.synthetic.specs import COLORS, TYPE_NAMES, VehicleSpec
-from pipeline.vocabulary import PART_CLASSES
 
 VERI_TYPE: dict[str, str] = {
     "sedan": "sedan",

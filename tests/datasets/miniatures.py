@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from click.testing import CliRunner
 
-from pipeline.images import ImageStore
+from pipeline.store.images import ImageStore
 from stages.prepare import prepare
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"

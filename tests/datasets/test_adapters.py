@@ -3,9 +3,9 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from pipeline import params
 from pipeline.datasets.adapters import ADAPTERS, PrepareParams, read_data_set
-from pipeline.records import check_records
+from pipeline.datasets.records import check_records
+from pipeline.store import params
 from tests.datasets.miniatures import PARAMS, WRITERS
 
 DOCS = PARAMS.parent / "docs"

@@ -7,13 +7,13 @@ import pytest
 import torch
 from retrieval_oracle import queries_of, summary
 
-from pipeline import params
-from pipeline.evaluation import EvaluateParams, evaluate_table
-from pipeline.evaluation_files import write_evaluation
-from pipeline.features import Features
-from pipeline.images import ImageStore
-from pipeline.protocols import Draws, cross_camera, find_test_sets
-from pipeline.ranking import Pairs
+from pipeline.artifacts.features import Features
+from pipeline.retrieval.evaluation import EvaluateParams, evaluate_table
+from pipeline.retrieval.output import write_evaluation
+from pipeline.retrieval.protocols import Draws, cross_camera, find_test_sets
+from pipeline.retrieval.ranking import Pairs
+from pipeline.store import params
+from pipeline.store.images import ImageStore
 from tests.datasets.miniatures import PARAMS, WRITERS, prepared, write_veri776
 
 CPU = torch.device("cpu")

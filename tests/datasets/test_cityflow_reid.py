@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.cityflow_reid import CityFlowParams, local_split, read_cityflow_reid
-from pipeline.records import ImageRecord, check_records, roles_by_test_set
+from pipeline.datasets.records import ImageRecord, check_records, roles_by_test_set
+from pipeline.datasets.sources.cityflow_reid import CityFlowParams, local_split, read_cityflow_reid
 from tests.datasets.miniatures import CITYFLOW_TRAIN, prepared, write_cityflow_reid, write_image, write_lines
 
 NO_SPLIT = CityFlowParams(0.0, 0)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.datasets.coco_parts import CocoImage, read_coco
+from pipeline.datasets.annotations.coco import CocoImage, read_coco
 from tests.datasets.miniatures import coco_document
 
 CATEGORIES = ("wheel", "front_light")

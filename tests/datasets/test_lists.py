@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.lists import first_existing, image_name, read_fields, read_lines, read_list, unlisted
+from pipeline.datasets.formats.lists import first_existing, image_name, read_fields, read_lines, read_list, unlisted
 
 
 def write(folder: Path, text: str, encoding: str = "utf-8") -> Path:

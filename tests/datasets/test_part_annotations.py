@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.datasets.parts import PartsParams, attach_parts
-from pipeline.records import ImageRecord
-from pipeline.vocabulary import PART_CLASSES
+from pipeline.datasets.annotations.parts import PartsParams, attach_parts
+from pipeline.datasets.records import ImageRecord
+from pipeline.store.vocabulary import PART_CLASSES
 from tests.datasets.miniatures import coco_document
 
 CATEGORIES = {"wheel": "wheel", "front_light": "car_light", "door": None}

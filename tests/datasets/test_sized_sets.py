@@ -1,5 +1,5 @@
-from pipeline.datasets.sized_sets import largest_last, smallest_first
-from pipeline.records import ImageRecord, roles_by_test_set
+from pipeline.datasets.records import ImageRecord, roles_by_test_set
+from pipeline.datasets.sources.sized_sets import largest_last, smallest_first
 
 
 def record(path: str, *sets: str) -> ImageRecord:

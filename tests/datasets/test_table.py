@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.table import TableParams, read_table
-from pipeline.records import ImageRecord
+from pipeline.datasets.records import ImageRecord
+from pipeline.datasets.sources.table import TableParams, read_table
 
 HEADER = "path,split,vehicle_id,camera_id,viewpoint,source\n"
 

@@ -8,19 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline import hdf5
-from pipeline.datasets.truth import (
-    OTHER_SURFACE,
-    Truth,
-    ViewPolygonsParams,
-    polygon_truth,
-    read_view_labels,
-    rendered_truth,
-    write_truth,
-)
-from pipeline.decoding import ImageLimits
-from pipeline.images import ImageStore, write_store
-from pipeline.records import ImageRecord
+from pipeline.artifacts.truth import Truth, read_view_labels, write_truth
+from pipeline.datasets.annotations.polygons import ViewPolygonsParams, polygon_truth
+from pipeline.datasets.annotations.rendered import rendered_truth
+from pipeline.datasets.limits import ImageLimits
+from pipeline.datasets.packing import write_store
+from pipeline.datasets.records import ImageRecord
+from pipeline.store import hdf5
+from pipeline.store.images import ImageStore
+from pipeline.store.vocabulary import OTHER_SURFACE
 
 PATHS = ("a.png", "sub/b.png", "c.png")
 SIZE = (20, 30)

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.vehicleid import VehicleIdParams, read_vehicleid
-from pipeline.records import ImageRecord, check_records
+from pipeline.datasets.records import ImageRecord, check_records
+from pipeline.datasets.sources.vehicleid import VehicleIdParams, read_vehicleid
 from tests.datasets.miniatures import prepared, write_image, write_lines, write_vehicleid
 
 SETS = VehicleIdParams({"large": 2400, "small": 800, "medium": 1600})

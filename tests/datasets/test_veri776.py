@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.veri776 import read_veri776
-from pipeline.images import ImageStore
-from pipeline.records import check_records
+from pipeline.datasets.records import check_records
+from pipeline.datasets.sources.veri776 import read_veri776
+from pipeline.store.images import ImageStore
 from tests.datasets.miniatures import (
     VERI_GALLERY,
     VERI_QUERIES,

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.veri_wild import VeriWildParams, read_veri_wild
-from pipeline.records import ImageRecord, check_records, roles_by_test_set
+from pipeline.datasets.records import ImageRecord, check_records, roles_by_test_set
+from pipeline.datasets.sources.veri_wild import VeriWildParams, read_veri_wild
 from tests.datasets.miniatures import prepared, write_lines, write_veri_wild
 
 SETS = VeriWildParams({"large": 10000, "medium": 5000, "small": 3000})

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.datasets.viewpoints import attach_viewpoints, read_viewpoints
-from pipeline.records import ImageRecord
+from pipeline.datasets.annotations.viewpoints import attach_viewpoints, read_viewpoints
+from pipeline.datasets.records import ImageRecord
 from tests.datasets.miniatures import keypoint_line
 
 RECORDS = (

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.voc_parts import read_voc
+from pipeline.datasets.annotations.voc import read_voc
 
 WHEEL = (
     "<object><name>wheel</name><bndbox><xmin>1</xmin><ymin>11</ymin><xmax>100</xmax><ymax>20</ymax></bndbox></object>"

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.vric import read_vric
-from pipeline.records import ImageRecord, check_records
+from pipeline.datasets.records import ImageRecord, check_records
+from pipeline.datasets.sources.vric import read_vric
 from tests.datasets.miniatures import prepared, write_image, write_vric
 
 

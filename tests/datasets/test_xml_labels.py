@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.xml_labels import read_labels
+from pipeline.datasets.formats.xml_labels import read_labels
 
 ITEM = '<Item imageName="a" vehicleID="1" cameraID="c1" colorID="红"/>'
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.table import read_csv
+from pipeline.datasets.formats.csv_table import read_csv
 from pipeline.labelling.label_file import LabelFile
 
 REPOSITORY = Path(__file__).parents[2]

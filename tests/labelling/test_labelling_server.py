@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.decoding import BadImageError
 from pipeline.labelling.label_file import LabelFile
 from pipeline.labelling.pictures import Candidate, Pictures
 from pipeline.labelling.server import PAGE, LabellingServer
 from pipeline.labelling.session import Session
-from pipeline.vocabulary import VIEWPOINTS
+from pipeline.store.decoding import BadImageError
+from pipeline.store.vocabulary import VIEWPOINTS
 
 
 def image(position: int) -> np.ndarray[Any, Any]:

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from drawn_vehicles import TinyData, draw_vehicle
 
-from pipeline import params
 from pipeline.datasets.adapters import PrepareParams
 from pipeline.labelling.pictures import Candidate, open_pictures
+from pipeline.store import params
 
 
 @pytest.fixture

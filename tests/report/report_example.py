@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from drawn_vehicles import TinyData
 
-from pipeline.evaluation import EvaluateParams, evaluate_table
-from pipeline.evaluation_files import write_evaluation
-from pipeline.evaluation_metrics import Bootstrap
-from pipeline.features import Features
-from pipeline.files import write_csv, write_json
-from pipeline.protocols import Draws
+from pipeline.artifacts.features import Features
 from pipeline.report.sources import ReportParams
+from pipeline.retrieval.evaluation import EvaluateParams, evaluate_table
+from pipeline.retrieval.output import write_evaluation
+from pipeline.retrieval.protocols import Draws
+from pipeline.retrieval.summary import Bootstrap
+from pipeline.store.files import write_csv, write_json
 
 MODELS = ["baseline", "<pgan>"]
 """The second name would break a page that did not escape it."""

@@ -11,21 +11,21 @@ from drawn_vehicles import TinyData
 from ruamel.yaml import YAML
 from torch import nn
 
-from pipeline import weights
-from pipeline.images import ImageStore
-from pipeline.models import reid
-from pipeline.models.foreground import ForegroundArchitecture, ForegroundNetwork
-from pipeline.models.part_detector import Architecture, build_detector
-from pipeline.models.reid_network import ReidArchitecture
-from pipeline.models.span import Span, SpanArchitecture
-from pipeline.params import build
-from pipeline.reid_samples import open_sources
-from pipeline.runtime import start
+from pipeline.foreground.network import ForegroundArchitecture, ForegroundNetwork
+from pipeline.networks import weights
+from pipeline.networks.runtime import start
+from pipeline.networks.weights import Pretrained
+from pipeline.parts.network import Architecture, build_detector
+from pipeline.reid import build as reid
+from pipeline.reid.network import ReidArchitecture
+from pipeline.reid.samples import open_sources
 from pipeline.search.page import Search
 from pipeline.search.run import search
 from pipeline.search.workspace import Workspace, load_params
-from pipeline.vocabulary import PART_CLASSES, VIEWS
-from pipeline.weights import Pretrained
+from pipeline.store.images import ImageStore
+from pipeline.store.params import build
+from pipeline.store.vocabulary import PART_CLASSES, VIEWS
+from pipeline.views.network import Span, SpanArchitecture
 from stages.detect_parts import detect_parts
 from stages.embed import main as embed
 from stages.predict_foreground import predict_foreground

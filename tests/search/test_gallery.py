@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import hdf5
-from pipeline.distances import DISTANCES_TO
-from pipeline.features import header_of, write_features
+from pipeline.artifacts.features import header_of, write_features
+from pipeline.retrieval.distances import DISTANCES_TO
 from pipeline.search import gallery as module
 from pipeline.search.gallery import Gallery, GalleryFeatures, find, shared_views
+from pipeline.store import hdf5
 from tests.search.search_example import Run
 
 

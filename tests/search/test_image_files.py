@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.decoding import ImageLimits
+from pipeline.datasets.limits import ImageLimits
 from pipeline.search.image_files import ImageFiles
 
 LIMITS = ImageLimits(10_000, 8, "stop")

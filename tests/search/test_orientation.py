@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import hdf5
-from pipeline.detection import Detections, write_parts
-from pipeline.files import digest_of
+from pipeline.artifacts.parts import Detections, write_parts
 from pipeline.search.page import Search
 from pipeline.search.workspace import load_params
+from pipeline.store import hdf5
+from pipeline.store.files import digest_of
 from tests.search.search_example import MODELS, Run, search_for, write_params
 
 KINDS = {"baseline": (), "pgan": ("parts",), "span_cpdm": ("part_masks",)}

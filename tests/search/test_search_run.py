@@ -5,11 +5,11 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline import hdf5
-from pipeline.features import read_features
-from pipeline.models import reid
+from pipeline.artifacts.features import read_features
+from pipeline.reid import build as reid
 from pipeline.search.run import table
 from pipeline.search.workspace import load_params
+from pipeline.store import hdf5
 from tests.search.search_example import MODELS, REID, Run, search_for, write_params
 
 

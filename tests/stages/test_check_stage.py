@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from pipeline.params import read
+from pipeline.store.params import read
 from stages.check import check
 
 REPOSITORY = Path(__file__).parents[2]

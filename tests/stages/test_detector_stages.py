@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner, Result
 from drawn_vehicles import TinyData
 
-from pipeline.hdf5 import Cache
+from pipeline.store.hdf5 import Cache
 from stages.detect_parts import detect_parts
 from stages.train_detector import train_detector
 

@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner
 from drawn_vehicles import ROWS, TinyData
 
-from pipeline import hdf5, weights
+from pipeline.networks import weights
+from pipeline.store import hdf5
 from stages.grabcut import grabcut
 from stages.predict_foreground import predict_foreground
 from stages.train_foreground import train_foreground

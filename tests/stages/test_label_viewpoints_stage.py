@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from drawn_vehicles import TinyData
 
-from pipeline.params import read
+from pipeline.store.params import read
 from stages.label_viewpoints import label_viewpoints
 
 REPOSITORY = Path(__file__).parents[2]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from pipeline import hdf5
-from pipeline.datasets.truth import read_view_labels
-from pipeline.images import ImageStore
-from pipeline.vocabulary import PART_CLASSES
+from pipeline.artifacts.truth import read_view_labels
+from pipeline.store import hdf5
+from pipeline.store.images import ImageStore
+from pipeline.store.vocabulary import PART_CLASSES
 from stages.prepare import prepare
 
 SECTION = {

@@ -9,8 +9,9 @@ import torch
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
-from pipeline import hdf5, weights
-from pipeline.features import read_features
+from pipeline.artifacts.features import read_features
+from pipeline.networks import weights
+from pipeline.store import hdf5
 from stages.embed import main as embed
 from stages.evaluate import main as evaluate
 from stages.train_reid import main as train_reid

@@ -6,8 +6,8 @@ from click.testing import CliRunner
 from drawn_vehicles import TinyData
 from ruamel.yaml import YAML
 
-from pipeline.files import write_csv, write_json
 from pipeline.report.sources import ReportParams
+from pipeline.store.files import write_csv, write_json
 from stages.report import report
 
 VALUES = ReportParams(2, 2, 32, 2, 4, 16, 1, 1, 24, 40, "absent")

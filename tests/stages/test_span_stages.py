@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 from drawn_vehicles import ROWS, TinyData
 
-from pipeline import hdf5
+from pipeline.store import hdf5
 from stages.predict_part_masks import predict_part_masks
 from stages.train_span import train_span
 

@@ -11,9 +11,9 @@ import h5py
 import numpy as np
 import pytest
 
+from pipeline.store.vocabulary import PART_CLASSES, VIEWPOINTS
 from pipeline.synthetic.fleet import FleetParams
 from pipeline.synthetic.specs import COLORS, TYPE_NAMES
-from pipeline.vocabulary import PART_CLASSES, VIEWPOINTS
 
 NAME = re.compile(r"^(\d{4})_c(\d{3})_(\d{8})_\d+\.jpg$")
 

@@ -1,0 +1,168 @@
+"""CityFlow-ReID, track 2 of the AI City Challenge, in its official layout."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.datasets.formats.lists import IMAGE_ENDINGS, read_lines, read_list, unlisted
+from pipeline.datasets.formats.xml_labels import read_labels
+from pipeline.datasets.records import Found, ImageRecord
+
+OFFICIAL = "official"
+"""Test set whose identities the organisers withhold."""
+
+LOCAL = "local_split"
+"""Test set held out of the training vehicles."""
+
+TEST_ROLES: dict[str, str] = {"query": "query", "test": "gallery"}
+"""Suffix of ``image_``, ``name_`` and ``_label`` -> role of its images."""
+
+
+@dataclass(frozen=True)
+class CityFlowParams:
+    """`prepare.cityflow_reid`.
+
+    Attributes:
+        local_share: Share of the training vehicles held out for the test set `LOCAL`, 0 <= share < 1; 0: none.
+        local_seed: Seed of the choice of vehicles and queries.
+    """
+
+    local_share: float
+    local_seed: int
+
+
+def read_cityflow_reid(root: Path, values: CityFlowParams) -> Found:
+    """Read CityFlow-ReID's labels, lists and tracks, and hold a test set out of its training vehicles.
+
+    Identities of the official test images are withheld: they are `extra`, and query or gallery of the test set
+    `OFFICIAL`. The lists ``name_*.txt``, ``query_label.xml``, ``test_label.xml`` (cameras alone) and the tracks are
+    read where they are; without a list the labels or else the folder tell which images there are.
+
+    Args:
+        root: Folder that holds ``image_train``, ``train_label.xml`` and so on.
+        values: The local split, see `local_split`.
+
+    Returns:
+        Training images, official queries, official gallery and the held-out images, whose test set is named last,
+        with the group `track` (list and line, "" where unknown).
+
+    Raises:
+        FileNotFoundError: ``train_label.xml`` does not exist.
+        ValueError: A file is ill-formed, a listed training image has no label, or `local_share` is out of range.
+    """
+    if not 0 <= values.local_share < 1:
+        raise ValueError(f"prepare.cityflow_reid.local_share: expected 0 <= share < 1, got {values.local_share}")
+    labelled, remarks = _training_images(root)
+    trained, held_out = local_split(labelled, values.local_share, values.local_seed)
+    official: list[ImageRecord] = []
+    for name, role in TEST_ROLES.items():
+        found = _official_images(root, name, role)
+        official += found
+        remarks += unlisted(root, f"image_{name}", "*", {record.path for record in found}, f"name_{name}.txt")
+    for role in ("query", "gallery"):
+        count = sum(record.split == role for record in held_out)
+        remarks += [f"{count} training images are the {role} of {LOCAL}"] if count else []
+    return Found([*trained, *official, *held_out], remarks)
+
+
+def local_split(records: Sequence[ImageRecord], share: float, seed: int) -> tuple[list[ImageRecord], list[ImageRecord]]:
+    """Hold a test set out of the training vehicles: no vehicle is both trained on and tested with.
+
+    Of each vehicle held out, one random image a camera is a query and the camera's others are gallery. A camera's
+    only image is `both`, so that the vehicle's other queries find it. A vehicle seen by one camera has no query, for
+    no gallery image of it would count; its images are gallery.
+
+    Args:
+        records: Training images with vehicle and camera, in any order, which changes nothing.
+        share: Share of the vehicles to hold out.
+        seed: Seed of the choice of vehicles and queries.
+
+    Returns:
+        The images left to train on, in their order, and those held out, by path.
+    """
+    vehicles = sorted({str(record.vehicle_id) for record in records})
+    random = np.random.default_rng(seed)
+    chosen = random.choice(len(vehicles), round(share * len(vehicles)), replace=False)
+    places: dict[str, dict[str, list[ImageRecord]]] = {vehicles[place]: {} for place in sorted(chosen)}
+    for record in sorted(records, key=lambda record: record.path):
+        if record.vehicle_id in places:
+            places[record.vehicle_id].setdefault(str(record.camera_id), []).append(record)
+    held_out = [
+        _held_out(record, role)
+        for cameras in places.values()
+        for record, role in _roles([cameras[camera] for camera in sorted(cameras)], random)
+    ]
+    trained = [record for record in records if record.vehicle_id not in places]
+    return trained, sorted(held_out, key=lambda record: record.path)
+
+
+def _roles(cameras: Sequence[Sequence[ImageRecord]], random: np.random.Generator) -> Iterable[tuple[ImageRecord, str]]:
+    for images in cameras:
+        query = int(random.integers(len(images))) if len(cameras) > 1 else None
+        for place, record in enumerate(images):
+            role = "gallery" if place != query else "both" if len(images) == 1 else "query"
+            yield record, role
+
+
+def _held_out(record: ImageRecord, role: str) -> ImageRecord:
+    return replace(record, split="query" if role == "query" else "gallery", roles={LOCAL: role})
+
+
+def _training_images(root: Path) -> tuple[list[ImageRecord], list[str]]:
+    path, listing = root / "train_label.xml", root / "name_train.txt"
+    labels = read_labels(path, ("vehicleID", "cameraID"))
+    names, remarks = list(labels), []
+    if listing.exists():
+        images = read_list(listing, "NAME")
+        lacking = [name for name in images.fields if name not in labels]
+        if lacking:
+            raise ValueError(
+                f"{images.where(lacking[0])}: {lacking[0]!r} and {len(lacking) - 1} more are not in {path}"
+            )
+        names, remarks = list(images.fields), images.remarks
+    tracks = _tracks(root / "train_track.txt")
+    records = [
+        ImageRecord(
+            path=f"image_train/{name}",
+            split="train",
+            vehicle_id=labels[name]["vehicleID"],
+            camera_id=labels[name]["cameraID"],
+            groups={"track": tracks.get(name, "")},
+        )
+        for name in names
+    ]
+    return records, remarks + unlisted(root, "image_train", "*", {record.path for record in records}, "name_train.txt")
+
+
+def _official_images(root: Path, name: str, role: str) -> list[ImageRecord]:
+    label_file = root / f"{name}_label.xml"
+    labels = read_labels(label_file, ("cameraID",)) if label_file.exists() else {}
+    tracks = _tracks(root / f"{name}_track.txt")
+    return [
+        ImageRecord(
+            path=f"image_{name}/{image}",
+            split="extra",
+            camera_id=labels[image]["cameraID"] if image in labels else None,
+            groups={"track": tracks.get(image, "")},
+            roles={OFFICIAL: role},
+        )
+        for image in _official_names(root, name, labels)
+    ]
+
+
+def _official_names(root: Path, name: str, labels: Mapping[str, object]) -> list[str]:
+    listing, folder = root / f"name_{name}.txt", root / f"image_{name}"
+    if listing.exists():
+        return list(read_list(listing, "NAME").fields)
+    if labels or not folder.is_dir():
+        return list(labels)
+    return sorted(file.name for file in folder.iterdir() if file.name.lower().endswith(IMAGE_ENDINGS))
+
+
+def _tracks(path: Path) -> dict[str, str]:
+    """Image -> its track, a line of image names; empty where there is no file."""
+    if not path.exists():
+        return {}
+    return {name: f"{path.stem}_{line}" for line, text in read_lines(path) for name in text.split()}

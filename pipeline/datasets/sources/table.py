@@ -1,0 +1,68 @@
+"""Any data set as a CSV table: ``path, split, vehicle_id, camera_id, viewpoint`` and further columns."""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from pipeline.datasets.formats.csv_table import read_csv, viewpoint_of
+from pipeline.datasets.records import Found, ImageRecord
+from pipeline.store.vocabulary import SPLITS
+
+COLUMNS: tuple[str, ...] = ("path", "split", "vehicle_id", "camera_id", "viewpoint")
+
+
+@dataclass(frozen=True)
+class TableParams:
+    """`prepare.table`.
+
+    Attributes:
+        file: The CSV, relative to the data set's folder; its paths are relative to that folder too.
+    """
+
+    file: str
+
+
+def read_table(root: Path, values: TableParams) -> Found:
+    """Read a data set described by a CSV with a header line (UTF-8).
+
+    The five columns of `COLUMNS` must be there, in any order; empty cells are unknown. Further columns become the
+    records' `groups`.
+
+    Args:
+        root: The data set's folder.
+        values: Where the CSV is.
+
+    Returns:
+        The records in the file's order.
+
+    Raises:
+        FileNotFoundError: The CSV does not exist.
+        ValueError: A column is missing or a cell cannot be understood; the message names file, line and column.
+    """
+    path = root / values.file
+    records: list[ImageRecord] = []
+    lines: dict[str, int] = {}
+    for line, row in read_csv(path, COLUMNS):
+        record = _record(row, f"{path}, line {line}")
+        if record.path in lines:
+            raise ValueError(f"{path}, line {line}, column path: {record.path!r} is on line {lines[record.path]} too")
+        lines[record.path] = line
+        records.append(record)
+    return Found(records, [])
+
+
+def _record(row: dict[str, str], where: str) -> ImageRecord:
+    path, split, vehicle_id = row["path"], row["split"], row["vehicle_id"]
+    if not path or path.startswith("/") or ".." in path.split("/") or PurePosixPath(path).as_posix() != path:
+        raise ValueError(f"{where}, column path: expected a plain path inside the data set's folder, got {path!r}")
+    if split not in SPLITS:
+        raise ValueError(f"{where}, column split: expected one of {', '.join(SPLITS)}, got {split!r}")
+    if split != "extra" and not vehicle_id:
+        raise ValueError(f"{where}, column vehicle_id: split {split} needs an identity; the cell is empty")
+    return ImageRecord(
+        path=path,
+        split=split,
+        vehicle_id=vehicle_id or None,
+        camera_id=row["camera_id"] or None,
+        viewpoint=viewpoint_of(row["viewpoint"], f"{where}, column viewpoint"),
+        groups={name: cell for name, cell in row.items() if name not in COLUMNS},
+    )

@@ -1,0 +1,209 @@
+"""Seed masks by GrabCut: no mark is set by hand, because a vehicle crop's border is background (SPAN supplement §1)."""
+
+import math
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from pipeline.artifacts.seeds import SCHEMA
+from pipeline.store import hdf5
+from pipeline.store.files import atomic, digest_of
+from pipeline.store.images import ImageStore
+from pipeline.store.masks import intersection_over_union
+from pipeline.store.resizing import resize
+
+SHARD_ROWS = 256
+"""Rows a worker finishes before it writes them to the scratch folder; an interruption loses at most these."""
+
+MODEL_SIZE = 65
+"""Numbers in one of OpenCV's colour models: five Gaussians of weight, mean and covariance."""
+
+
+@dataclass(frozen=True)
+class GrabCutParams:
+    """The `grabcut` section of `params.yaml`.
+
+    Attributes:
+        size: Side of the square the image is squashed to, and of the mask, pixels.
+        padding: Width of the replicated border around it, pixels, all of it background. A wide one counts the
+            image's corners more often as background and, by OpenCV's estimate of contrast, weakens smoothing.
+        iterations: GrabCut's rounds of colour models and minimum cut.
+        corner_radius: Pixels further from the centre than this many half sides start as probable background and
+            all others as probable foreground; null starts with foreground everywhere.
+        orientations: 2 also segments the image flipped on both axes and keeps what both runs call foreground.
+        min_share: A mask with a smaller foreground share has failed.
+        max_share: A mask with a greater one has failed.
+        min_agreement: A mask whose two orientations have a smaller intersection over union has failed.
+    """
+
+    size: int
+    padding: int
+    iterations: int
+    corner_radius: float | None
+    orientations: int
+    min_share: float
+    max_share: float
+    min_agreement: float
+
+    def __post_init__(self) -> None:
+        """Check what types cannot say.
+
+        Raises:
+            ValueError: There is no padding, no iteration, or another number of orientations than 1 or 2.
+        """
+        if self.padding < 1 or self.iterations < 1 or self.orientations not in (1, 2):
+            raise ValueError(
+                "grabcut: expected padding and iterations of at least 1 and 1 or 2 orientations, got "
+                f"{self.padding}, {self.iterations} and {self.orientations}"
+            )
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Masks of some rows.
+
+    Attributes:
+        masks: `(R, S, S)` uint8, 0 or 255.
+        agreements: `(R,)` float32, intersection over union of the two orientations; 1 where there is one.
+    """
+
+    masks: NDArray[np.uint8]
+    agreements: NDArray[np.float32]
+
+    @property
+    def shares(self) -> NDArray[np.float32]:
+        """Foreground share of each mask, `(R,)` float32 in [0, 1]."""
+        return np.asarray((self.masks > 0).mean((1, 2)), np.float32)
+
+    def failed(self, params: GrabCutParams) -> NDArray[np.bool_]:
+        """Which masks cannot be trusted, `(R,)` bool: almost empty, almost full, or of two minds."""
+        shares = self.shares
+        usual = (shares >= params.min_share) & (shares <= params.max_share)
+        return ~usual | (self.agreements < params.min_agreement)
+
+
+def seed_mask(image: NDArray[np.uint8], params: GrabCutParams) -> tuple[NDArray[np.uint8], float]:
+    """Segment one image; the result depends on nothing but the arguments.
+
+    Args:
+        image: `(H, W, 3)` uint8, RGB.
+        params: Sizes and rounds.
+
+    Returns:
+        `(S, S)` uint8 mask, 0 or 255, and the intersection over union of the two orientations.
+
+    Source: SPAN supplement §1; the second orientation is its authors' release's.
+    """
+    square = np.ascontiguousarray(resize(image, params.size, params.size)[..., ::-1])  # BGR
+    first = _cut(square, params)
+    if params.orientations == 1:
+        return np.asarray(first * np.uint8(255)), 1.0
+    second = _cut(np.ascontiguousarray(square[::-1, ::-1]), params)[::-1, ::-1]
+    agreement = intersection_over_union(first, second)
+    return np.asarray((first & second) * np.uint8(255)), 0.0 if math.isnan(agreement) else agreement
+
+
+def _cut(square: NDArray[np.uint8], params: GrabCutParams) -> NDArray[np.bool_]:
+    """GrabCut inside a padded border: `(S, S, 3)` uint8 -> `(S, S)` bool."""
+    cv2.setRNGSeed(0)  # GrabCut's first colour models are drawn by k-means
+    border = (params.padding,) * 4
+    padded = cv2.copyMakeBorder(square, *border, cv2.BORDER_REPLICATE)
+    marks = np.pad(_first_marks(params), params.padding, constant_values=cv2.GC_BGD)
+    models = np.zeros((1, MODEL_SIZE)), np.zeros((1, MODEL_SIZE))
+    cv2.grabCut(padded, marks, (0, 0, 0, 0), *models, params.iterations, cv2.GC_INIT_WITH_MASK)
+    inside = slice(params.padding, params.padding + params.size)
+    return np.asarray(marks[inside, inside] == cv2.GC_PR_FGD)
+
+
+def _first_marks(params: GrabCutParams) -> NDArray[np.uint8]:
+    centres = (np.arange(params.size) + 0.5) / params.size * 2 - 1
+    radius = math.inf if params.corner_radius is None else params.corner_radius
+    inner = np.hypot(centres[:, None], centres[None]) <= radius
+    return np.where(inner, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+
+
+def write_seeds(store: ImageStore, params: GrabCutParams, output: Path, scratch: Path, processes: int = 0) -> int:
+    """Segment every image of a store and write the cache ``grabcut/1``.
+
+    Finished shards wait in `scratch`, below a folder named by the images and parameters, and are packed in row order
+    at the end: memory stays bounded, an interrupted run goes on where it was, and the result is the same, byte for
+    byte, however many processes made it.
+
+    Args:
+        store: The images.
+        params: Sizes and rounds.
+        output: The file to write: `masks` `(N, S, S)` uint8 0 or 255, `failed` `(N,)` bool, `foreground_share`
+            `(N,)` float32.
+        scratch: Folder for shards; emptied at the end.
+        processes: Worker processes; 0 takes every core this process may use.
+
+    Returns:
+        The number of failed masks.
+    """
+    folder = scratch / digest_of({"table": store.digest, "params": asdict(params)})
+    folder.mkdir(parents=True, exist_ok=True)
+    shards = [range(start, min(start + SHARD_ROWS, len(store))) for start in range(0, len(store), SHARD_ROWS)]
+    missing = [rows for rows in shards if not _shard_path(folder, rows).exists()]
+    work = partial(_write_shard, store, params, folder)
+    bar = tqdm(total=len(shards), initial=len(shards) - len(missing), unit="shard", mininterval=5, disable=None)
+    with bar:
+        for _ in _apply(work, missing, min(processes or _cores(), len(missing))):
+            bar.update()
+    failed = _pack(store, params, output, (_read_shard(folder, rows) for rows in shards))
+    shutil.rmtree(folder)
+    return failed
+
+
+def _apply(work: Callable[[range], None], shards: Sequence[range], processes: int) -> Iterator[None]:
+    """Apply `work` to every shard, in as many fresh processes; here where one is enough."""
+    if processes <= 1:
+        yield from map(work, shards)
+        return
+    context = multiprocessing.get_context("spawn")  # a forked HDF5 handle is not safe
+    with ProcessPoolExecutor(processes, context, cv2.setNumThreads, (1,)) as pool:
+        yield from pool.map(work, shards)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _shard_path(folder: Path, rows: range) -> Path:
+    return folder / f"{rows.start:09d}-{rows.stop:09d}.npz"
+
+
+def _write_shard(store: ImageStore, params: GrabCutParams, folder: Path, rows: range) -> None:
+    masks, agreements = zip(*(seed_mask(store.image(row), params) for row in rows), strict=True)
+    with atomic(_shard_path(folder, rows)) as temporary, open(temporary, "wb") as stream:
+        np.savez_compressed(stream, masks=np.stack(masks), agreements=np.array(agreements, np.float32))
+
+
+def _read_shard(folder: Path, rows: range) -> Seeds:
+    with np.load(_shard_path(folder, rows)) as shard:
+        return Seeds(shard["masks"], shard["agreements"])
+
+
+def _pack(store: ImageStore, params: GrabCutParams, output: Path, shards: Iterator[Seeds]) -> int:
+    made_by = {"params": digest_of(asdict(params))}
+    header = hdf5.Header(SCHEMA, store.digest, made_by, notes={"size": params.size})
+    failures = 0
+    with hdf5.create(output, header) as cache:
+        masks = cache.rows("masks", len(store), (params.size, params.size), np.uint8, compress=True)
+        failed = cache.rows("failed", len(store), (), np.bool_)
+        shares = cache.rows("foreground_share", len(store), (), np.float32)
+        for seeds in shards:
+            masks.append(seeds.masks)
+            failed.append(seeds.failed(params))
+            shares.append(seeds.shares)
+            failures += int(seeds.failed(params).sum())
+    return failures

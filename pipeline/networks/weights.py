@@ -1,0 +1,111 @@
+"""Weights as safetensors with one JSON key of metadata, and ImageNet weights from a file or torchvision's hub."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torchvision.models import get_model_weights
+
+from pipeline.store.files import atomic, file_digest
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Where a backbone's first weights come from.
+
+    Attributes:
+        source: null trains from scratch; a torchvision weights name as ``IMAGENET1K_V1`` asks its hub;
+            anything else is a local file, ``.safetensors`` or ``.pth``.
+        sha256: Full digest a local file must have; null skips the check.
+    """
+
+    source: str | None
+    sha256: str | None = None
+
+
+def save(path: Path, state: Mapping[str, Tensor], kind: str, metadata: Mapping[str, Any]) -> None:
+    """Write weights whole or not at all, byte for byte repeatable.
+
+    Args:
+        path: The ``.safetensors`` file.
+        state: Name -> tensor.
+        kind: What the weights are for, as ``span/1``; `load` checks it.
+        metadata: Facts needed to use them (architecture, training table), JSON values only.
+    """
+    tensors = {name: tensor.detach().to("cpu").clone().contiguous() for name, tensor in sorted(state.items())}
+    text = json.dumps({"kind": kind, **metadata}, sort_keys=True)
+    with atomic(path) as temporary:
+        save_file(tensors, temporary, {"metadata": text})
+
+
+def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read weights and their metadata.
+
+    Raises:
+        FileNotFoundError: `path` does not exist.
+        ValueError: The file is no safetensors file of this pipeline, or of another kind.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file; `dvc repro` or `dvc pull` makes it")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = json.loads((file.metadata() or {})["metadata"])
+            state = {name: file.get_tensor(name) for name in sorted(file.keys())}
+    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path}: not weights of this pipeline ({error})") from error
+    if metadata.get("kind") != kind:
+        raise ValueError(f"{path}: expected weights of kind {kind!r}, got {metadata.get('kind')!r}")
+    return state, metadata
+
+
+def load_pretrained(network: nn.Module, architecture: str, pretrained: Pretrained) -> list[str]:
+    """Load ImageNet weights into a torchvision network; its classifier may differ in shape.
+
+    Args:
+        network: The network to fill, with torchvision's parameter names.
+        architecture: torchvision's name, as ``resnet50``.
+        pretrained: Where the weights are.
+
+    Returns:
+        Names left at their initial values (the classifier, where it differs).
+
+    Raises:
+        FileNotFoundError: The local file does not exist.
+        ValueError: The file has another digest, or lacks weights the network needs.
+    """
+    if pretrained.source is None:
+        return sorted(network.state_dict())
+    state = _read_pretrained(architecture, pretrained)
+    wanted = network.state_dict()
+    fitting = {name: tensor for name, tensor in state.items() if name in wanted and tensor.shape == wanted[name].shape}
+    left = sorted(set(wanted) - set(fitting))
+    strangers = [name for name in left if not name.startswith(("fc.", "classifier.")) and "num_batches" not in name]
+    if strangers:
+        raise ValueError(
+            f"{pretrained.source}: {len(strangers)} weights of {architecture} are absent or of another shape, "
+            f"as {', '.join(strangers[:3])}"
+        )
+    network.load_state_dict(fitting, strict=False)
+    return left
+
+
+def _read_pretrained(architecture: str, pretrained: Pretrained) -> dict[str, Tensor]:
+    source = str(pretrained.source)
+    path = Path(source)
+    if path.suffix not in (".safetensors", ".pth", ".pt"):
+        weights = get_model_weights(architecture)[source]
+        return dict(weights.get_state_dict(progress=True, check_hash=True))
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file of pretrained weights")
+    if pretrained.sha256 is not None and file_digest(path) != pretrained.sha256:
+        raise ValueError(f"{path}: SHA-256 is {file_digest(path)}, expected {pretrained.sha256}")
+    if path.suffix == ".safetensors":
+        with safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    return dict(torch.load(path, map_location="cpu", weights_only=True))

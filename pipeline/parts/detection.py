@@ -1,0 +1,181 @@
+"""Detecting parts: the most confident boxes of every image, whatever their class (PGAN §3.2)."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.models.detection.ssd import SSD
+from torchvision.ops import batched_nms, nms
+from tqdm import tqdm
+
+from pipeline.artifacts.parts import Detections
+from pipeline.networks.runtime import Runtime, batches_of
+from pipeline.networks.tensors import to_batch
+from pipeline.networks.weights import Pretrained
+from pipeline.parts.network import Architecture, build_detector, input_size
+from pipeline.store.boxes import clip_boxes, have_area
+from pipeline.store.images import Images
+from pipeline.store.params import build
+from pipeline.store.resizing import resize
+from pipeline.store.vocabulary import PART_CLASSES
+
+
+@dataclass(frozen=True)
+class PartDetection:
+    """The `detect_parts` section of `params.yaml`.
+
+    Attributes:
+        max_parts: Boxes kept an image; the re-ID models take the first D of them.
+        nms_iou: Of two boxes of one class that overlap by more, the less confident is dropped.
+        cross_class_iou: Likewise for boxes of any two classes; 1 drops none.
+        candidates: Most confident pairs of a default box and a class that enter suppression; the boxes kept are
+            those of more candidates as long as `max_parts` are left (SSD takes 400 of each class, at many times
+            the cost).
+        batch_size: Images a step.
+    """
+
+    max_parts: int
+    nms_iou: float
+    cross_class_iou: float
+    candidates: int
+    batch_size: int
+
+
+def restore_detector(state: Mapping[str, Tensor], metadata: Mapping[str, Any], where: str) -> SSD:
+    """Rebuild a trained detector from its weights and metadata, in evaluation mode.
+
+    Args:
+        state: Its weights.
+        metadata: What `train` saved with them.
+        where: The weights' file, for messages.
+
+    Raises:
+        ValueError: It was trained on another list of part classes.
+    """
+    if metadata["classes"] != list(PART_CLASSES):
+        raise ValueError(f"{where}: trained on classes {metadata['classes']}, expected {list(PART_CLASSES)}")
+    detector = build_detector(build(Architecture, metadata["architecture"], where), Pretrained(None))
+    detector.load_state_dict(state)
+    return detector.to(memory_format=torch.channels_last).eval()
+
+
+def detect(
+    detector: SSD, store: Images, detection: PartDetection, runtime: Runtime, fabric: Fabric
+) -> Iterator[Detections]:
+    """Yield the parts of every image, in batches in row order.
+
+    There is no confidence threshold, and always exactly `max_parts` boxes (PGAN §3.2): every default box scores
+    above 0 for every class, so that far more candidates exist than are kept. Should suppression leave fewer,
+    `fill_up` adds the rest.
+
+    Args:
+        detector: In evaluation mode.
+        store: The images, of a data set or others.
+        detection: The parameters.
+        runtime: Gives the loader processes.
+        fabric: Places the network and the images.
+
+    Yields:
+        Detections with boxes `(B, max_parts, 4)`.
+    """
+    detector = fabric.to_device(detector)
+    size = input_size(detector)
+    batches = batches_of(range(len(store)), partial(_load, store, size), detection.batch_size, runtime, to_batch)
+    for images in tqdm(batches, unit="batch", mininterval=5, disable=None):
+        with torch.inference_mode(), fabric.autocast():
+            found = candidates_of(detector, fabric.to_device(cast(Tensor, images)), detection.candidates)
+        boxes, labels, scores = (tensor.cpu() for tensor in found)
+        kept = [most_confident(*image, detection) for image in zip(boxes, labels, scores, strict=True)]
+        yield Detections(
+            np.stack([item.boxes for item in kept]),
+            np.stack([item.labels for item in kept]),
+            np.stack([item.scores for item in kept]),
+        )
+
+
+def candidates_of(detector: SSD, images: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Decode the most confident pairs of a default box and a part class.
+
+    Args:
+        detector: torchvision's SSD in evaluation mode.
+        images: `(B, 3, S, S)` uint8, RGB, of the detector's input size.
+        count: K, pairs an image; all there are, where they are fewer.
+
+    Returns:
+        Boxes `(B, K, 4)` float32, xyxy in units of the image's side, not clipped; part classes `(B, K)` int64;
+        scores `(B, K)` float32, falling.
+    """
+    prepared, _ = detector.transform(list((images.float() / 255).unbind()))
+    features = list(detector.backbone(prepared.tensors).values())
+    outputs = detector.head(features)
+    anchors = detector.anchor_generator(prepared, features)[0]  # (A, 4), the same for every image
+    scores = outputs["cls_logits"].float().softmax(-1)[..., 1:]  # (B, A, classes) without background
+    classes = scores.shape[-1]
+    top, pair = scores.flatten(1).topk(min(count, scores[0].numel()), dim=1)
+    box = pair // classes  # (B, K)
+    offsets = outputs["bbox_regression"].float().gather(1, box[..., None].expand(-1, -1, 4))
+    boxes = detector.box_coder.decode_single(offsets.flatten(0, 1), anchors[box].flatten(0, 1))
+    return boxes.view_as(offsets) / images.shape[-1], pair % classes, top
+
+
+def most_confident(boxes: Tensor, labels: Tensor, scores: Tensor, detection: PartDetection) -> Detections:
+    """Clip one image's candidates, suppress those that repeat a more confident one, and keep `max_parts`.
+
+    Args:
+        boxes: `(K, 4)` float32, xyxy in units of the image's side, perhaps outside it.
+        labels: `(K,)` int64, index into `PART_CLASSES`.
+        scores: `(K,)` float32.
+        detection: The parameters.
+
+    Returns:
+        Exactly `max_parts` detections; equal scores are ordered by class, then by place.
+    """
+    clipped = clip_boxes(np.asarray(boxes.numpy(), np.float32))
+    order = np.lexsort((*clipped.T, labels.numpy(), -scores.numpy()))
+    order = order[have_area(clipped)[order]]
+    inside, label, score = torch.from_numpy(clipped[order]), labels[order], scores[order]
+    kept = batched_nms(inside, score, label, detection.nms_iou).sort().values
+    if detection.cross_class_iou < 1:
+        kept = kept[nms(inside[kept], score[kept], detection.cross_class_iou).sort().values]
+    kept = kept[: detection.max_parts]
+    found = Detections(inside[kept].numpy(), label[kept].numpy().astype(np.uint8), score[kept].numpy())
+    return fill_up(found, detection.max_parts)
+
+
+def _load(store: Images, size: int, row: int) -> NDArray[np.uint8]:
+    return resize(store.image(row), size, size)
+
+
+def fill_up(found: Detections, count: int) -> Detections:
+    """Append cells of the 1 x 1, 2 x 2, 3 x 3 ... grids over the image until there are `count` boxes.
+
+    Args:
+        found: At most `count` detections of one image.
+        count: Boxes wanted.
+
+    Returns:
+        `count` detections; those added have score 0 and label 0.
+    """
+    missing = count - len(found.boxes)
+    if missing == 0:
+        return found
+    cells: list[tuple[float, float, float, float]] = []
+    side = 1
+    while len(cells) < missing:
+        cells += [
+            (column / side, row / side, (column + 1) / side, (row + 1) / side)
+            for row in range(side)
+            for column in range(side)
+        ]
+        side += 1
+    return Detections(
+        np.concatenate([found.boxes, np.array(cells[:missing], np.float32)]),
+        np.concatenate([found.labels, np.zeros(missing, np.uint8)]),
+        np.concatenate([found.scores, np.zeros(missing, np.float32)]),
+    )

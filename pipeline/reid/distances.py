@@ -1,0 +1,42 @@
+"""Distances within a training batch: Euclidean and CPDM."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+EXACT = "donot_use_mm_for_euclid_dist"
+
+
+def pairwise_euclidean(features: Tensor) -> Tensor:
+    """Euclidean distances within a batch, for training.
+
+    Args:
+        features: `(B, C)` float32.
+
+    Returns:
+        `(B, B)` float32, exactly 0 between equal features, where the gradient is 0 and not infinite.
+    """
+    return torch.cdist(features.float(), features.float(), compute_mode=EXACT)
+
+
+def pairwise_cpdm(features: Tensor, ratios: Tensor, dimensions: Sequence[int]) -> Tensor:
+    """Co-occurrence part-attentive distances within a batch, SPAN (4) and (5), for training.
+
+    Each block of the feature is compared by its un-squared Euclidean distance, not normalised across parts, and
+    weighted by the product of both images' area ratios. Images with no view in common are compared by the first,
+    global block alone, whose ratio is 1 in every image; so the weights' sum is at least 1.
+
+    Args:
+        features: `(B, C)` float32.
+        ratios: `(B, P)` float32 in [0, 1], area ratio of each part, global first.
+        dimensions: Lengths of the P blocks of a feature, summing to C.
+
+    Returns:
+        `(B, B)` float32, exactly 0 between equal features, where the gradient is 0 and not infinite.
+    """
+    total = torch.zeros(len(features), len(features), device=features.device)
+    for part, block in enumerate(torch.split(features, list(dimensions), 1)):
+        weights = ratios[:, part, None] * ratios[:, part]
+        total = total + weights * pairwise_euclidean(block)
+    return total / (ratios @ ratios.T)

@@ -1,0 +1,114 @@
+"""What every re-ID model has in common: its parameters, its inputs, its outputs and the batch-norm neck."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from pipeline.networks.backbone import BackboneParams
+from pipeline.networks.weights import Pretrained
+
+
+@dataclass(frozen=True)
+class ReidArchitecture(BackboneParams):
+    """Everything that fixes a model's shape; kept beside its weights, so that no parameters are needed to use them.
+
+    Attributes:
+        input_size: Side of the square images fed in, pixels.
+        dimension: Length of the single or fused feature, 2C' in PGAN §3.4.
+        top_d: D, the most confident part boxes used (PGAN §3.2).
+        attention_temperature: Part scores are divided by it before the softmax; 1 is PGAN (4).
+        global_dimension: Length of the global feature among part features (SPAN fig. 2).
+        part_dimension: Length of each view's feature (SPAN fig. 2).
+    """
+
+    input_size: int
+    dimension: int
+    top_d: int
+    attention_temperature: float
+    global_dimension: int
+    part_dimension: int
+
+
+class ReidBatch(NamedTuple):
+    """Images and what is known of them; a model reads what its `inputs` names, the rest has no columns.
+
+    Attributes:
+        images: `(B, 3, S, S)` uint8, RGB.
+        boxes: `(B, M, 4)` float32, xyxy in [0, 1] by falling score.
+        masks: `(B, 3, T, T)` uint8, view masks (255 is certain), order `VIEWS`.
+        area_ratios: `(B, 4)` float32 in [0, 1]: global (always 1), then `VIEWS`.
+        identities: `(B,)` int64 class of the vehicle; -1 where unknown.
+    """
+
+    images: Tensor
+    boxes: Tensor
+    masks: Tensor
+    area_ratios: Tensor
+    identities: Tensor
+
+
+class ReidOutput(NamedTuple):
+    """What a model makes of a batch: the feature in evaluation mode, what losses need in training mode.
+
+    Attributes:
+        feature: `(B, C)` float32 test feature; None in training mode.
+        logits: `(B, classes)` float32; None in evaluation mode.
+        distances: Name -> `(B, B)` float32 distances between the batch's images, one a triplet loss; empty in
+            evaluation mode.
+    """
+
+    feature: Tensor | None
+    logits: Tensor | None
+    distances: dict[str, Tensor]
+
+
+class ReidNetwork(nn.Module):
+    """A re-ID model: maps a `ReidBatch` to a `ReidOutput`.
+
+    Attributes:
+        inputs: Caches it reads beside the images: ``parts``, ``part_masks``.
+        distance: How its test features compare, a key of `pipeline.retrieval.distances.DISTANCES_TO`.
+        dimensions: Lengths of the blocks a test feature consists of.
+    """
+
+    inputs: tuple[str, ...] = ()
+    distance: str = "euclidean"
+
+    def __init__(self, dimensions: tuple[int, ...]) -> None:
+        super().__init__()
+        self.dimensions = dimensions
+
+    def load_pretrained(self, pretrained: Pretrained) -> None:
+        """Give the backbone, in every copy of its stages, ImageNet weights."""
+        raise NotImplementedError
+
+    def forward(self, batch: ReidBatch) -> ReidOutput:
+        """Compute what the mode calls for, see `ReidOutput`."""
+        raise NotImplementedError
+
+
+class BatchNormNeck(nn.Module):
+    """Batch normalisation between the feature of the triplet loss and that of the classifier (Luo et al. 2019).
+
+    The shift is fixed at 0 and the classifier has no bias, as in the baseline PGAN builds on.
+
+    Args:
+        dimension: Length of the feature.
+        classes: Vehicles to tell apart.
+    """
+
+    def __init__(self, dimension: int, classes: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(dimension)
+        self.norm.bias.requires_grad_(False)
+        self.classifier = nn.Linear(dimension, classes, bias=False)
+        nn.init.normal_(self.classifier.weight, std=0.001)
+
+    def normalised(self, feature: Tensor) -> Tensor:
+        """Test feature: `(B, C)` float32 -> `(B, C)` float32 of length 1 after the normalisation."""
+        return nn.functional.normalize(self.norm(feature))
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Class scores: `(B, C)` float32 -> `(B, classes)` float32."""
+        return self.classifier(self.norm(feature))  # type: ignore[no-any-return]

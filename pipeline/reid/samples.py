@@ -1,0 +1,141 @@
+"""Images, part boxes and view masks of one data set, loaded row by row as re-ID models read them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.networks.runtime import generator_of
+from pipeline.networks.tensors import to_batch
+from pipeline.reid.augmentation import AugmentationParams, Sample, augment
+from pipeline.reid.network import ReidBatch
+from pipeline.store import hdf5
+from pipeline.store.images import ImageStore
+from pipeline.store.resizing import resize
+from pipeline.store.vocabulary import VIEWS
+
+SCHEMAS = {"parts": "parts/1", "part_masks": "part_masks/1"}
+"""Kind of cache -> schema of its file."""
+
+
+@dataclass(frozen=True)
+class ReidSources:
+    """What a model reads of one data set; a cache it does not read is never opened.
+
+    Attributes:
+        store: Images and their table.
+        caches: Kind of cache, as ``parts`` -> the open cache.
+    """
+
+    store: ImageStore
+    caches: dict[str, hdf5.Cache]
+
+    @property
+    def makers(self) -> dict[str, dict[str, str]]:
+        """Kind of cache -> name and digest of what made it."""
+        return {kind: cache.header.made_by for kind, cache in self.caches.items()}
+
+
+def open_sources(store: ImageStore, caches: dict[str, Path], inputs: Sequence[str]) -> ReidSources:
+    """Open those caches a model reads beside the images.
+
+    Args:
+        store: The images.
+        caches: Kind of cache -> its file.
+        inputs: Kinds the model reads, as `ReidNetwork.inputs`.
+
+    Raises:
+        ValueError: A cache is of another kind or follows another image table.
+    """
+    return ReidSources(store, {kind: hdf5.Cache(caches[kind], SCHEMAS[kind], store.digest) for kind in inputs})
+
+
+def check_makers(sources: ReidSources, trained_with: dict[str, dict[str, str]]) -> None:
+    """Check that caches were made by what made those the model was trained with.
+
+    Raises:
+        ValueError: They were not; the message names the cache, the maker and both digests.
+    """
+    for kind, cache in sources.caches.items():
+        found, expected = cache.header.made_by, trained_with[kind]
+        for name in sorted(set(found) | set(expected)):
+            hdf5.check_same(name, expected, found, cache.path)
+
+
+@dataclass(frozen=True)
+class SampleLoader:
+    """Loads rows of a data set; picklable, so that loader processes can have it.
+
+    Attributes:
+        sources: What to read.
+        input_size: Side of the square images, pixels.
+        classes: Vehicle -> class; vehicles it lacks get -1.
+        augmentation: Random changes; None loads rows as they are.
+        seed: Seed of the changes.
+        epoch: Epoch, so that each one changes a row differently.
+    """
+
+    sources: ReidSources
+    input_size: int
+    classes: dict[str, int]
+    augmentation: AugmentationParams | None = None
+    seed: int = 0
+    epoch: int = 0
+
+    def __call__(self, row: int) -> tuple[Sample, int]:
+        """Return one row's sample and its vehicle's class."""
+        sample = self._sample(row)
+        if self.augmentation is not None:
+            sample = augment(sample, generator_of(self.seed, self.epoch, row), self.augmentation)
+        return sample, self.classes.get(str(self.sources.store.vehicle_ids[row]), -1)
+
+    def _sample(self, row: int) -> Sample:
+        caches = self.sources.caches
+        boxes = caches["parts"]["boxes"][row] if "parts" in caches else None
+        views = None
+        if "part_masks" in caches:
+            views = caches["part_masks"]["masks"][row], caches["part_masks"]["area_ratios"][row]
+        return sample_of(self.sources.store.image(row), self.input_size, boxes, views)
+
+
+def sample_of(
+    image: NDArray[np.uint8],
+    input_size: int,
+    boxes: NDArray[np.float32] | None,
+    views: tuple[NDArray[np.uint8], NDArray[np.float32]] | None,
+) -> Sample:
+    """Bring one image to the form re-ID models read.
+
+    Args:
+        image: `(H, W, 3)` uint8, RGB.
+        input_size: Side of the square image, pixels.
+        boxes: `(M, 4)` float32 part boxes, xyxy in [0, 1]; None for models that read none.
+        views: View masks `(3, T, T)` uint8 and their area ratios `(3,)` float32; None for models that read none.
+    """
+    masks, ratios = views or (np.zeros((len(VIEWS), 0, 0), np.uint8), np.zeros(len(VIEWS), np.float32))
+    return Sample(
+        resize(image, input_size, input_size),
+        np.zeros((0, 4), np.float32) if boxes is None else boxes,
+        masks,
+        np.concatenate([[1], ratios]).astype(np.float32),
+    )
+
+
+def collate(items: list[tuple[Sample, int]]) -> ReidBatch:
+    """Stack samples to a batch, see `ReidBatch`."""
+    samples, identities = zip(*items, strict=True)
+
+    def stacked(name: str) -> Tensor:
+        return torch.from_numpy(np.stack([getattr(sample, name) for sample in samples]))
+
+    return ReidBatch(
+        images=to_batch([sample.image for sample in samples]),
+        boxes=stacked("boxes"),
+        masks=stacked("masks"),
+        area_ratios=stacked("area_ratios"),
+        identities=torch.tensor(identities, dtype=torch.int64),
+    )

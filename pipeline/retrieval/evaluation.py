@@ -1,0 +1,193 @@
+"""Evaluation of one model's features: every test set of a table, scored by a protocol."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.artifacts.features import Features
+from pipeline.retrieval.blocks import check_finite, distance_blocks, rank_problem
+from pipeline.retrieval.protocols import Draws, Problem, TestSet, column, find_test_sets, protocol_of, withheld_problem
+from pipeline.retrieval.ranking import Ranks
+from pipeline.retrieval.reranking import Rerank, announced_memory, reranked_blocks
+from pipeline.retrieval.scores import Scores
+from pipeline.retrieval.summary import Bootstrap, Evaluated, metrics_of
+from pipeline.store.images import ImageStore
+
+
+@dataclass(frozen=True)
+class EvaluateParams:
+    """The `evaluate` section of `params.yaml`.
+
+    Attributes:
+        protocol: A key of `pipeline.retrieval.protocols.PROTOCOLS`.
+        test_set: Test set whose figures lead; null: the last one whose identities are known.
+        group_by: Column of the table; each of its values is also evaluated apart, queries and gallery. Null: none.
+        draws: Galleries drawn where the protocol draws them.
+        rerank: k-reciprocal re-ranking; null: plain distances.
+        ranks: Ranks of the CMC among the metrics.
+        curve_length: Ranks of the CMC curve.
+        ranking_length: Nearest gallery images kept of each query.
+        bootstrap: Confidence intervals.
+        chunk_megabytes: Distances held in memory together; a GPU takes what is free.
+    """
+
+    protocol: str
+    test_set: str | None
+    group_by: str | None
+    draws: Draws
+    rerank: Rerank | None
+    ranks: tuple[int, ...]
+    curve_length: int
+    ranking_length: int
+    bootstrap: Bootstrap
+    chunk_megabytes: int
+
+    def __post_init__(self) -> None:
+        least = {"curve_length": 1, "ranking_length": 0, "chunk_megabytes": 1}
+        for name, low in least.items():
+            if getattr(self, name) < low:
+                raise ValueError(f"evaluate.{name}: expected {low} or more, got {getattr(self, name)}")
+        if min(self.ranks, default=1) < 1:
+            raise ValueError(f"evaluate.ranks: ranks count from 1, got {list(self.ranks)}")
+
+
+def evaluate_problem(
+    features: Features, problem: Problem, params: EvaluateParams, device: torch.device, count: int
+) -> Ranks:
+    """Rank the gallery of one problem, and keep the nearest `count` images of each query.
+
+    Raises:
+        ValueError: A feature is not finite.
+    """
+    check_finite(features)
+    queries, gallery, megabytes = problem.queries, problem.gallery, params.chunk_megabytes
+    blocks: Iterator[NDArray[np.float32]]
+    if params.rerank is None:
+        blocks = distance_blocks(features, queries, gallery, megabytes, device)
+    else:
+        blocks = reranked_blocks(features, queries, gallery, params.rerank, megabytes, device)
+    return rank_problem(blocks, problem, count)
+
+
+def evaluate_table(
+    store: ImageStore,
+    features: Features,
+    params: EvaluateParams,
+    device: torch.device,
+    say: Callable[[str], None] = lambda _: None,
+) -> tuple[Evaluated, list[Evaluated], dict[str, Any]]:
+    """Evaluate every test set of a table, and each group of the leading one apart.
+
+    Args:
+        store: The table.
+        features: Features of the images of its test sets.
+        params: Protocol and sizes.
+        device: Where distances are computed.
+        say: Told what re-ranking will need, before it starts.
+
+    Returns:
+        The leading test set, all of them in the table's order, and the metrics: those of the leading test set as
+        `metrics_of` gives them, ``protocol`` with its version, ``test_set``, ``distance``, ``rerank`` (false
+        for plain distances, else its parameters), the leading set's groups under ``groups`` and, where there are
+        several, each test set's own metrics under ``test_sets``.
+
+    Raises:
+        ValueError: The protocol, the test set or the column is unknown, the protocol does not fit the test set, a
+            feature is missing or not finite, or no query has a match in the gallery.
+    """
+    protocol_of(params.protocol)
+    tests = find_test_sets(store, features.rows)
+    leading = leading_test_set(tests, params.test_set, str(store.path)).name
+    if params.rerank is not None:
+        _announce(tests, params.rerank, say)
+    found = {test.name: evaluate_test_set(test, features, params, device) for test in tests}
+    metrics = {name: metrics_of(item, params.ranks, params.bootstrap) for name, item in found.items()}
+    first = found[leading]
+    _check_matches(first, store)
+    rerank = False if params.rerank is None else asdict(params.rerank)
+    return (
+        first,
+        list(found.values()),
+        {
+            **metrics[leading],
+            "protocol": protocol_of(params.protocol)[1],
+            "test_set": leading,
+            "distance": features.distance,
+            "rerank": rerank,
+            "groups": _groups(store, features, first.test, params, device),
+            "test_sets": metrics if len(metrics) > 1 else {},
+        },
+    )
+
+
+def leading_test_set(tests: Sequence[TestSet], wanted: str | None, source: str) -> TestSet:
+    """The test set whose figures lead: the one wanted, or the last whose identities are known, or the last.
+
+    Args:
+        tests: All of a table.
+        wanted: `evaluate.test_set`.
+        source: Where they come from, for messages.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    by_name = {test.name: test for test in tests}
+    if wanted is None:
+        return ([test for test in tests if not test.withheld] or list(tests))[-1]
+    if wanted not in by_name:
+        raise ValueError(f"{source}: test_set: expected one of {', '.join(by_name)}, got {wanted!r}")
+    return by_name[wanted]
+
+
+def _announce(tests: Sequence[TestSet], rerank: Rerank, say: Callable[[str], None]) -> None:
+    for test in tests:
+        images = len(test.roles) + int(np.count_nonzero(test.roles == "both"))
+        least, most = (size / 1e6 for size in announced_memory(images, rerank))
+        need = f"{least:,.0f} to {most:,.0f} MB beyond their features"
+        say(f"re-ranking {images:,} images of test set {test.name}: {need}")
+
+
+def evaluate_test_set(test: TestSet, features: Features, params: EvaluateParams, device: torch.device) -> Evaluated:
+    """Rank and score one test set by the protocol, in all its draws; the first keeps its nearest images.
+
+    Raises:
+        ValueError: The protocol is unknown or does not fit the test set, or a feature is not finite.
+    """
+    rule, _ = protocol_of(params.protocol)
+    problems = [withheld_problem(test)] if test.withheld else rule(test, params.draws)
+    scores: list[Scores] = []
+    kept: list[Ranks] = []
+    for problem in problems:
+        ranks = evaluate_problem(features, problem, params, device, 0 if kept else params.ranking_length)
+        scores.append(Scores(ranks.ranks, ranks.counts, ranks.junk, len(problem.gallery)))
+        kept = kept or [ranks]
+    return Evaluated(test, problems, scores, kept[0])
+
+
+def _check_matches(evaluated: Evaluated, store: ImageStore) -> None:
+    if evaluated.test.withheld or any(scores.counted.any() for scores in evaluated.scores):
+        return
+    queries = len(evaluated.problems[0].queries)
+    raise ValueError(
+        f"{store.path}: test set {evaluated.test.name}: none of {queries} queries has a match in the gallery"
+    )
+
+
+def _groups(
+    store: ImageStore, features: Features, leading: TestSet, params: EvaluateParams, device: torch.device
+) -> dict[str, Any]:
+    """Metrics of the test set's images of each value of the column `group_by`, where those make a problem."""
+    if params.group_by is None or leading.withheld:
+        return {}
+    labels = column(store, params.group_by)[features.rows[leading.positions]]
+    parts = {str(value): leading.restricted(labels == value) for value in np.unique(labels)}
+    rankless = replace(params, ranking_length=0)
+    return {
+        value: metrics_of(evaluate_test_set(part, features, rankless, device), params.ranks, params.bootstrap)
+        for value, part in parts.items()
+        if part.askable
+    }

@@ -1,0 +1,120 @@
+"""What an evaluation leaves on disk: metrics, CMC curve, per-query table, draws, submission and ranking."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from pipeline.artifacts.features import Features
+from pipeline.retrieval.scores import average_precision, cumulative_matches
+from pipeline.retrieval.summary import Evaluated
+from pipeline.store import hdf5
+from pipeline.store.files import atomic_directory, write_csv, write_json
+from pipeline.store.images import ImageStore
+
+RANKING_SCHEMA = "ranking/1"
+QUERY_COLUMNS = ("test_set", "draw", "path", "average_precision", "first_hit", "junk", "positives")
+DRAW_COLUMNS = ("test_set", "draw", "vehicle_id", "path")
+SUBMISSION = "submission_{}.txt"
+
+
+def write_evaluation(
+    folder: Path,
+    store: ImageStore,
+    features: Features,
+    leading: Evaluated,
+    everything: Sequence[Evaluated],
+    metrics: dict[str, Any],
+    curve_length: int,
+    made_by: dict[str, str],
+) -> None:
+    """Write ``metrics.json``, ``cmc.csv``, ``ranking.h5`` and the folder ``tables``.
+
+    ``tables`` holds ``queries.csv``, a line a query of each test set and draw; ``draws.csv``, the drawn gallery images;
+    and ``submission_<test set>.txt`` for a test set without identities. `ranking.h5` holds, of the leading test set's
+    first draw, `rows` `(Q,)` query rows of the table, `gallery` `(Q, R)` int64 rows of the nearest images padded with
+    -1, `distances` `(Q, R)` float32 padded with infinity, and `match` `(Q, R)` bool.
+
+    Args:
+        folder: ``data/evaluation/<dataset>/<model>``.
+        store: The table.
+        features: What was evaluated.
+        leading: The leading test set.
+        everything: All test sets.
+        metrics: Content of ``metrics.json``.
+        curve_length: Ranks of the CMC curve.
+        made_by: Makers, for the header of ``ranking.h5``.
+    """
+    paths = store.paths[features.rows]
+    with atomic_directory(folder / "tables") as tables:
+        queries = [line for item in everything if not item.test.withheld for line in _query_lines(item, paths)]
+        write_csv(tables / "queries.csv", queries, QUERY_COLUMNS)
+        drawn = [
+            line for item in everything if "drawn" in item.test.roles for line in _draw_lines(item, store, features)
+        ]
+        write_csv(tables / "draws.csv", drawn, DRAW_COLUMNS)
+        for item in everything:
+            if item.test.withheld:
+                write_submission(tables / SUBMISSION.format(item.test.name), item, paths)
+    _write_ranking(folder / "ranking.h5", store, features, leading, made_by)
+    rates = [] if leading.test.withheld else _rates(leading, curve_length)
+    write_csv(folder / "cmc.csv", rates, ("rank", "rate"))
+    write_json(folder / "metrics.json", metrics)
+
+
+def _rates(leading: Evaluated, curve_length: int) -> list[dict[str, object]]:
+    curve = np.mean([cumulative_matches(scores, curve_length) for scores in leading.scores], 0)
+    return [{"rank": rank, "rate": float(rate)} for rank, rate in enumerate(curve, 1)]
+
+
+def _query_lines(evaluated: Evaluated, paths: np.ndarray[Any, Any]) -> Iterator[dict[str, object]]:
+    """A line a query; average precision and first hit stay empty without a match."""
+    for draw, (problem, scores) in enumerate(zip(evaluated.problems, evaluated.scores, strict=True)):
+        precision, first = iter(average_precision(scores)), iter(scores.first)
+        for position, positives, junk in zip(problem.queries, scores.counts, scores.junk, strict=True):
+            line: dict[str, object] = {"test_set": evaluated.test.name, "draw": draw, "path": paths[position]}
+            line |= {"junk": int(junk), "positives": int(positives)}
+            yield line | (
+                {"average_precision": float(next(precision)), "first_hit": int(next(first))} if positives else {}
+            )
+
+
+def _draw_lines(evaluated: Evaluated, store: ImageStore, features: Features) -> Iterator[dict[str, object]]:
+    for draw, problem in enumerate(evaluated.problems):
+        for row in features.rows[problem.gallery]:
+            line = {"test_set": evaluated.test.name, "draw": draw}
+            yield line | {"vehicle_id": store.vehicle_ids[row], "path": store.paths[row]}
+
+
+def write_submission(path: Path, evaluated: Evaluated, paths: np.ndarray[Any, Any]) -> None:
+    """Write the ranking of a withheld test set as the AI City Challenge's server takes it.
+
+    A line a query, by rising path; on it its nearest gallery images, nearest first, between blanks: the numbers that
+    name them, or their paths where any is named otherwise.
+
+    Args:
+        path: The file.
+        evaluated: The test set.
+        paths: `(M,)` path of each feature's image.
+    """
+    problem = evaluated.problems[0]
+    order = np.argsort(paths[problem.queries], kind="stable")
+    stems = [PurePosixPath(str(path)).stem for path in paths[problem.gallery]]
+    numbered = all(stem.isdecimal() for stem in stems)
+    names = np.array([str(int(stem)) for stem in stems]) if numbered else paths[problem.gallery]
+    lines = [" ".join(names[found[found >= 0]]) for found in evaluated.ranks.nearest[order]]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _write_ranking(
+    path: Path, store: ImageStore, features: Features, evaluated: Evaluated, made_by: dict[str, str]
+) -> None:
+    problem, nearest = evaluated.problems[0], evaluated.ranks.nearest
+    found = nearest >= 0
+    match = found & (problem.gallery_vehicles[nearest] == problem.query_vehicles[:, None])
+    with hdf5.create(path, hdf5.Header(RANKING_SCHEMA, store.digest, made_by)) as cache:
+        cache.array("rows", features.rows[problem.queries])
+        cache.array("gallery", np.where(found, features.rows[problem.gallery[nearest]], -1))
+        cache.array("distances", evaluated.ranks.nearest_distances)
+        cache.array("match", match)

@@ -1,0 +1,286 @@
+"""Which images are queries, gallery and junk: the rule of each benchmark as a named, versioned function."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.retrieval.ranking import Pairs
+from pipeline.store.images import ImageStore
+
+
+@dataclass(frozen=True)
+class Draws:
+    """`evaluate.draws`, for protocols that draw their gallery.
+
+    Attributes:
+        count: Draws; metrics are their mean.
+        seed: Of the first; draw k is seeded by (seed, k).
+    """
+
+    count: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.count < 1 or self.seed < 0:
+            raise ValueError(f"evaluate.draws: expected count from 1 and seed from 0, got {self.count}, {self.seed}")
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """The images of one test set, among features.
+
+    Attributes:
+        name: Its name in the table.
+        positions: `(M,)` int64 positions among the features, rising.
+        roles: `(M,)` str, one of `pipeline.store.vocabulary.ROLES`.
+        vehicle_ids: `(M,)` str, "" where withheld.
+        camera_ids: `(M,)` str, "" where unknown.
+    """
+
+    __test__ = False  # no test case, whatever pytest makes of the name
+
+    name: str
+    positions: NDArray[np.int64]
+    roles: NDArray[np.str_]
+    vehicle_ids: NDArray[np.str_]
+    camera_ids: NDArray[np.str_]
+
+    @property
+    def withheld(self) -> bool:
+        """Whether its identities are unknown here, so that only a benchmark's server can score it."""
+        return not np.any(self.vehicle_ids != "")
+
+    @property
+    def askable(self) -> bool:
+        """Whether it makes a problem: queries and gallery are listed, or a vehicle to be drawn has two images."""
+        if "drawn" in self.roles:
+            return bool(np.unique(self.vehicle_ids, return_counts=True)[1].max() > 1)
+        return len(self.listed("query")) > 0 and len(self.listed("gallery")) > 0
+
+    def restricted(self, member: NDArray[np.bool_]) -> "TestSet":
+        """The test set of those images for which `member`, `(M,)` bool, holds."""
+        return TestSet(
+            self.name,
+            self.positions[member],
+            self.roles[member],
+            self.vehicle_ids[member],
+            self.camera_ids[member],
+        )
+
+    def listed(self, role: str) -> NDArray[np.int64]:
+        """Indices into `positions` of the images listed as ``query`` or ``gallery``."""
+        return np.flatnonzero(np.isin(self.roles, (role, "both")))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Queries and gallery of one evaluation.
+
+    Attributes:
+        queries: `(Q,)` int64 positions among the features.
+        gallery: `(G,)` int64 positions among the features.
+        query_vehicles: `(Q,)` int64 code of each query's vehicle.
+        gallery_vehicles: `(G,)` int64, likewise.
+        query_cameras: `(Q,)` int64 code of each query's camera, -1 where unknown.
+        gallery_cameras: `(G,)` int64, likewise.
+        remove_same_camera: Whether gallery images with the query's vehicle and camera are junk. An unknown camera is
+            never taken for the same one. The query itself is junk in any case, where the gallery holds it too.
+    """
+
+    queries: NDArray[np.int64]
+    gallery: NDArray[np.int64]
+    query_vehicles: NDArray[np.int64]
+    gallery_vehicles: NDArray[np.int64]
+    query_cameras: NDArray[np.int64]
+    gallery_cameras: NDArray[np.int64]
+    remove_same_camera: bool
+
+    @cached_property
+    def _by_vehicle(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Gallery indices sorted by vehicle, and where each vehicle code starts among them."""
+        order = np.argsort(self.gallery_vehicles, kind="stable")
+        codes = np.arange(max(self.query_vehicles.max(initial=-1), self.gallery_vehicles.max(initial=-1)) + 2)
+        return order, np.searchsorted(self.gallery_vehicles[order], codes)
+
+    def relevance(self, start: int, stop: int) -> tuple[Pairs, Pairs]:
+        """Relevant images and junk of the queries from `start` to before `stop`, counted from `start`."""
+        order, starts = self._by_vehicle
+        vehicles = self.query_vehicles[start:stop]
+        counts = starts[vehicles + 1] - starts[vehicles]
+        queries = np.repeat(np.arange(stop - start), counts)
+        within = np.arange(len(queries)) - np.repeat(np.cumsum(counts) - counts, counts)
+        gallery = order[np.repeat(starts[vehicles], counts) + within]
+        cameras = self.query_cameras[start:stop][queries]
+        junk = (cameras >= 0) & (cameras == self.gallery_cameras[gallery]) & self.remove_same_camera
+        junk |= self.queries[start:stop][queries] == self.gallery[gallery]
+        return Pairs(queries[~junk], gallery[~junk]), Pairs(queries[junk], gallery[junk])
+
+
+Rule = Callable[[TestSet, Draws], list[Problem]]
+"""A protocol: one problem, or one for each draw, whose metrics are averaged."""
+
+
+def cross_camera(test: TestSet, draws: Draws) -> list[Problem]:
+    """Gallery images with the query's vehicle and camera are removed: the rule of VeRi-776 and VERI-Wild.
+
+    On VeRi-776 this equals the shipped ``gt_index.txt`` and ``jk_index.txt`` (Liu et al. 2016).
+
+    Raises:
+        ValueError: The test set has no listed queries or no listed gallery.
+    """
+    return [_listed_problem(test, remove_same_camera=True)]
+
+
+def every_camera(test: TestSet, draws: Draws) -> list[Problem]:
+    """No image is removed: the rule of VRIC (Kanaci et al. 2018), whose pairs are from two cameras throughout.
+
+    Raises:
+        ValueError: The test set has no listed queries or no listed gallery.
+    """
+    return [_listed_problem(test, remove_same_camera=False)]
+
+
+def drawn_gallery(test: TestSet, draws: Draws) -> list[Problem]:
+    """One random image of each vehicle is the gallery, the others are queries, none is removed (VehicleID).
+
+    A draw depends on its seed, the vehicles' names and the order of each vehicle's images in the table alone. The
+    image of a vehicle that has no other stays in the gallery as a distractor.
+
+    Raises:
+        ValueError: The test set has no images to draw from, images with a listed role, or no vehicle with two images.
+    """
+    if not len(test.roles) or np.any(test.roles != "drawn"):
+        listed = ", ".join(sorted(set(test.roles) - {"drawn"})) or "no image"
+        raise ValueError(f"test set {test.name}: expected images whose role is drawn, got {listed}")
+    if not test.askable:
+        raise ValueError(f"test set {test.name}: no vehicle has two images, a query and one to find")
+    vehicles = np.unique(test.vehicle_ids, return_inverse=True)[1]
+    order = np.argsort(vehicles, kind="stable")
+    counts = np.bincount(vehicles)
+    starts = np.cumsum(counts) - counts
+    problems = []
+    for draw in range(draws.count):
+        chosen = starts + np.random.default_rng([draws.seed, draw]).integers(0, counts)
+        is_gallery = np.zeros(len(vehicles), np.bool_)
+        is_gallery[order[chosen]] = True
+        gallery, queries = np.flatnonzero(is_gallery), np.flatnonzero(~is_gallery)
+        problems.append(_problem(test, queries, gallery, remove_same_camera=False))
+    return problems
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A rule and its version, which rises whenever the rule would score anything differently.
+
+    Attributes:
+        rule: What it does.
+        version: Of the rule.
+    """
+
+    rule: Rule
+    version: int
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    "veri776": Protocol(cross_camera, 1),
+    "vehicleid": Protocol(drawn_gallery, 1),
+    "vric": Protocol(every_camera, 1),
+    "veri_wild": Protocol(cross_camera, 1),
+    "cityflow_reid": Protocol(cross_camera, 1),
+    "cross_camera": Protocol(cross_camera, 1),
+    "every_camera": Protocol(every_camera, 1),
+}
+"""The benchmarks' protocols, and two for any table; metrics name them as ``veri776/1``."""
+
+
+def protocol_of(name: str) -> tuple[Rule, str]:
+    """A protocol's rule, and its name with its version.
+
+    Raises:
+        ValueError: There is no such protocol.
+    """
+    if name not in PROTOCOLS:
+        raise ValueError(f"protocol: expected one of {', '.join(PROTOCOLS)}, got {name!r}")
+    return PROTOCOLS[name].rule, f"{name}/{PROTOCOLS[name].version}"
+
+
+def find_test_sets(store: ImageStore, rows: NDArray[np.int64]) -> list[TestSet]:
+    """The test sets of a table, in its order.
+
+    Args:
+        store: The table.
+        rows: `(M,)` row of each feature.
+
+    Raises:
+        ValueError: The table has no test set, a test set has images without a feature or, beside others with one,
+            without a vehicle.
+    """
+    if not store.roles:
+        raise ValueError(f"{store.path}: no image is a query or in a gallery")
+    found = []
+    for name, roles in store.roles.items():
+        missing = np.setdiff1d(np.flatnonzero(roles != ""), rows)
+        if len(missing):
+            raise ValueError(
+                f"{store.path}: test set {name}: {len(missing)} images have no feature, as {store.paths[missing[0]]}"
+            )
+        positions = np.flatnonzero(roles[rows] != "")
+        members = rows[positions]
+        test = TestSet(name, positions, roles[members], store.vehicle_ids[members], store.camera_ids[members])
+        if not test.withheld and np.any(test.vehicle_ids == ""):
+            nameless = store.paths[members[test.vehicle_ids == ""]]
+            raise ValueError(f"{store.path}: test set {name}: {len(nameless)} images lack a vehicle, as {nameless[0]}")
+        found.append(test)
+    return found
+
+
+def withheld_problem(test: TestSet) -> Problem:
+    """The problem of a test set without identities: it can be ranked, but nothing in it is known to be relevant.
+
+    Raises:
+        ValueError: The test set has no listed queries or no listed gallery.
+    """
+    if "drawn" in test.roles:
+        raise ValueError(f"test set {test.name}: its vehicles are withheld, so that no gallery can be drawn")
+    alone = np.array([str(image) for image in range(len(test.roles))])  # every image a vehicle of its own
+    return _listed_problem(replace(test, vehicle_ids=alone), remove_same_camera=False)
+
+
+def _listed_problem(test: TestSet, *, remove_same_camera: bool) -> Problem:
+    queries, gallery = test.listed("query"), test.listed("gallery")
+    for role, images in (("query", queries), ("gallery", gallery)):
+        if not len(images):
+            hint = "; images whose role is drawn need the protocol vehicleid" if "drawn" in test.roles else ""
+            raise ValueError(f"test set {test.name}: no {role} images{hint}")
+    return _problem(test, queries, gallery, remove_same_camera=remove_same_camera)
+
+
+def _problem(
+    test: TestSet, queries: NDArray[np.int64], gallery: NDArray[np.int64], *, remove_same_camera: bool
+) -> Problem:
+    vehicles = np.unique(test.vehicle_ids, return_inverse=True)[1]
+    cameras = np.where(test.camera_ids == "", -1, np.unique(test.camera_ids, return_inverse=True)[1])
+    return Problem(
+        test.positions[queries],
+        test.positions[gallery],
+        vehicles[queries],
+        vehicles[gallery],
+        cameras[queries],
+        cameras[gallery],
+        remove_same_camera,
+    )
+
+
+def column(store: ImageStore, name: str) -> NDArray[np.str_]:
+    """A column of the table to group images by: ``camera_id``, ``vehicle_id`` or one of the source's own.
+
+    Raises:
+        ValueError: The table has no such column.
+    """
+    columns = {**store.groups, "camera_id": store.camera_ids, "vehicle_id": store.vehicle_ids}
+    if name not in columns:
+        raise ValueError(f"{store.path}: group_by: expected one of {', '.join(sorted(columns))}, got {name!r}")
+    return columns[name]

@@ -1,0 +1,178 @@
+"""Training samples of SPAN: a viewpoint-balanced choice of images, and how they vary."""
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.networks.runtime import generator_of
+from pipeline.networks.tensors import to_batch
+from pipeline.store import hdf5
+from pipeline.store.images import ImageStore
+from pipeline.store.resizing import resize
+from pipeline.store.vocabulary import VIEWPOINTS
+from pipeline.training.augmentation import jitter_colour
+
+SQUEEZE = (0.4, 0.8)
+SLANT = 25.0
+_SIDE_ONLY = list(VIEWPOINTS).index("side")
+
+
+@dataclass(frozen=True)
+class SpanAugmentation:
+    """How training images vary.
+
+    Attributes:
+        flip: Probability of a mirror image.
+        slanted_sides: Probability that an image of a side alone is squeezed and rotated, so that the side's generator
+            meets slanted sides too (the authors' code: 0.5; the paper does not mention it: 0).
+        colour: Strength of colour jitter, see `jitter_colour`.
+        zoom: Greatest share by which an image is enlarged or shrunk and shifted.
+    """
+
+    flip: float
+    slanted_sides: float
+    colour: float
+    zoom: float
+
+
+class SpanBatch(TypedDict):
+    """One training batch.
+
+    Attributes:
+        images: `(B, 3, S, S)` uint8, RGB.
+        foreground: `(B, s, s)` float32, 0 or 1.
+        viewpoints: `(B,)` int64, index into `VIEWPOINTS`.
+    """
+
+    images: Tensor
+    foreground: Tensor
+    viewpoints: Tensor
+
+
+Sample = tuple[NDArray[np.uint8], NDArray[np.bool_], int]
+
+
+def training_rows(store: ImageStore, images_per_viewpoint: int | None, seed: int) -> NDArray[np.int64]:
+    """Choose the images to train on: splits `train` and `extra`, labelled, each distinct image once (SPAN §4.2).
+
+    Args:
+        store: The images.
+        images_per_viewpoint: Images drawn of each viewpoint, all where there are fewer; None takes all of all.
+        seed: Seed of the draw.
+
+    Returns:
+        Rows, rising.
+
+    Raises:
+        ValueError: No image of these splits has a viewpoint.
+    """
+    rows = store.rows("train", "extra")
+    rows = rows[store.viewpoints[rows] >= 0]
+    if not len(rows):
+        raise ValueError(f"{store.path}: no image of the splits train and extra has a viewpoint to train SPAN on")
+    rows = rows[np.sort(np.unique(store.image_digests[rows], return_index=True)[1])]
+    generator = generator_of(seed)
+    drawn = [generator.permutation(rows[store.viewpoints[rows] == code]) for code in range(len(VIEWPOINTS))]
+    return np.sort(np.concatenate([group[:images_per_viewpoint] for group in drawn]))
+
+
+class SpanSamples:
+    """Loads augmented samples of one epoch: a picklable function of (seed, epoch, row).
+
+    Args:
+        store: The images, with viewpoints.
+        foreground: Their foreground masks, ``foreground/1``.
+        augmentation: How they vary.
+        input_size: Side of the images returned, pixels.
+        mask_size: Side of the foreground returned, pixels.
+        seed: Of the augmentation.
+        epoch: Likewise.
+    """
+
+    def __init__(
+        self,
+        store: ImageStore,
+        foreground: hdf5.Cache,
+        augmentation: SpanAugmentation,
+        input_size: int,
+        mask_size: int,
+        seed: int,
+        epoch: int = 0,
+    ) -> None:
+        self._arguments = (store, foreground, augmentation, input_size, mask_size, seed)
+        self._epoch = epoch
+
+    def of_epoch(self, epoch: int) -> "SpanSamples":
+        """The same samples as another epoch sees them."""
+        return SpanSamples(*self._arguments, epoch)
+
+    def __call__(self, row: int) -> Sample:
+        """Image `(S, S, 3)` uint8, foreground `(s, s)` bool and viewpoint of one row."""
+        store, foreground, augmentation, input_size, mask_size, seed = self._arguments
+        viewpoint = int(store.viewpoints[row])
+        image = resize(store.image(row), input_size, input_size)
+        mask = resize(foreground["masks"][row], input_size, input_size)
+        image, mask = augment(image, mask, viewpoint == _SIDE_ONLY, augmentation, generator_of(seed, self._epoch, row))
+        return image, resize(mask, mask_size, mask_size) >= 128, viewpoint
+
+
+def augment(
+    image: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
+    shows_side_alone: bool,
+    augmentation: SpanAugmentation,
+    generator: np.random.Generator,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Vary an image and its foreground together.
+
+    Args:
+        image: `(S, S, 3)` uint8, RGB.
+        mask: `(S, S)` uint8.
+        shows_side_alone: Whether the image may be slanted.
+        augmentation: How.
+        generator: Source of all draws.
+
+    Returns:
+        Both, of the same shapes; beyond the border the image is repeated and the mask is 0.
+    """
+    flips, slants = generator.random() < augmentation.flip, generator.random() < augmentation.slanted_sides
+    scale = 1 + generator.uniform(-augmentation.zoom, augmentation.zoom, 2)
+    shift = generator.uniform(-augmentation.zoom, augmentation.zoom, 2) / 2
+    squeeze, angle = generator.uniform(*SQUEEZE), generator.uniform(-SLANT, SLANT)
+    if shows_side_alone and slants:
+        matrix = _about_centre(np.array([squeeze, 1.0]) * scale, angle, shift, len(mask))
+    else:
+        matrix = _about_centre(scale, 0.0, shift, len(mask))
+    if flips:
+        matrix = matrix @ np.array([[-1, 0, len(mask) - 1], [0, 1, 0], [0, 0, 1]], np.float64)
+    size = (len(mask), len(mask))
+    varied = cv2.warpAffine(image, matrix[:2], size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.warpAffine(mask, matrix[:2], size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    coloured = jitter_colour(np.asarray(varied, np.uint8), generator, augmentation.colour)
+    return coloured, np.asarray(moved, np.uint8)
+
+
+def _about_centre(
+    scale: NDArray[np.float64], angle: float, shift: NDArray[np.float64], size: int
+) -> NDArray[np.float64]:
+    """Matrix `(3, 3)` that scales, then rotates by `angle` degrees about the centre, then shifts by shares."""
+    cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    linear = np.array([[cosine, -sine], [sine, cosine]]) @ np.diag(scale)
+    centre = np.full(2, (size - 1) / 2)
+    matrix = np.eye(3)
+    matrix[:2, :2], matrix[:2, 2] = linear, centre - linear @ centre + shift * size
+    return matrix
+
+
+def collate(samples: list[Sample]) -> SpanBatch:
+    """Stack samples."""
+    return {
+        "images": to_batch([image for image, _, _ in samples]),
+        "foreground": torch.from_numpy(np.stack([mask for _, mask, _ in samples]).astype(np.float32)),
+        "viewpoints": torch.tensor([viewpoint for _, _, viewpoint in samples]),
+    }

@@ -1,0 +1,48 @@
+from dataclasses import replace
+
+import numpy as np
+import torch
+from drawn_vehicles import ROWS, TinyData
+
+from pipeline.foreground.network import ForegroundArchitecture, ForegroundNetwork, build_foreground
+from pipeline.foreground.prediction import ForegroundPrediction, predict
+from pipeline.networks.runtime import Runtime, start
+from pipeline.networks.tensors import normalise, to_batch
+from pipeline.networks.weights import Pretrained
+from pipeline.store.resizing import resize
+
+RUNTIME = Runtime(0, 1, 0, "cpu", 1, "32-true")
+PREDICTION = ForegroundPrediction(size=16, batch_size=3, mirrored_too=False)
+
+
+def network() -> ForegroundNetwork:
+    torch.manual_seed(0)
+    architecture = ForegroundArchitecture("resnet10_narrow", True, "layer4", 1, (16, 8), 32)
+    return build_foreground(architecture, Pretrained(None)).eval()
+
+
+def masks_of(data: TinyData, values: ForegroundPrediction) -> np.ndarray:
+    return np.concatenate(list(predict(network(), data.store, values, RUNTIME, start(RUNTIME))))
+
+
+def test_masks_are_the_networks_probabilities_in_row_order(tiny_data: TinyData) -> None:
+    masks = masks_of(tiny_data, PREDICTION)
+    assert masks.shape == (len(ROWS), 16, 16)
+    for row in range(len(ROWS)):
+        image = normalise(to_batch([resize(tiny_data.store.image(row), 32, 32)]))
+        expected = network()(image).detach().sigmoid()[0].numpy() * 255
+        np.testing.assert_allclose(masks[row], expected, atol=0.51)
+
+
+def test_masks_come_in_batches_of_at_most_the_size_asked_for(tiny_data: TinyData) -> None:
+    batches = predict(network(), tiny_data.store, PREDICTION, RUNTIME, start(RUNTIME))
+    assert [len(batch) for batch in batches] == [3, 3, 2]
+
+
+def test_the_mirrored_image_counts_half_when_asked(tiny_data: TinyData) -> None:
+    image = normalise(to_batch([resize(tiny_data.store.image(2), 32, 32)]))
+    upright, mirrored = (network()(picture).detach().sigmoid()[0].numpy() for picture in (image, image.flip(3)))
+    expected = (upright + mirrored[:, ::-1]) / 2 * 255
+    mask = masks_of(tiny_data, replace(PREDICTION, mirrored_too=True))[2]
+    np.testing.assert_allclose(mask, expected, atol=0.51)
+    assert not np.allclose(upright, mirrored[:, ::-1], atol=0.01)

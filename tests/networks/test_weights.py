@@ -1,0 +1,108 @@
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torchvision.models import resnet18
+
+from pipeline.networks import weights
+from pipeline.networks.weights import Pretrained, load, load_pretrained, save
+from pipeline.store.files import file_digest
+
+
+def state() -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    return {"b": torch.randn(3, 4), "a": torch.arange(6).reshape(2, 3)}
+
+
+def test_weights_come_back_with_their_facts(tmp_path: Path) -> None:
+    save(tmp_path / "w.safetensors", state(), "span/1", {"size": 192})
+    loaded, metadata = load(tmp_path / "w.safetensors", "span/1")
+    assert metadata == {"kind": "span/1", "size": 192}
+    assert list(loaded) == ["a", "b"]
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in state().items())
+
+
+def test_equal_weights_give_equal_bytes_whatever_name_and_order(tmp_path: Path) -> None:
+    save(tmp_path / "one.safetensors", state(), "span/1", {"x": 1, "y": 2})
+    save(tmp_path / "two.safetensors", dict(reversed(state().items())), "span/1", {"y": 2, "x": 1})
+    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
+
+
+def test_views_and_shared_tensors_are_saved_whole(tmp_path: Path) -> None:
+    tensor = torch.arange(6.0).reshape(2, 3)
+    save(tmp_path / "w.safetensors", {"tensor": tensor, "again": tensor, "turned": tensor.T}, "span/1", {})
+    loaded, _ = load(tmp_path / "w.safetensors", "span/1")
+    assert torch.equal(loaded["again"], tensor)
+    assert torch.equal(loaded["turned"], tensor.T)
+
+
+def test_weights_of_another_kind_or_none_are_refused(tmp_path: Path) -> None:
+    save(tmp_path / "w.safetensors", state(), "span/1", {})
+    with pytest.raises(ValueError, match="expected weights of kind 'reid/1', got 'span/1'"):
+        load(tmp_path / "w.safetensors", "reid/1")
+    with pytest.raises(FileNotFoundError, match="dvc repro"):
+        load(tmp_path / "absent.safetensors", "span/1")
+    (tmp_path / "text.safetensors").write_text("text")
+    save_file(state(), tmp_path / "foreign.safetensors")
+    for name in ("text", "foreign"):
+        with pytest.raises(ValueError, match="not weights of this pipeline"):
+            load(tmp_path / f"{name}.safetensors", "span/1")
+
+
+@pytest.fixture(scope="module")
+def resnet_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(1)
+    path = tmp_path_factory.mktemp("weights") / "resnet18.safetensors"
+    save_file(resnet18().state_dict(), path)
+    return path
+
+
+def test_a_local_file_fills_all_but_a_classifier_of_another_size(resnet_file: Path) -> None:
+    torch.manual_seed(2)
+    network = resnet18(num_classes=7)
+    left = load_pretrained(network, "resnet18", Pretrained(str(resnet_file), file_digest(resnet_file)))
+    assert left == ["fc.bias", "fc.weight"]
+    torch.manual_seed(1)
+    expected = resnet18().state_dict()
+    assert all(torch.equal(tensor, expected[n]) for n, tensor in network.state_dict().items() if n not in left)
+
+
+def test_a_pickled_state_of_tensors_is_accepted(resnet_file: Path, tmp_path: Path) -> None:
+    network = resnet18()
+    torch.save(network.state_dict(), tmp_path / "w.pth")
+    other = resnet18()
+    assert load_pretrained(other, "resnet18", Pretrained(str(tmp_path / "w.pth"))) == []
+    assert torch.equal(other.conv1.weight, network.conv1.weight)
+
+
+def test_training_from_scratch_leaves_every_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = nn.Linear(2, 2)
+    before = network.weight.clone()
+    assert load_pretrained(network, "resnet18", Pretrained(None)) == ["bias", "weight"]
+    assert torch.equal(network.weight, before)
+
+
+def test_a_file_with_another_digest_or_architecture_is_refused(resnet_file: Path) -> None:
+    with pytest.raises(ValueError, match="SHA-256 is .* expected abc"):
+        load_pretrained(resnet18(), "resnet18", Pretrained(str(resnet_file), "abc"))
+    with pytest.raises(ValueError, match="weights of resnet50 are absent or of another shape, as 0.bias, 0.weight"):
+        load_pretrained(nn.Sequential(nn.Linear(2, 2)), "resnet50", Pretrained(str(resnet_file)))
+    with pytest.raises(FileNotFoundError, match="absent.pth"):
+        load_pretrained(resnet18(), "resnet18", Pretrained("absent.pth"))
+
+
+def test_a_name_asks_the_hub_and_checks_what_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    class Weights:
+        def get_state_dict(self, **options: bool) -> dict[str, torch.Tensor]:
+            asked.append(options)
+            return {"weight": torch.ones(2, 2), "bias": torch.ones(2)}
+
+    monkeypatch.setattr(weights, "get_model_weights", lambda name: {"IMAGENET1K_V1": Weights()})
+    network = nn.Linear(2, 2)
+    load_pretrained(network, "resnet18", Pretrained("IMAGENET1K_V1"))
+    assert asked == [{"progress": True, "check_hash": True}]
+    assert torch.equal(network.weight, torch.ones(2, 2))

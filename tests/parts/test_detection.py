@@ -1,0 +1,155 @@
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from pipeline.artifacts.parts import Detections, write_parts
+from pipeline.networks.runtime import Runtime, start
+from pipeline.networks.weights import Pretrained
+from pipeline.parts.detection import PartDetection, detect, fill_up, most_confident, restore_detector
+from pipeline.parts.network import Architecture, build_detector
+from pipeline.store.hdf5 import Cache
+from pipeline.store.params import build
+from pipeline.store.resizing import resize
+from pipeline.store.vocabulary import PART_CLASSES
+
+RUNTIME = Runtime(seed=0, threads=1, workers=0, accelerator="cpu", devices=1, precision="32-true")
+DETECTION = PartDetection(max_parts=6, nms_iou=0.45, cross_class_iou=1.0, candidates=20, batch_size=2)
+RESNET = {
+    "size": 32,
+    "backbone": "resnet10_narrow",
+    "stem_stride": 4,
+    "layers": (1, 2),
+    "channels": 8,
+    "scales": (0.1, 0.3, 0.6),
+    "aspect_ratios": (),
+}
+METADATA = {"classes": list(PART_CLASSES), "architecture": {"name": "ssd_resnet", "resnet": RESNET}}
+
+
+class Pictures:
+    """Five pictures of noise, in place of an image store."""
+
+    def __len__(self) -> int:
+        return 5
+
+    def image(self, row: int) -> NDArray[np.uint8]:
+        return np.random.default_rng(row).integers(0, 256, (20, 30 + row, 3), dtype=np.uint8)
+
+
+def kept(items: Sequence[tuple[tuple[float, float, float, float], int, float]], **changes: float) -> Detections:
+    """What `most_confident` keeps of `(box, label, score)` candidates."""
+    boxes = torch.tensor([box for box, _, _ in items]).reshape(-1, 4)
+    labels, scores = torch.tensor([label for _, label, _ in items]), torch.tensor([score for _, _, score in items])
+    return most_confident(boxes, labels, scores, dataclasses.replace(DETECTION, **changes))  # type: ignore[arg-type]
+
+
+def run(detector: nn.Module, detection: PartDetection = DETECTION) -> Detections:
+    found = list(detect(detector, Pictures(), detection, RUNTIME, start(RUNTIME)))  # type: ignore[arg-type]
+    return Detections(*(np.concatenate([getattr(b, name) for b in found]) for name in ("boxes", "labels", "scores")))
+
+
+def fresh_detector() -> nn.Module:
+    torch.manual_seed(0)
+    state = build_detector(restore_architecture(), Pretrained(None)).state_dict()
+    return restore_detector(state, METADATA, where="here")
+
+
+def restore_architecture() -> Architecture:
+    return build(Architecture, METADATA["architecture"], "here")  # type: ignore[arg-type]
+
+
+def test_every_image_gets_exactly_max_parts_valid_boxes_by_falling_score() -> None:
+    found = run(fresh_detector())
+    assert found.boxes.shape == (5, 6, 4)
+    assert found.boxes.dtype == np.float32
+    assert found.boxes.min() >= 0
+    assert found.boxes.max() <= 1
+    assert (found.boxes[..., 2:] > found.boxes[..., :2]).all()
+    assert (np.diff(found.scores, axis=1) <= 0).all()
+    assert (found.scores > 0).all()
+    assert found.labels.max() < len(PART_CLASSES)
+
+
+def test_boxes_do_not_depend_on_the_batch() -> None:
+    one = run(fresh_detector(), PartDetection(6, 0.45, 1.0, 20, 1))
+    all_at_once = run(fresh_detector(), PartDetection(6, 0.45, 1.0, 20, 5))
+    np.testing.assert_allclose(one.boxes, all_at_once.boxes, atol=1e-5)
+
+
+def test_boxes_are_those_of_torchvision_s_own_post_processing() -> None:
+    detector = fresh_detector()
+    detector.score_thresh, detector.nms_thresh, detector.topk_candidates, detector.detections_per_img = 0, 0.45, 999, 6
+    images = torch.from_numpy(np.stack([resize(Pictures().image(row), 32, 32) for row in range(5)])).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        expected = detector(list(images.float() / 255))
+    found = run(detector)
+    for row in range(5):
+        np.testing.assert_allclose(found.boxes[row], expected[row]["boxes"].numpy() / 32, atol=1e-5)
+        np.testing.assert_allclose(found.scores[row], expected[row]["scores"].numpy(), atol=1e-6)
+        np.testing.assert_array_equal(found.labels[row], expected[row]["labels"].numpy() - 1)
+
+
+def test_boxes_without_area_after_clipping_give_way_to_grid_cells() -> None:
+    found = kept([((1.2, 0.2, 1.4, 0.4), 3, 0.9), ((-0.1, 0.0, 0.5, 0.5), 4, 0.5)])
+    np.testing.assert_allclose(found.boxes[:3], [[0, 0, 0.5, 0.5], [0, 0, 1, 1], [0, 0, 0.5, 0.5]])
+    np.testing.assert_array_equal(found.scores, np.array([0.5, 0, 0, 0, 0, 0], np.float32))
+    np.testing.assert_array_equal(found.labels, [4, 0, 0, 0, 0, 0])
+
+
+def test_equal_scores_are_ordered_by_class_and_place_whatever_their_order_of_arrival() -> None:
+    items = [((0.5, 0.0, 0.6, 0.1), 2, 0.5), ((0.1, 0.0, 0.2, 0.1), 2, 0.5), ((0.8, 0.0, 0.9, 0.1), 1, 0.5)]
+    forwards, backwards = kept(items), kept(items[::-1])
+    np.testing.assert_array_equal(forwards.boxes, backwards.boxes)
+    np.testing.assert_array_equal(forwards.labels[:3], [1, 2, 2])
+    assert forwards.boxes[1, 0] < forwards.boxes[2, 0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "labels"),
+    [({}, [3, 4, 5]), ({"cross_class_iou": 0.6}, [3, 5]), ({"nms_iou": 0.95}, [3, 4, 3, 5])],
+)
+def test_boxes_that_repeat_another_are_dropped_within_a_class_and_across_classes_when_asked(
+    changes: dict[str, float], labels: list[int]
+) -> None:
+    items = [
+        ((0.0, 0.0, 0.4, 0.4), 3, 0.9),
+        ((0.0, 0.0, 0.4, 0.36), 4, 0.8),
+        ((0.0, 0.0, 0.36, 0.4), 3, 0.75),
+        ((0.6, 0.0, 0.9, 0.1), 5, 0.7),
+    ]
+    found = kept(items, **changes)
+    np.testing.assert_array_equal(found.labels[found.scores > 0], labels)
+
+
+def test_missing_boxes_become_cells_of_ever_finer_grids() -> None:
+    empty = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.uint8), np.zeros(0, np.float32))
+    filled = fill_up(empty, 7)
+    np.testing.assert_array_equal(filled.boxes[0], [0, 0, 1, 1])
+    np.testing.assert_array_equal(filled.boxes[2], [0.5, 0, 1, 0.5])
+    assert len(filled.boxes) == len(filled.scores) == len(filled.labels) == 7
+    assert (filled.boxes[:, 2:] > filled.boxes[:, :2]).all()
+
+
+def test_a_detector_of_other_classes_is_refused() -> None:
+    with pytest.raises(ValueError, match="here: trained on classes"):
+        restore_detector({}, {**METADATA, "classes": ["wheel"]}, where="here")
+
+
+def test_a_cache_holds_every_row_and_says_what_made_it(tmp_path: Path) -> None:
+    class Store(Pictures):
+        digest = "abc"
+
+    found = run(fresh_detector())
+    write_parts(tmp_path / "parts.h5", Store(), [found], 6, {"detector": "d"})  # type: ignore[arg-type]
+    cache = Cache(tmp_path / "parts.h5", "parts/1", "abc")
+    assert cache.header.made_by == {"detector": "d"}
+    assert cache.header.notes == {"max_parts": 6}
+    np.testing.assert_array_equal(cache["boxes"][()], found.boxes)
+    np.testing.assert_array_equal(cache["labels"][()], found.labels)
+    np.testing.assert_array_equal(cache["scores"][()], found.scores)

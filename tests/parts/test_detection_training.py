@@ -1,0 +1,122 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from pipeline.datasets.limits import ImageLimits
+from pipeline.datasets.packing import write_store
+from pipeline.datasets.records import ImageRecord
+from pipeline.networks.runtime import Runtime, start
+from pipeline.networks.weights import Pretrained
+from pipeline.parts.augmentation import PartAugmentation
+from pipeline.parts.network import Architecture, ResnetShape, build_detector
+from pipeline.parts.trained_on import unseen_rows
+from pipeline.parts.training import DetectorTraining, collate, detection_losses, train, training_rows
+from pipeline.store.boxes import PartBoxes
+from pipeline.store.images import ImageStore
+from pipeline.store.vocabulary import PART_CLASSES
+from pipeline.training.loop import Schedule
+
+RUNTIME = Runtime(seed=0, threads=1, workers=0, accelerator="cpu", devices=1, precision="32-true")
+SHAPE = ResnetShape(64, "resnet10_narrow", 4, (1, 2), 16, (0.1, 0.3, 0.6), ())
+PARTS = PartBoxes(np.array([[0.2, 0.2, 0.6, 0.6]], np.float32), np.array([14], np.uint8))
+NO_PARTS = PartBoxes(np.zeros((0, 4), np.float32), np.zeros(0, np.uint8))
+
+
+def training(held_back_every: int = 0, epochs: int = 1) -> DetectorTraining:
+    return DetectorTraining(
+        dataset="tiny",
+        architecture=Architecture("ssd_resnet", SHAPE),
+        pretrained=Pretrained(None),
+        held_back_every=held_back_every,
+        batch_size=4,
+        augmentation=PartAugmentation(0.5, (0.7, 1.3), 1.2, 0.5, 0.2, 9, 0.5, 2),
+        schedule=Schedule(epochs, 5e-3, 0.0, 0, 0, "constant", 1, 1),
+    )
+
+
+def make_store(folder: Path, name: str = "store", splits: str = "ttttttttqgxx") -> ImageStore:
+    """Twelve images with a bright square that is a wheel; of the extra ones, the last has no annotation.
+
+    The first image has a copy: rows 0 and 1 are the same file under two paths.
+    """
+    names = {"t": "train", "q": "query", "g": "gallery", "x": "extra"}
+    records = []
+    for row, letter in enumerate(splits):
+        generator = np.random.default_rng(max(row, 1))
+        image = generator.integers(0, 60, (40, 40, 3), dtype=np.uint8)
+        image[8:24, 8:24] = 255
+        cv2.imwrite(str(folder / f"{row:02d}.png"), image)
+        vehicle = None if letter == "x" else str(row)
+        parts = None if row == len(splits) - 1 else PARTS
+        records.append(ImageRecord(f"{row:02d}.png", names[letter], vehicle, parts=parts))
+    write_store(folder / f"{name}.h5", records, folder, ImageLimits(10_000, 8, "stop"), name)
+    return ImageStore(folder / f"{name}.h5")
+
+
+def test_only_annotated_train_and_extra_rows_are_trained_on(tmp_path: Path) -> None:
+    rows, held_back = training_rows(make_store(tmp_path), 0)
+    np.testing.assert_array_equal(rows, [0, 1, 2, 3, 4, 5, 6, 7, 10])
+    assert len(held_back) == 0
+
+
+def test_every_kth_image_by_digest_is_held_back_with_its_copies(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    rows, held_back = training_rows(store, 3)
+    assert sorted([*rows, *held_back]) == [0, 1, 2, 3, 4, 5, 6, 7, 10]
+    distinct = np.unique(store.image_digests[[0, 2, 3, 4, 5, 6, 7, 10]])
+    assert set(store.image_digests[held_back]) == set(distinct[2::3])
+    assert not set(store.image_digests[held_back]) & set(store.image_digests[rows])
+
+
+def test_a_data_set_without_annotations_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"store\.h5: no annotated image"):
+        training_rows(make_store(tmp_path, splits="qgqgqgqgqgqg"), 0)
+
+
+def test_unseen_rows_are_annotated_never_trained_on_and_without_copies(tmp_path: Path) -> None:
+    store = make_store(tmp_path, splits="tqggttttxxqq")  # rows 0 and 1 are copies: a query that was trained on
+    rows, held_back = training_rows(store, 3)
+    _, _, metadata = train(store, training(held_back_every=3), RUNTIME, start(RUNTIME), None)
+    unseen = unseen_rows(store, metadata)
+    trained = set(store.image_digests[rows])
+    expected = {d for d, known in zip(store.image_digests, store.annotated, strict=True) if known} - trained
+    assert set(store.image_digests[unseen]) == expected
+    assert len(unseen) == len(expected)
+    assert metadata["held_back"] == store.paths[held_back].tolist()
+    assert metadata["table"] == store.digest
+
+
+def test_a_batch_holds_pixels_and_labels_from_one() -> None:
+    image = np.zeros((64, 64, 3), np.uint8)
+    batch = collate([(image, PARTS), (image, NO_PARTS)])
+    assert batch["images"].shape == (2, 3, 64, 64)
+    assert batch["images"].dtype == torch.uint8
+    torch.testing.assert_close(batch["boxes"][0], torch.tensor([[0.2, 0.2, 0.6, 0.6]]) * 64)
+    assert batch["labels"][0].tolist() == [15]
+    assert batch["boxes"][1].shape == (0, 4)
+
+
+def test_the_losses_are_finite_with_and_without_parts() -> None:
+    detector = build_detector(Architecture("ssd_resnet", SHAPE), Pretrained(None)).train()
+    image = np.zeros((64, 64, 3), np.uint8)
+    losses = detection_losses(detector, collate([(image, PARTS), (image, NO_PARTS)]))
+    assert set(losses) == {"bbox_regression", "classification"}
+    assert all(torch.isfinite(loss) for loss in losses.values())
+
+
+def test_training_learns_and_repeats_bit_for_bit_until_the_seed_changes(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+
+    def state_of(seed: int) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
+        runtime = Runtime(seed, 1, 0, "cpu", 1, "32-true")
+        detector, history, _ = train(store, training(epochs=8), runtime, start(runtime), None)
+        return detector.state_dict(), history
+
+    (first, history), (again, _), (other, _) = state_of(0), state_of(0), state_of(1)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+    assert history[-1]["loss"] < 0.7 * history[0]["loss"]
+    assert PART_CLASSES[14] == "wheel"

@@ -1,0 +1,148 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torchvision.models import vgg16
+from torchvision.models.detection.ssd import SSD
+
+from pipeline.networks.weights import Pretrained, save
+from pipeline.parts.network import (
+    CLASSES,
+    Architecture,
+    LeanSSD,
+    ResnetShape,
+    build_detector,
+    hardest_negatives,
+    input_size,
+)
+from pipeline.store.vocabulary import PART_CLASSES
+
+SCRATCH = Pretrained(None)
+
+
+def shape(**changes: object) -> ResnetShape:
+    values = {
+        "size": 64,
+        "backbone": "resnet10_narrow",
+        "stem_stride": 4,
+        "layers": (1, 3),
+        "channels": 16,
+        "scales": (0.1, 0.2, 0.4, 0.8),
+        "aspect_ratios": (2.0,),
+    }
+    return ResnetShape(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "size"),
+    [
+        (Architecture("ssdlite320_mobilenet_v3_large", None), 320),
+        (Architecture("ssd_resnet", shape()), 64),
+    ],
+)
+def test_each_light_detector_scores_all_part_classes_and_background(architecture: Architecture, size: int) -> None:
+    detector = build_detector(architecture, SCRATCH).eval()
+    assert input_size(detector) == size
+    assert detector.head.classification_head.num_columns == CLASSES == len(PART_CLASSES) + 1
+    assert detector.head.regression_head.num_columns == 4
+
+
+@pytest.mark.parametrize("stem_stride", [2, 4])
+@pytest.mark.parametrize(("layers", "strides"), [((1, 3), [4, 8, 16]), ((2, 4), [8, 16, 32])])
+def test_heads_read_the_layers_asked_for(stem_stride: int, layers: tuple[int, int], strides: list[int]) -> None:
+    detector = build_detector(Architecture("ssd_resnet", shape(stem_stride=stem_stride, layers=layers)), SCRATCH)
+    maps = detector.eval().backbone(torch.rand(1, 3, 64, 64))
+    assert [64 // feature.shape[-1] for feature in maps.values()] == strides
+
+
+def test_training_returns_two_losses_and_reaches_every_weight() -> None:
+    detector = build_detector(Architecture("ssd_resnet", shape()), SCRATCH).train()
+    targets = [{"boxes": torch.tensor([[4.0, 4.0, 30.0, 20.0]]), "labels": torch.tensor([3])}] * 2
+    losses = detector(list(torch.rand(2, 3, 64, 64)), targets)
+    assert set(losses) == {"classification", "bbox_regression"}
+    sum(losses.values()).backward()
+    assert [name for name, weight in detector.named_parameters() if weight.grad is None] == []
+
+
+def test_an_image_without_parts_trains_without_nan() -> None:
+    detector = build_detector(Architecture("ssd_resnet", shape()), SCRATCH).train()
+    targets = [{"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}] * 2
+    assert all(torch.isfinite(loss) for loss in detector(list(torch.rand(2, 3, 64, 64)), targets).values())
+
+
+def test_the_paper_s_detector_takes_imagenet_weights_of_vgg(tmp_path: Path) -> None:
+    with torch.device("meta"):
+        vgg = vgg16()
+    vgg.classifier = nn.Identity()
+    source = vgg.to_empty(device="cpu").features
+    path = tmp_path / "vgg16.safetensors"
+    save(path, {f"features.{name}": tensor.fill_(0.5) for name, tensor in source.state_dict().items()}, "vgg16", {})
+    detector = build_detector(Architecture("ssd300_vgg16", None), Pretrained(str(path)))
+    assert input_size(detector) == 300
+    assert detector.head.classification_head.num_columns == CLASSES
+    assert torch.equal(detector.backbone.features[0].weight, source[0].weight)  # conv1_1
+    assert torch.equal(detector.backbone.extra[0][5].weight, source[28].weight)  # conv5_3
+
+
+@pytest.mark.parametrize(
+    ("architecture", "pretrained", "message"),
+    [
+        (Architecture("ssd_resnet", None), SCRATCH, "expected a shape for ssd_resnet"),
+        (Architecture("ssd300_vgg16", shape()), SCRATCH, "null for the rest"),
+        (Architecture("ssd_resnet", shape(layers=(2, 5))), SCRATCH, "ResNet's layers 1 to 4"),
+        (Architecture("ssd_resnet", shape(scales=(0.1, 0.2, 0.4))), SCRATCH, "expected 4 rising sizes for 3 maps"),
+        (Architecture("ssd_resnet", shape(scales=(0.1, 0.2, 0.2, 0.4))), SCRATCH, "rising"),
+        (Architecture("ssd_resnet", shape(backbone="vgg16")), SCRATCH, "backbone: expected one of resnet10"),
+        (Architecture("ssdlite320_mobilenet_v3_large", None), Pretrained("x.pth"), "weights names only"),
+    ],
+)
+def test_impossible_detectors_are_refused_with_the_reason(
+    architecture: Architecture, pretrained: Pretrained, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_detector(architecture, pretrained)
+
+
+def test_the_lean_losses_and_their_gradients_are_torchvision_s() -> None:
+    torch.manual_seed(0)
+    detector = build_detector(Architecture("ssd_resnet", shape()), SCRATCH).train()
+    nn.init.normal_(detector.head.classification_head.module_list[0].weight)  # uneven scores to mine from
+    images = list(torch.rand(3, 3, 64, 64))
+    targets = [
+        {"boxes": torch.tensor([[4.0, 4.0, 30.0, 20.0], [40.0, 30.0, 60.0, 60.0]]), "labels": torch.tensor([3, 16])},
+        {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)},
+        {"boxes": torch.tensor([[10.0, 20.0, 14.0, 26.0]]), "labels": torch.tensor([1])},
+    ]
+    results = []
+    for cls in (LeanSSD, SSD):
+        detector.__class__ = cls
+        detector.zero_grad()
+        losses = detector(images, targets)
+        sum(losses.values()).backward()
+        results.append((losses, {name: weight.grad for name, weight in detector.named_parameters()}))
+    (lean, lean_gradients), (reference, reference_gradients) = results
+    for name in reference:
+        torch.testing.assert_close(lean[name], reference[name])
+    for name in reference_gradients:
+        torch.testing.assert_close(lean_gradients[name], reference_gradients[name], atol=1e-5, rtol=1e-4)
+
+
+def test_negatives_are_the_least_background_like_and_never_positive() -> None:
+    logits = torch.zeros(2, 5, 3)
+    logits[:, :, 1] = torch.tensor([5.0, 1.0, 4.0, 3.0, 2.0])
+    positive = torch.tensor([[True, False, False, False, False], [False, False, True, True, True]])
+    chosen = hardest_negatives(logits, positive, 2.0)
+    assert chosen.tolist() == [[False, False, True, True, False], [True, True, False, False, False]]
+
+
+def test_default_boxes_stay_exact_in_mixed_precision() -> None:
+    detector = build_detector(Architecture("ssd_resnet", shape()), SCRATCH).eval()
+    images, _ = detector.transform([torch.rand(3, 64, 64)])
+    exact = detector.anchor_generator(images, list(detector.backbone(images.tensors).values()))[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        maps = list(detector.backbone(images.tensors).values())
+        mixed = detector.anchor_generator(images, maps)[0]
+    assert maps[0].dtype == torch.bfloat16
+    assert mixed.dtype == torch.float32
+    assert torch.equal(mixed, exact)

@@ -1,0 +1,128 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import pytest
+from drawn_vehicles import TinyData, true_labels
+
+from pipeline.networks.weights import load
+from pipeline.quality.artifacts import (
+    Artifacts,
+    QualityParams,
+    distinct,
+    mask_columns,
+    measure,
+    measured_rows,
+    summarise_masks,
+    summarise_views,
+)
+from pipeline.store import hdf5
+from pipeline.store.images import ImageStore
+
+PARAMS = QualityParams(parts=2, spill_margin=0.0, viewpoint_share=0.2)
+
+
+def artifacts_of(data: TinyData) -> Artifacts:
+    caches = {
+        kind: hdf5.Cache(data.path(kind), f"{kind}/1")
+        for kind in ("truth", "grabcut", "foreground", "parts", "part_masks")
+    }
+    return Artifacts(store=data.store, **caches)
+
+
+def measured(data: TinyData, artifacts: Artifacts | None = None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    detector, span = load(data.weights("detector"), "part_detector/1")[1], load(data.weights("span"), "span/1")[1]
+    return measure(artifacts or artifacts_of(data), detector, span, PARAMS)
+
+
+def truth_with(path: Path, store: ImageStore, rows: list[int], complete: bool) -> hdf5.Cache:
+    """Ground truth that knows `rows` alone; where incomplete, only the upper half of each view is labelled."""
+    labels = true_labels()
+    if not complete:
+        labels[30:] = 0
+    encoded = cv2.imencode(".png", labels)[1].ravel()
+    known = np.isin(np.arange(len(store)), rows)
+    header = hdf5.Header("truth/1", store.digest, notes={"views": bool(rows), "complete": complete})
+    with hdf5.create(path, header) as cache:
+        cache.array("view_labels", np.tile(encoded, len(rows)))
+        cache.array("view_labels_offsets", np.concatenate([[0], np.cumsum(known * len(encoded))]))
+    return hdf5.Cache(path, "truth/1")
+
+
+def test_exact_masks_score_one_and_a_seed_that_lacks_a_third_scores_two_thirds(tiny_data: TinyData) -> None:
+    metrics, _ = measured(tiny_data)
+    assert metrics["foreground"]["iou_mean"] == pytest.approx(1, abs=0.02)
+    assert metrics["grabcut"]["iou_mean"] == pytest.approx(2 / 3, abs=0.02)
+    assert metrics["grabcut"]["failed"] == 0
+    assert metrics["part_masks"]["iou_mean"] == pytest.approx(1, abs=0.04)
+    assert "iou_rear" not in metrics["part_masks"]  # no measured image shows a rear
+    assert metrics["viewpoint"] == {"accuracy": 1.0, "images": 4}
+
+
+def test_exact_boxes_have_full_precision_and_two_boxes_recall_two_of_three_parts(tiny_data: TinyData) -> None:
+    metrics, classes = measured(tiny_data)
+    assert metrics["parts"]["ap50"] == pytest.approx(1)
+    assert metrics["parts"]["recall_top_d"] == pytest.approx(2 / 3)
+    assert metrics["parts"]["d"] == 2
+    assert [row["part"] for row in classes] == ["plate", "wheel"]
+
+
+def test_boxes_and_viewpoints_are_measured_on_images_no_network_was_trained_on(tiny_data: TinyData) -> None:
+    metrics, _ = measured(tiny_data)
+    assert metrics["parts"]["images"] == 4
+    detector, span = load(tiny_data.weights("detector"), "part_detector/1")[1], {"table": "another"}
+    elsewhere, _ = measure(artifacts_of(tiny_data), {**detector, "trained_images": []}, span, PARAMS)
+    assert elsewhere["parts"]["images"] == 8
+    assert elsewhere["viewpoint"]["images"] == 7  # one image has no viewpoint
+
+
+def test_masks_are_measured_on_query_and_gallery_where_those_are_known_else_wherever(
+    tiny_data: TinyData, tmp_path: Path
+) -> None:
+    store = tiny_data.store
+    assert measured_rows(store, truth_with(tmp_path / "a.h5", store, [0, 4, 7], True)).tolist() == [4, 7]
+    assert measured_rows(store, truth_with(tmp_path / "b.h5", store, [0, 2], True)).tolist() == [0, 2]
+    assert measured_rows(store, truth_with(tmp_path / "c.h5", store, [], True)).tolist() == []
+
+
+def test_an_image_that_is_query_and_gallery_counts_once() -> None:
+    store = cast(ImageStore, SimpleNamespace(image_digests=np.array(["b", "a", "b", "c", "a"])))
+    assert distinct(store, np.array([0, 1, 2, 3, 4])).tolist() == [0, 1, 3]
+    assert distinct(store, np.array([2, 3, 4])).tolist() == [2, 3, 4]
+
+
+def test_without_ground_truth_nothing_is_made_up(tiny_data: TinyData, tmp_path: Path) -> None:
+    store = tiny_data.store
+    store.annotated[:], store.viewpoints[:] = False, -1
+    blind = replace(artifacts_of(tiny_data), store=store, truth=truth_with(tmp_path / "none.h5", store, [], False))
+    metrics, classes = measured(tiny_data, blind)
+    assert metrics == {"grabcut": {"failed": 0, "failed_of": 8}}
+    assert classes == []
+
+
+def test_incomplete_truth_gives_coverage_and_spill_and_never_an_overlap(tiny_data: TinyData, tmp_path: Path) -> None:
+    truth = truth_with(tmp_path / "parts.h5", tiny_data.store, [4, 5], complete=False)
+    metrics, _ = measured(tiny_data, replace(artifacts_of(tiny_data), truth=truth))
+    assert metrics["grabcut"]["coverage_mean"] == pytest.approx(2 / 3, abs=0.02)
+    assert metrics["foreground"]["coverage_mean"] == pytest.approx(1, abs=0.02)
+    assert metrics["foreground"]["spill_mean"] == pytest.approx(0.5, abs=0.04)  # its lower half is outside the hull
+    assert metrics["part_masks"]["labelled_iou_front"] == pytest.approx(1, abs=0.04)
+    assert not [name for group in ("grabcut", "foreground") for name in metrics[group] if "iou" in name]
+
+
+def test_undefined_values_stay_out_of_means_and_the_result_is_json(tiny_data: TinyData) -> None:
+    columns = {"iou_front": np.array([0.5, np.nan]), "iou_rear": np.full(2, np.nan), "iou_side": np.array([0.2, 0.4])}
+    assert summarise_views(columns) == pytest.approx({"iou_front": 0.5, "iou_side": 0.3, "iou_mean": 0.4, "images": 2})
+    assert summarise_masks({"iou": np.array([np.nan, 0.25])}) == {"iou_mean": 0.25, "iou_median": 0.25, "images": 2}
+    assert summarise_views({}) == {}
+    json.dumps(measured(tiny_data)[0], allow_nan=False)
+
+
+def test_every_measured_row_gets_one_value_a_measure(tiny_data: TinyData) -> None:
+    columns = mask_columns(artifacts_of(tiny_data), np.array([4, 6]), margin=0.0)
+    assert columns["grabcut"]["iou"].shape == (2,)
+    assert np.isnan(columns["part_masks"]["iou_rear"]).all()

@@ -1,0 +1,75 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.networks.runtime import generator_of
+from pipeline.reid.augmentation import AugmentationParams, Sample, augment, shifted
+
+NONE = AugmentationParams(flip_probability=0, erase_probability=0, crop_padding=0, colour_jitter=0)
+SIZE, MASK_SIZE = 32, 16
+
+
+def sample() -> Sample:
+    """A bright square in the upper left, covered by its box and by the front mask; the rear mask is elsewhere."""
+    image = np.full((SIZE, SIZE, 3), 20, np.uint8)
+    image[4:12, 4:12] = 220
+    masks = np.zeros((3, MASK_SIZE, MASK_SIZE), np.uint8)
+    masks[0, 2:6, 2:6] = 255
+    masks[1, 10:14, 10:14] = 255
+    boxes = np.array([[4, 4, 12, 12]], np.float32) / SIZE
+    return Sample(image, boxes, masks, np.array([1, 0.5, 0.5, 0], np.float32))
+
+
+def under_box(changed: Sample) -> np.ndarray:
+    left, top, right, bottom = np.rint(changed.boxes[0] * SIZE).astype(int)
+    return changed.image[top:bottom, left:right]
+
+
+def test_without_any_change_a_sample_stays_as_it_is() -> None:
+    changed = augment(sample(), generator_of(0), NONE)
+    for before, after in zip(sample(), changed, strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_a_flip_mirrors_image_boxes_and_masks_and_never_swaps_front_and_rear() -> None:
+    changed = augment(sample(), generator_of(0), replace(NONE, flip_probability=1))
+    np.testing.assert_array_equal(changed.image, sample().image[:, ::-1])
+    np.testing.assert_array_equal(changed.masks, sample().masks[:, :, ::-1])
+    assert (under_box(changed) == 220).all()
+    np.testing.assert_array_equal(changed.area_ratios, sample().area_ratios)
+
+
+@pytest.mark.parametrize(("right", "down"), [(4, 0), (-2, 4), (0, -4)])
+def test_a_shift_moves_image_boxes_and_masks_together(right: int, down: int) -> None:
+    changed = shifted(sample(), right, down)
+    assert under_box(changed).min() == 220
+    moved = np.roll(sample().masks, (down // 2, right // 2), axis=(1, 2))
+    np.testing.assert_array_equal(changed.masks, moved)
+
+
+def test_a_shift_keeps_boxes_inside_the_image() -> None:
+    changed = shifted(sample(), -10, -20)
+    assert changed.boxes.min() >= 0
+    np.testing.assert_allclose(changed.boxes[0], [0, 0, 2 / SIZE, 0], atol=1e-6)
+
+
+def test_erasing_leaves_boxes_and_masks_alone() -> None:
+    changed = augment(sample(), generator_of(1), replace(NONE, erase_probability=1))
+    assert (changed.image != sample().image).any()
+    np.testing.assert_array_equal(changed.boxes, sample().boxes)
+    np.testing.assert_array_equal(changed.masks, sample().masks)
+
+
+def test_changes_depend_on_the_generator_alone() -> None:
+    every = AugmentationParams(flip_probability=0.5, erase_probability=0.5, crop_padding=4, colour_jitter=0.2)
+    first, again, other = (augment(sample(), generator_of(0, 1, row), every) for row in (7, 7, 8))
+    np.testing.assert_array_equal(first.image, again.image)
+    assert (first.image != other.image).any()
+
+
+def test_samples_without_boxes_and_masks_can_be_changed_too() -> None:
+    bare = sample()._replace(boxes=np.zeros((0, 4), np.float32), masks=np.zeros((3, 0, 0), np.uint8))
+    changed = augment(bare, generator_of(0), AugmentationParams(1, 1, 4, 0.2))
+    assert changed.boxes.shape == (0, 4)
+    assert changed.masks.shape == (3, 0, 0)

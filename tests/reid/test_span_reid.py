@@ -1,0 +1,61 @@
+import torch
+
+from pipeline.reid.models.span import PartFeatures, SpanReid
+from tests.reid.reid_example import architecture, batch
+
+
+def network() -> SpanReid:
+    torch.manual_seed(0)
+    return SpanReid(architecture(), 3)
+
+
+def test_the_feature_is_the_global_block_followed_by_one_a_view() -> None:
+    model = network().eval()
+    with torch.no_grad():
+        feature = model(batch()).feature
+    assert model.dimensions == (12, 8, 8, 8)
+    assert feature.shape == (4, 36)
+    assert (model.distance, model.inputs) == ("cpdm", ("part_masks",))
+
+
+def test_a_views_mask_reaches_its_own_block_only() -> None:
+    parts = PartFeatures(architecture()).eval()
+    given = batch()
+    masks = given.masks.clone()
+    masks[:, 1] = 255 - masks[:, 1]
+    with torch.no_grad():
+        before, after = parts(given.images, given.masks), parts(given.images, masks)
+    blocks = zip(before.split([12, 8, 8, 8], 1), after.split([12, 8, 8, 8], 1), strict=True)
+    assert [torch.equal(first, second) for first, second in blocks] == [True, True, False, True]
+
+
+def test_masks_multiply_the_map_of_the_first_stage() -> None:
+    parts = PartFeatures(architecture()).eval()
+    given = batch()
+    seen: list[torch.Tensor] = []
+    for branch in parts.branches:
+        branch.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    full = torch.full_like(given.masks, 255)
+    full[:, 0] = 0
+    with torch.no_grad():
+        parts(given.images, full)
+    assert not seen[1].any()
+    assert torch.equal(seen[2], seen[0])
+    assert torch.equal(seen[3], seen[0])
+
+
+def test_training_compares_by_cpdm_and_keeps_gradients_finite_without_any_view() -> None:
+    model = network().train()
+    output = model(batch())
+    assert output.logits.shape == (4, 3)
+    assert set(output.distances) == {"cpdm"}
+    (output.logits.square().sum() + output.distances["cpdm"].sum()).backward()
+    gradients = {name: value.grad for name, value in model.named_parameters() if value.requires_grad}
+    assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients.values())
+
+
+def test_branches_start_equal_and_share_no_weights() -> None:
+    branches = network().parts.branches
+    first, second = (next(branch.get_submodule("layer4").parameters()) for branch in list(branches)[:2])
+    assert torch.equal(first, second)
+    assert first.data_ptr() != second.data_ptr()

@@ -1,0 +1,110 @@
+import math
+
+import pytest
+import torch
+
+from pipeline.reid.distances import pairwise_cpdm, pairwise_euclidean
+from pipeline.retrieval.distances import DISTANCES_TO, PAIRED
+
+DIMENSIONS = (4, 2, 2, 3)
+
+
+def draw(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features and area ratios of `count` images, some parts missing."""
+    generator = torch.Generator().manual_seed(seed)
+    features = torch.randn(count, sum(DIMENSIONS), generator=generator)
+    parts = torch.rand(count, 3, generator=generator) * (torch.rand(count, 3, generator=generator) > 0.4)
+    ratios = parts / parts.sum(1, keepdim=True).clamp(min=1e-9)
+    return features, torch.cat([torch.ones(count, 1), ratios], 1)
+
+
+def reference_cpdm(a: list[float], b: list[float], ratio_a: list[float], ratio_b: list[float]) -> float:
+    """SPAN (4) and (5), term by term."""
+    products = [x * y for x, y in zip(ratio_a, ratio_b, strict=True)]
+    weights = [product / sum(products) for product in products]
+    total, start = 0.0, 0
+    for weight, size in zip(weights, DIMENSIONS, strict=True):
+        block = slice(start, start + size)
+        total += weight * math.dist(a[block], b[block])
+        start += size
+    return total
+
+
+def distances_to(name: str, features: torch.Tensor, ratios: torch.Tensor, queries: int) -> torch.Tensor:
+    """Distances of the first images to the others."""
+    dimensions = DIMENSIONS if name == "cpdm" else (sum(DIMENSIONS),)
+    distance = DISTANCES_TO[name](features[queries:], ratios[queries:], dimensions)
+    room = torch.full((queries, len(features) - queries), torch.nan)
+    assert distance(features[:queries], ratios[:queries], room) is room
+    return room
+
+
+def test_cpdm_agrees_with_equations_4_and_5() -> None:
+    features, ratios = draw(12, 0)
+    to_gallery, within = distances_to("cpdm", features, ratios, 5), pairwise_cpdm(features, ratios, DIMENSIONS)
+    for q in range(5):
+        for g in range(5, 12):
+            row = (features[q].tolist(), features[g].tolist(), ratios[q].tolist(), ratios[g].tolist())
+            assert to_gallery[q, g - 5].item() == pytest.approx(reference_cpdm(*row), rel=1e-4)
+            assert within[q, g].item() == pytest.approx(reference_cpdm(*row), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", list(DISTANCES_TO))
+def test_pairs_compare_as_a_gallery_does(name: str) -> None:
+    features, ratios = draw(9, 1)
+    dimensions = DIMENSIONS if name == "cpdm" else (sum(DIMENSIONS),)
+    expected = distances_to(name, features, ratios, 3)
+    for query in range(3):
+        sides = features[query].expand(6, -1), features[3:], ratios[query].expand(6, -1), ratios[3:]
+        assert torch.allclose(PAIRED[name](*sides, dimensions), expected[query], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", list(DISTANCES_TO))
+def test_no_distance_is_negative_even_between_copies(name: str) -> None:
+    features, ratios = draw(40, 2)
+    doubled = torch.cat([100 * features, 100 * features]), torch.cat([ratios, ratios])
+    assert distances_to(name, *doubled, 40).min() >= 0
+
+
+def test_cpdm_ignores_parts_hidden_in_either_image() -> None:
+    features, _ = draw(2, 2)
+    ratios = torch.tensor([[1.0, 0.5, 0.0, 0.5], [1.0, 0.0, 0.4, 0.6]])
+    before = pairwise_cpdm(features, ratios, DIMENSIONS)
+    features[:, 4:8] += 100  # front and rear: each hidden in one of the two
+    assert torch.allclose(before, pairwise_cpdm(features, ratios, DIMENSIONS))
+
+
+def test_images_with_no_part_in_common_compare_by_the_global_feature_alone() -> None:
+    features, _ = draw(3, 3)
+    ratios = torch.tensor([[1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0]])
+    found = pairwise_cpdm(features, ratios, DIMENSIONS)
+    whole = pairwise_euclidean(features[:, :4])
+    apart = ~torch.eye(3, dtype=torch.bool)
+    assert torch.allclose(found[apart], whole[apart])
+
+
+def test_cpdm_is_symmetric_and_zero_for_an_image_and_itself() -> None:
+    features, ratios = draw(6, 4)
+    found = pairwise_cpdm(features, ratios, DIMENSIONS)
+    assert torch.allclose(found, found.T)
+    assert not found.diagonal().any()
+
+
+def test_gradients_stay_finite_at_zero_distance() -> None:
+    features, ratios = draw(4, 5)
+    features[1] = features[0]
+    for distance in (pairwise_euclidean, lambda x: pairwise_cpdm(x, ratios, DIMENSIONS)):
+        leaf = features.clone().requires_grad_()
+        distance(leaf).sum().backward()
+        assert leaf.grad is not None
+        assert leaf.grad.isfinite().all()
+        assert leaf.grad.any()
+
+
+def test_squared_euclidean_on_unit_features_is_the_cosine_order() -> None:
+    features = torch.nn.functional.normalize(draw(8, 6)[0])
+    queries, gallery = features[:3], features[3:]
+    expected = torch.cdist(queries.double(), gallery.double()).square().float()
+    found = distances_to("euclidean", features, torch.zeros(8, 0), 3)
+    assert torch.allclose(found, expected, atol=1e-5)
+    assert torch.equal(found.argsort(1), (queries @ gallery.T).argsort(1, descending=True))

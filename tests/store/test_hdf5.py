@@ -1,0 +1,92 @@
+import pickle
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from pipeline.store.hdf5 import Cache, Header, check_same, create, read_header
+
+HEADER = Header("masks/1", "table", {"weights": "abc"}, {"size": 4})
+
+
+def write(path: Path, header: Header = HEADER) -> Path:
+    masks = np.arange(5 * 4 * 4, dtype=np.uint8).reshape(5, 4, 4)
+    with create(path, header) as cache:
+        rows = cache.rows("masks", 5, (4, 4), np.uint8, compress=True)
+        rows.append(masks[:3])
+        rows.append(masks[3:])
+        cache.array("names", ["a", "größer", ""])
+        cache.array("scores", np.array([0.5, np.nan], np.float32))
+    return path
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    with Cache(write(tmp_path / "a.h5"), "masks/1", "table") as cache:
+        assert cache.header == HEADER
+        np.testing.assert_array_equal(cache["masks"][4], np.arange(64, 80).reshape(4, 4))
+        assert cache["masks"].dtype == np.uint8
+        assert list(cache.text("names")) == ["a", "größer", ""]
+        np.testing.assert_array_equal(cache["scores"][()], np.array([0.5, np.nan], np.float32))
+        assert "masks" in cache
+        assert "boxes" not in cache
+
+
+def test_equal_content_gives_equal_bytes_whatever_the_name(tmp_path: Path) -> None:
+    assert write(tmp_path / "a.h5").read_bytes() == write(tmp_path / "other.h5").read_bytes()
+
+
+def test_a_row_is_one_chunk(tmp_path: Path) -> None:
+    with h5py.File(write(tmp_path / "a.h5")) as file:
+        assert file["masks"].chunks == (1, 4, 4)
+
+
+def test_missing_rows_leave_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with pytest.raises(ValueError, match="'masks' has 1 rows written"), create(path, HEADER) as cache:
+        cache.rows("masks", 2, (4,), np.uint8).append(np.zeros((1, 4), np.uint8))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_many_rows_are_refused_with_both_numbers(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="got 3 rows for a cache of 2"), create(tmp_path / "a.h5", HEADER) as cache:
+        cache.rows("masks", 2, (4,), np.uint8).append(np.zeros((3, 4), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("schema", "table", "message"),
+    [("masks/2", "table", "expected a file of kind 'masks/2', got 'masks/1'"), ("masks/1", "other", "table other")],
+)
+def test_a_cache_of_another_kind_or_table_is_refused(tmp_path: Path, schema: str, table: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Cache(write(tmp_path / "a.h5"), schema, table)
+
+
+def test_a_cache_travels_to_workers_without_its_handle(tmp_path: Path) -> None:
+    cache = Cache(write(tmp_path / "a.h5"), "masks/1")
+    expected = cache["masks"][2]
+    with pickle.loads(pickle.dumps(cache)) as copy, cache:
+        np.testing.assert_array_equal(copy["masks"][2], expected)
+
+
+def test_an_absent_dataset_is_named_beside_those_that_are_there(tmp_path: Path) -> None:
+    with Cache(write(tmp_path / "a.h5"), "masks/1") as cache, pytest.raises(KeyError, match="'boxes'.*masks, names"):
+        cache["boxes"]
+
+
+def test_an_absent_or_foreign_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"absent\.h5.*dvc repro"):
+        read_header(tmp_path / "absent.h5")
+    (tmp_path / "text.h5").write_text("no HDF5")
+    with pytest.raises(ValueError, match="not a cache of this pipeline"):
+        read_header(tmp_path / "text.h5")
+    with h5py.File(tmp_path / "foreign.h5", "w") as file:
+        file["masks"] = np.zeros(3)
+    with pytest.raises(ValueError, match="not a cache of this pipeline"):
+        read_header(tmp_path / "foreign.h5")
+
+
+def test_makers_that_differ_are_both_named() -> None:
+    check_same("weights", {"weights": "abc"}, {"weights": "abc"}, Path("a.h5"))
+    with pytest.raises(ValueError, match=r"a\.h5: made with weights def, expected abc"):
+        check_same("weights", {"weights": "abc"}, {"weights": "def"}, Path("a.h5"))

@@ -1,0 +1,171 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from pipeline.training import loop as training
+from pipeline.training.loop import Schedule, fit
+
+SCHEDULE = Schedule(
+    epochs=6,
+    learning_rate=0.01,
+    weight_decay=0.001,
+    warmup_epochs=2,
+    warmup_start=0.1,
+    decay="step",
+    decay_every=3,
+    decay_factor=0.5,
+)
+Batch = tuple[Tensor, Tensor]
+
+
+class Stopped(Exception):
+    """Stands for a process that is killed."""
+
+
+def batches(epoch: int) -> list[Batch]:
+    generator = torch.Generator().manual_seed(epoch)
+    return [(torch.randn(8, 3, generator=generator), torch.randint(0, 2, (8,), generator=generator)) for _ in range(3)]
+
+
+def stopping_at(last: int) -> Callable[[int], list[Batch]]:
+    def stopped(epoch: int) -> list[Batch]:
+        if epoch == last:
+            raise Stopped
+        return batches(epoch)
+
+    return stopped
+
+
+def train(
+    seed: int, batches_of: Callable[[int], list[Batch]] = batches, scratch: Path | None = None
+) -> tuple[dict[str, Tensor], list[dict[str, float]], Tensor]:
+    """Train a network with batch norm and dropout, counting steps in extra state; weights, history and state."""
+    torch.manual_seed(seed)
+    network = nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 2))
+    state = {"seen": torch.zeros(())}
+
+    def losses(module: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        state["seen"] += 1
+        logits = module(batch[0])
+        return {"class": nn.functional.cross_entropy(logits, batch[1]), "size": 0.01 * logits.square().mean()}
+
+    fabric = Fabric(accelerator="cpu", devices=1)
+    history = fit(network, losses, batches_of, SCHEDULE, fabric, scratch=scratch, state=state)
+    return network.state_dict(), history, state["seen"]
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_one_seed_gives_one_network_and_another_seed_another() -> None:
+    first, history, _ = train(0)
+    again, history_again, _ = train(0)
+    other, _, _ = train(1)
+    assert same(first, again)
+    assert history == history_again
+    assert not same(first, other)
+
+
+@pytest.mark.parametrize("killed_at", [1, 4])
+def test_a_killed_training_continues_bit_for_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+) -> None:
+    monkeypatch.setattr(training, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
+    whole, history, seen = train(0)
+    with pytest.raises(Stopped):
+        train(0, stopping_at(killed_at), tmp_path / "scratch")
+    began: list[int] = []
+
+    def noting(epoch: int) -> list[Batch]:
+        began.append(epoch)
+        return batches(epoch)
+
+    continued, history_continued, seen_continued = train(5, noting, tmp_path / "scratch")  # the seed no longer counts
+    assert began == list(range(killed_at, SCHEDULE.epochs))
+    assert same(whole, continued)
+    assert history == history_continued
+    assert torch.equal(seen, seen_continued)
+
+
+def test_the_scratch_folder_is_gone_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
+    train(0, batches, tmp_path / "scratch")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_checkpoints_do_not_change_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
+    assert same(train(0)[0], train(0, batches, tmp_path / "scratch")[0])
+
+
+def test_the_network_comes_back_ready_to_predict() -> None:
+    network = nn.Sequential(nn.Linear(3, 2), nn.Dropout())
+    losses = lambda module, batch: {"loss": module(batch[0]).square().mean()}  # noqa: E731
+    fit(network, losses, batches, SCHEDULE, Fabric(accelerator="cpu", devices=1))
+    assert not network.training
+    assert torch.equal(network(torch.ones(1, 3)), network(torch.ones(1, 3)))
+
+
+def test_a_loss_that_is_not_finite_stops_with_epoch_step_and_name() -> None:
+    def losses(module: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        value = module(batch[0]).square().mean()
+        return {"fine": value, "triplet": value / 0 if torch.equal(batch[0], batches(2)[1][0]) else value}
+
+    with pytest.raises(FloatingPointError, match=r"epoch 2, step 1: the loss is not finite: .*'triplet': inf"):
+        fit(nn.Linear(3, 2), losses, batches, SCHEDULE, Fabric(accelerator="cpu", devices=1))
+
+
+def test_history_holds_the_mean_of_each_loss_and_their_sum() -> None:
+    values = iter(range(1, 100))
+
+    def losses(module: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        return {"a": module.weight.sum() * 0 + float(next(values)), "b": torch.tensor(10.0)}
+
+    history = fit(nn.Linear(3, 2), losses, batches, SCHEDULE, Fabric(accelerator="cpu", devices=1))
+    assert [row["epoch"] for row in history] == list(range(6))
+    assert [row["a"] for row in history] == pytest.approx([2, 5, 8, 11, 14, 17])
+    assert [row["loss"] for row in history] == pytest.approx([12, 15, 18, 21, 24, 27])
+
+
+def test_only_the_given_parameters_are_trained() -> None:
+    network = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    losses = lambda module, batch: {"loss": module(batch[0]).square().mean()}  # noqa: E731
+    fit(network, losses, batches, SCHEDULE, Fabric(accelerator="cpu"), parameters=network[1].parameters())
+    after = network.state_dict()
+    assert torch.equal(before["0.weight"], after["0.weight"])
+    assert not torch.equal(before["1.weight"], after["1.weight"])
+
+
+@pytest.mark.parametrize(
+    ("decay", "factors"),
+    [
+        ("step", {0: 0.1, 1: 0.55, 2: 1, 2.9: 1, 3: 0.5, 5.9: 0.5, 6: 0.25}),
+        ("cosine", {0: 0.1, 1: 0.55, 2: 1, 4: 0.75, 6: 0.5, 7: 0.5}),
+        ("constant", {0: 0.1, 1: 0.55, 2: 1, 6: 1}),
+    ],
+)
+def test_the_rate_rises_linearly_and_then_follows_its_decay(decay: str, factors: dict[float, float]) -> None:
+    schedule = Schedule(**{**SCHEDULE.__dict__, "decay": decay})
+    assert {progress: schedule.factor(progress) for progress in factors} == pytest.approx(factors)
+
+
+def test_without_warm_up_the_first_step_has_the_full_rate() -> None:
+    assert Schedule(**{**SCHEDULE.__dict__, "warmup_epochs": 0}).factor(0) == 1
+
+
+def test_every_step_has_the_rate_of_its_place_in_the_epoch() -> None:
+    network = nn.Linear(1, 1, bias=False)
+    start = network.weight.item()
+    schedule = Schedule(**{**SCHEDULE.__dict__, "epochs": 3, "weight_decay": 0.0})
+    losses = lambda module, batch: {"loss": module.weight.sum()}  # noqa: E731
+    history = fit(network, losses, batches, schedule, Fabric(accelerator="cpu", devices=1))
+    # a constant gradient makes every step of Adam as long as the rate: 0.1 to 0.85 of it by 0.15, then thrice 1
+    moved = 0.01 * (0.1 + 0.25 + 0.4 + 0.55 + 0.7 + 0.85 + 3)
+    assert start - network.weight.item() == pytest.approx(moved, rel=1e-5)
+    assert [row["learning_rate"] for row in history] == pytest.approx([0.0055, 0.01, 0.005])

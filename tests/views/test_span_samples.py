@@ -1,0 +1,118 @@
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.datasets.limits import ImageLimits
+from pipeline.datasets.packing import write_store
+from pipeline.datasets.records import ImageRecord
+from pipeline.networks.runtime import generator_of
+from pipeline.store import hdf5
+from pipeline.store.images import ImageStore
+from pipeline.store.vocabulary import VIEWPOINTS
+from pipeline.views.samples import SpanAugmentation, SpanSamples, augment, collate, training_rows
+
+PLAIN = SpanAugmentation(flip=0.0, slanted_sides=0.0, colour=0.0, zoom=0.0)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ImageStore:
+    """Five training images of each viewpoint but two of the side, a copy of the first, one unlabelled, one query."""
+    records = []
+
+    def add(shade: int, split: str, viewpoint: str | None) -> None:
+        name = f"{len(records):03}.png"
+        cv2.imwrite(str(tmp_path / name), np.full((20, 20, 3), shade, np.uint8))
+        vehicle = None if split == "extra" else "1"
+        records.append(ImageRecord(name, split, vehicle, viewpoint=viewpoint))
+
+    for code, viewpoint in enumerate(VIEWPOINTS):
+        for number in range(2 if viewpoint == "side" else 5):
+            add(10 * code + number, "extra" if number else "train", viewpoint)
+    add(0, "extra", "front")
+    add(200, "train", None)
+    add(210, "query", "side")
+    write_store(tmp_path / "images.h5", records, tmp_path, ImageLimits(10_000, 8, "stop"), "shades")
+    return ImageStore(tmp_path / "images.h5")
+
+
+def test_training_rows_are_labelled_distinct_images_of_train_and_extra(store: ImageStore) -> None:
+    rows = training_rows(store, None, seed=0)
+    assert rows.tolist() == list(range(22))
+
+
+def test_a_balanced_choice_takes_as_many_of_each_viewpoint_as_there_are(store: ImageStore) -> None:
+    rows = training_rows(store, 3, seed=0)
+    assert np.bincount(store.viewpoints[rows]).tolist() == [3, 3, 2, 3, 3]
+    assert rows.tolist() == training_rows(store, 3, seed=0).tolist()
+    assert rows.tolist() != training_rows(store, 3, seed=1).tolist()
+
+
+def test_a_set_without_viewpoints_is_refused(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((20, 20, 3), np.uint8))
+    write_store(tmp_path / "i.h5", [ImageRecord("a.png", "train", "1")], tmp_path, ImageLimits(10_000, 8, "stop"), "x")
+    with pytest.raises(ValueError, match="no image of the splits train and extra has a viewpoint"):
+        training_rows(ImageStore(tmp_path / "i.h5"), None, seed=0)
+
+
+def marked(size: int = 48) -> tuple[np.ndarray, np.ndarray]:
+    """An image whose red square is its foreground."""
+    image, mask = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.uint8)
+    image[10:30, 6:20, 0] = mask[10:30, 6:20] = 255
+    return image, mask
+
+
+@pytest.mark.parametrize(
+    "augmentation",
+    [
+        PLAIN,
+        replace(PLAIN, flip=1.0),
+        replace(PLAIN, zoom=0.2),
+        replace(PLAIN, slanted_sides=1.0),
+        SpanAugmentation(0.5, 0.5, 0.0, 0.2),
+    ],
+)
+def test_image_and_foreground_move_together(augmentation: SpanAugmentation) -> None:
+    image, mask = augment(*marked(), True, augmentation, generator_of(1, 2))
+    inner = np.s_[1:-1, 1:-1]
+    assert np.abs(image[inner][..., 0].astype(int) - mask[inner]).max() <= 1
+
+
+def test_nothing_moves_without_augmentation() -> None:
+    image, mask = marked()
+    for found, expected in zip(augment(image, mask, True, PLAIN, generator_of(0)), (image, mask), strict=True):
+        assert np.array_equal(found, expected)
+
+
+def test_a_flip_mirrors_exactly() -> None:
+    image, mask = marked()
+    flipped, moved = augment(image, mask, False, replace(PLAIN, flip=1.0), generator_of(0))
+    assert np.array_equal(flipped, image[:, ::-1])
+    assert np.array_equal(moved, mask[:, ::-1])
+
+
+def test_only_a_side_alone_is_slanted() -> None:
+    always = replace(PLAIN, slanted_sides=1.0)
+    image, mask = marked()
+    assert np.array_equal(augment(image, mask, False, always, generator_of(0))[1], mask)
+    slanted = augment(image, mask, True, always, generator_of(0))[1]
+    assert 0.3 < (slanted > 127).sum() / (mask > 127).sum() < 0.9
+
+
+def test_a_sample_is_a_function_of_seed_epoch_and_row(store: ImageStore, tmp_path: Path) -> None:
+    with hdf5.create(tmp_path / "foreground.h5", hdf5.Header("foreground/1", store.digest)) as cache:
+        masks = np.zeros((len(store), 16, 16), np.uint8)
+        masks[:, 4:12, 4:12] = 255
+        masks[:, 14:] = 120
+        cache.array("masks", masks)
+    foreground = hdf5.Cache(tmp_path / "foreground.h5", "foreground/1")
+    samples = SpanSamples(store, foreground, SpanAugmentation(0.5, 0.5, 0.3, 0.2), 32, 16, seed=0)
+    first, again = samples.of_epoch(4)(7), samples.of_epoch(4)(7)
+    assert np.array_equal(first[0], again[0])
+    assert any(not np.array_equal(first[0], samples.of_epoch(epoch)(7)[0]) for epoch in range(3))
+    batch = collate([SpanSamples(store, foreground, PLAIN, 32, 16, seed=0)(row) for row in (0, 7)])
+    assert batch["images"].shape == (2, 3, 32, 32)
+    assert batch["foreground"].sum((1, 2)).tolist() == [64.0, 64.0]
+    assert batch["viewpoints"].tolist() == store.viewpoints[[0, 7]].tolist()

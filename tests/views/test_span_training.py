@@ -1,0 +1,121 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from drawn_vehicles import TinyData
+from torch import Tensor, nn
+
+from pipeline.artifacts.foreground import SCHEMA as FOREGROUND
+from pipeline.networks.runtime import Runtime, start
+from pipeline.networks.weights import Pretrained
+from pipeline.store import hdf5
+from pipeline.store.vocabulary import VIEWPOINTS
+from pipeline.training.loop import Schedule
+from pipeline.views.losses import area_loss, diversity_loss, reconstruction_loss
+from pipeline.views.network import SpanArchitecture
+from pipeline.views.samples import SpanAugmentation, SpanBatch
+from pipeline.views.training import Margins, SpanLoss, SpanTraining, SpanWeights, train, visible_views_loss
+
+ONE_EPOCH = Schedule(1, 1e-3, 0.0, 0.0, 1.0, "constant", 1, 1.0)
+TRAINING = SpanTraining(
+    dataset="tiny",
+    architecture=SpanArchitecture("resnet10", True, 32),
+    pretrained=Pretrained(None),
+    images_per_viewpoint=None,
+    batch_size=2,
+    augmentation=SpanAugmentation(0.5, 0.5, 0.2, 0.1),
+    weights=SpanWeights(1.0, 0.5, 2.0),
+    max_area={
+        "front": (1, 0, 0),
+        "rear": (0, 1, 0),
+        "side": (0, 0, 1),
+        "front-side": (0.7, 0, 0.4),
+        "rear-side": (0, 0.7, 0.7),
+    },
+    margins=Margins(front_rear=0.0, front_side=0.04, rear_side=0.05),
+    warmup=ONE_EPOCH,
+    schedule=replace(ONE_EPOCH, epochs=2),
+)
+RUNTIME = Runtime(seed=0, threads=1, workers=0, accelerator="cpu", devices=1, precision="32-true")
+
+
+class Masks(nn.Module):
+    """A network whose masks are given."""
+
+    def __init__(self, masks: Tensor) -> None:
+        super().__init__()
+        self.masks = masks
+
+    def forward(self, _: Tensor) -> Tensor:
+        return self.masks
+
+
+def batch_of(*names: str) -> SpanBatch:
+    codes = [list(VIEWPOINTS).index(name) for name in names]
+    images = torch.zeros(len(names), 3, 8, 8, dtype=torch.uint8)
+    return {"images": images, "foreground": torch.ones(len(names), 4, 4), "viewpoints": torch.tensor(codes)}
+
+
+def test_losses_are_weighted_and_use_the_viewpoints_own_labels_areas_and_margins() -> None:
+    masks = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    batch = batch_of("front-side", "rear")
+    labels = torch.tensor([[1.0, 0, 1], [0, 1, 0]])
+    margins = torch.tensor([[0, 0, 0.04], [0, 0, 0.05], [0, 0, 0]])
+    found = SpanLoss(TRAINING)(Masks(masks), batch)
+    assert torch.allclose(found["reconstruction"], reconstruction_loss(masks, labels, batch["foreground"]))
+    limits = torch.tensor([[0.7, 0, 0.4], [0, 1.0, 0]])
+    assert torch.allclose(found["area"], 0.5 * area_loss(masks, batch["foreground"], limits))
+    assert torch.allclose(found["diversity"], 2 * diversity_loss(masks, margins))
+
+
+def test_a_loss_of_weight_zero_is_left_out() -> None:
+    training = replace(TRAINING, weights=SpanWeights(1.0, 0.0, 0.5))
+    assert set(SpanLoss(training)(Masks(torch.rand(1, 3, 4, 4)), batch_of("side"))) == {"reconstruction", "diversity"}
+
+
+def test_parameters_that_leave_nothing_to_learn_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least one of SPAN's losses"):
+        SpanLoss(replace(TRAINING, weights=SpanWeights(0.0, 0.0, 0.0)))
+    with pytest.raises(ValueError, match="max_area: expected front, rear, side, front-side, rear-side, got front"):
+        SpanLoss(replace(TRAINING, max_area={"front": (1, 0, 0)}))
+
+
+def test_the_warm_up_asks_which_views_are_visible() -> None:
+    batch = batch_of("front-side", "rear")
+    certain = torch.tensor([[9.0, -9, 9], [-9, 9, -9]])
+    assert float(visible_views_loss(Masks(certain), batch)["visible_views"]) < 1e-3
+    assert float(visible_views_loss(Masks(-certain), batch)["visible_views"]) > 8
+
+
+def run(data: TinyData, training: SpanTraining, seed: int = 0) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
+    store = data.store
+    runtime = replace(RUNTIME, seed=seed)
+    foreground = hdf5.Cache(data.path("foreground"), FOREGROUND, store.digest)
+    span, history, metadata = train(store, foreground, training, runtime, start(runtime), None)
+    assert metadata["images"] == 3
+    assert metadata["table"] == store.digest
+    return span.state_dict(), history
+
+
+def test_training_repeats_bit_for_bit_and_depends_on_the_seed(tiny_data: TinyData) -> None:
+    first, history = run(tiny_data, TRAINING)
+    again, _ = run(tiny_data, TRAINING)
+    other, _ = run(tiny_data, TRAINING, seed=1)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+    assert [row["epoch"] for row in history] == [0, 1, 2]
+    assert "visible_views" in history[0]
+    assert "diversity" in history[1]
+
+
+def test_the_papers_training_has_no_warm_up(tiny_data: TinyData) -> None:
+    _, history = run(tiny_data, replace(TRAINING, warmup=replace(ONE_EPOCH, epochs=0)))
+    assert [row["epoch"] for row in history] == [0, 1]
+
+
+def test_training_that_was_interrupted_leaves_no_folder_behind(tiny_data: TinyData, tmp_path: Path) -> None:
+    store = tiny_data.store
+    foreground = hdf5.Cache(tiny_data.path("foreground"), FOREGROUND, store.digest)
+    train(store, foreground, TRAINING, RUNTIME, start(RUNTIME), tmp_path / "scratch" / "inputs")
+    assert not list(tmp_path.rglob("*.safetensors"))
