@@ -9,7 +9,7 @@ INSTALLED := .venv/.installed
 repro: $(INSTALLED)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
 	@echo
-	@echo "Done. Open the report: $(CURDIR)/data/report/index.html"
+	@$(BIN)/python -m stages.summary
 
 test: $(INSTALLED) lint
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
@@ -18,6 +18,7 @@ lint: $(INSTALLED)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports
 
 # uv comes from PyPI by hash, everything else from uv.lock by hash; --inexact keeps uv itself in the environment.
 $(INSTALLED): uv.lock pyproject.toml .ci/uv.txt

@@ -16,9 +16,11 @@ import torch
 
 from benchmarks.retrieval_problem import DIMENSIONS, generate
 from pipeline.report.charts import Series, axis, line_chart
+from pipeline.report.page import TEMPLATES as REPORT_TEMPLATES
 from pipeline.retrieval.blocks import distance_blocks, rank_problem
-from pipeline.retrieval.reranking import Rerank, announced_memory, reranked_blocks
+from pipeline.retrieval.reranking import RerankParams, announced_memory, reranked_blocks
 from pipeline.retrieval.scores import Scores, summarise
+from pipeline.store.pages import environment
 
 GALLERIES = (16_064, 32_129, 64_258, 128_517)
 """Eighths, quarter, half and all of VERI-Wild's large gallery."""
@@ -30,7 +32,7 @@ MEGABYTES = 256
 FEATURES = {"euclidean": (512,), "cpdm": DIMENSIONS}
 NOISES = {"euclidean": 2.0, "cpdm": 1.9}
 """An mAP of about 0.8 at full size, near that of published models."""
-STYLE = Path(__file__).parents[1] / "pipeline" / "report" / "page.css"
+TEMPLATES = Path(__file__).with_name("templates")
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def held() -> float:
     return pages * resource.getpagesize() / 1e9
 
 
-def evaluate(distance: str, queries: int, gallery: int, rerank: Rerank | None, threads: int) -> Cost:
+def evaluate(distance: str, queries: int, gallery: int, rerank: RerankParams | None, threads: int) -> Cost:
     """Generate a problem, evaluate it with its first 100 neighbours kept, and say what that took."""
     torch.set_num_threads(threads)
     vehicles = max(1, VEHICLES * gallery // GALLERIES[-1])
@@ -74,7 +76,7 @@ def evaluate(distance: str, queries: int, gallery: int, rerank: Rerank | None, t
     return Cost(seconds, peak - before, metrics["mAP"])
 
 
-def apart(distance: str, queries: int, gallery: int, rerank: Rerank | None, threads: int) -> Cost:
+def apart(distance: str, queries: int, gallery: int, rerank: RerankParams | None, threads: int) -> Cost:
     """`evaluate` in a fresh process, whose greatest memory is its own."""
     with get_context("spawn").Pool(1) as pool:
         return pool.apply(evaluate, (distance, queries, gallery, rerank, threads))
@@ -91,14 +93,8 @@ def write_chart(path: Path, costs: dict[str, list[Cost]]) -> None:
         axis("seconds, 10,000 queries", highest),
         "Time of a complete evaluation against the size of the gallery",
     )
-    path.write_text(standalone(chart), encoding="utf-8")
-
-
-def standalone(chart: str) -> str:
-    """An inline chart as a document of its own, with the report's colours."""
-    opened = chart.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" ', 1)
-    head, rest = opened.split(">", 1)
-    return f"{head}><style>{STYLE.read_text(encoding='utf-8')}</style>{rest}\n"
+    template = environment(TEMPLATES, REPORT_TEMPLATES).get_template("chart.svg")
+    path.write_text(template.render(chart=chart), encoding="utf-8")
 
 
 @click.command(help=__doc__)
@@ -124,7 +120,7 @@ def main(chart: Path | None, distances: str, rerank_gallery: int, threads: int) 
     if chart is not None:
         write_chart(chart, costs)
     if rerank_gallery:
-        how, queries = Rerank(20, 6, 0.3), rerank_gallery // 10
+        how, queries = RerankParams(20, 6, 0.3), rerank_gallery // 10
         least, most = (size / 1e9 for size in announced_memory(queries + rerank_gallery, how))
         cost = apart("euclidean", queries, rerank_gallery, how, threads)
         click.echo(

@@ -1,6 +1,6 @@
 """How hard the embedded data set is: mAP of a colour histogram, counts of viewpoints and of boxes a class.
 
-Run: python -m benchmarks.fleet_difficulty data/raw/synthetic
+Run: python -m benchmarks.fleet_difficulty --dataset synthetic
 """
 
 import csv
@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.store.places import Workspace
 from pipeline.store.vocabulary import PART_CLASSES
+from stages.command import dataset_option, stage
 
 BINS = [8, 8, 8]
 
@@ -43,10 +45,11 @@ def histogram_map(root: Path) -> float:
     return float(np.mean(precisions))
 
 
-@click.command(help=__doc__)
-@click.argument("root", type=click.Path(path_type=Path, exists=True))
-def main(root: Path) -> None:
-    """Print the three tables."""
+@stage
+@dataset_option
+def main(workspace: Workspace) -> None:
+    """Print how hard a rendered data set is: mAP of a colour histogram, counts of viewpoints and of boxes a class."""
+    root = workspace.existing("raw")
     click.echo(f"histogram mAP        {histogram_map(root):.3f}")
     with (root / "viewpoints.csv").open() as file:
         for name, count in Counter(row["viewpoint"] for row in csv.DictReader(file)).most_common():

@@ -12,21 +12,20 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
 
 import click
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artifacts.truth import read_view_labels
+from pipeline.artifacts.truth import open_truth, read_view_labels
 from pipeline.foreground.grabcut import GrabCutParams, seed_mask
 from pipeline.quality.artifacts import measured_rows
 from pipeline.quality.masks import coverage, foreground_iou, spill
-from pipeline.store import hdf5, params
 from pipeline.store.images import ImageStore
+from pipeline.store.places import Workspace
+from stages.command import dataset_option, stage
 
-PATH = click.Path(path_type=Path)
 SPILL_MARGIN = 0.1
 
 Masks = list[NDArray[np.uint8]]
@@ -60,19 +59,16 @@ def quality(masks: Masks, labels: Masks, complete: bool) -> str:
     return f"coverage {covered:.3f}, spill {spilt:.3f}"
 
 
-@click.command(help=__doc__)
-@click.option("--dataset", required=True, help="Data set whose overrides apply.")
-@click.option("--images", type=PATH, required=True, help="Image store.")
-@click.option("--truth", type=PATH, required=True, help="Ground truth.")
+@stage
+@dataset_option
 @click.option("--sample", default=60, show_default=True, help="Images segmented, spread evenly over those with truth.")
 @click.option("--rounds", default=3, show_default=True, help="Turns of each; medians are printed.")
-@click.option("--params", "params_path", type=PATH, default=Path("params.yaml"), show_default=True)
-def main(dataset: str, images: Path, truth: Path, sample: int, rounds: int, params_path: Path) -> None:
-    """Print the table."""
-    ours = params.load(params_path, "grabcut", GrabCutParams, dataset=dataset)
+def main(workspace: Workspace, sample: int, rounds: int) -> None:
+    """Compare the GrabCut of the parameters with the one of SPAN's release, in speed and against ground truth."""
+    ours = workspace.load("grabcut", GrabCutParams)
     release = replace(ours, size=192, padding=32, iterations=5, corner_radius=None, orientations=2)
-    store = ImageStore(images)
-    true = hdf5.Cache(truth, "truth/1", store.digest)
+    store = ImageStore(workspace.existing("images"))
+    true = open_truth(workspace.existing("truth"), store.digest)
     rows = measured_rows(store, true)
     rows = rows[np.linspace(0, len(rows) - 1, min(sample, len(rows))).astype(int)]
     pictures = [store.image(row) for row in rows]
@@ -91,7 +87,7 @@ def main(dataset: str, images: Path, truth: Path, sample: int, rounds: int, para
                 elapsed, masks[name] = timed(work)
                 seconds[name].append(elapsed)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
-    click.echo(f"{len(rows)} images of {dataset}, {rounds} rounds, {cores} cores")
+    click.echo(f"{len(rows)} images of {workspace.dataset}, {rounds} rounds, {cores} cores")
     for name, values in {"release": release, "ours": ours}.items():
         setting = f"{values.size} + {values.padding} px, {values.iterations} iterations"
         speed = f"{len(rows) / medians[name]:7.2f} images/s"

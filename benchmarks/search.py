@@ -23,11 +23,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.artifacts.features import header_of, write_features
+from pipeline.artifacts.features import header_of, open_features, write_features
 from pipeline.search.gallery import GalleryFeatures, find
 from pipeline.store import hdf5
 
 NEIGHBOURS = 100
+TABLE = "none"
+"""Digest of the image table the generated features follow: there is none."""
 LISTS, PROBED = 316, 16
 """Cells of the inverted file, about the square root of the gallery, and those searched for a query."""
 
@@ -64,7 +66,7 @@ def product(path: Path) -> Method:
     """The search as it is: features are read and multiplied block by block, each time anew."""
 
     def ready() -> GalleryFeatures:
-        cache = hdf5.Cache(path, "features/1")
+        cache = open_features(path, TABLE)
         ratios = cache["area_ratios"][()]
         return GalleryFeatures(cache, np.ones(len(ratios), np.bool_), ratios)
 
@@ -101,7 +103,7 @@ def faiss_index(faiss: Any, path: Path, dimension: int, *, exact: bool) -> Metho
 
     def ready() -> Any:
         index = faiss.IndexFlatL2(dimension)
-        with hdf5.Cache(path, "features/1") as cache:
+        with open_features(path, TABLE) as cache:
             features = cache["features"][()]
         if not exact:
             index = faiss.IndexIVFFlat(index, dimension, LISTS)
@@ -162,7 +164,7 @@ def main(gallery: int, dimension: int, threads: int, rounds: int, inverted_file:
         methods = {}
         for name, distance, blocks in (("product", "euclidean", 1), ("product, CPDM", "cpdm", 4)):
             path = Path(folder) / f"{distance}.h5"
-            header = header_of("random", distance, (dimension // blocks,) * blocks, "none", "none")
+            header = header_of("random", distance, (dimension // blocks,) * blocks, TABLE, "none")
             batches = iter([(features[:gallery], ratios[:gallery])])
             write_features(path, header, np.arange(gallery), batches, has_parts=True)
             methods[name] = product(path)

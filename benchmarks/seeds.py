@@ -9,7 +9,6 @@ measured on instead, which is how to choose values without ever looking at the t
 
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
@@ -17,18 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.artifacts.features import Features
-from pipeline.networks import runtime
-from pipeline.networks.runtime import generator_of
-from pipeline.reid import build as reid
+from pipeline.networks.runtime import RuntimeParams, generator_of, start
 from pipeline.reid.embedding import EmbedParams, embed
-from pipeline.reid.samples import open_sources
-from pipeline.reid.training import ReidTraining, classes_of, train, training_rows
+from pipeline.reid.params import ModelParams, load_model
+from pipeline.reid.samples import ReidLoader, open_sources
+from pipeline.reid.training import build_network, train, training_rows
 from pipeline.retrieval.evaluation import EvaluateParams, evaluate_test_set, leading_test_set
 from pipeline.retrieval.protocols import TestSet, drawn_gallery, find_test_sets, protocol_of
 from pipeline.retrieval.summary import metrics_of
-from pipeline.store import params
 from pipeline.store.images import ImageStore
-from stages.command import PATH, stage
+from pipeline.store.places import Workspace
+from stages.command import dataset_option, stage
 
 
 class Split(NamedTuple):
@@ -56,33 +54,44 @@ def held_out(store: ImageStore, share: float, evaluation: EvaluateParams) -> Spl
     chosen = generator_of(0).permutation(vehicles)[: round(share * len(vehicles))]
     away = np.isin(store.vehicle_ids[rows], chosen)
     tested = rows[away]
-    roles = np.full(len(tested), "drawn")
-    if protocol_of(evaluation.protocol)[0] is not drawn_gallery:
+    drawn = protocol_of(evaluation.protocol).rule is drawn_gallery
+    roles = np.full(len(tested), "drawn" if drawn else "gallery")
+    if not drawn:
         seen_by = np.char.add(np.char.add(store.vehicle_ids[tested], " "), store.camera_ids[tested])
-        roles[:] = "gallery"
         roles[np.unique(seen_by, return_index=True)[1]] = "query"
     columns = (roles, store.vehicle_ids[tested], store.camera_ids[tested])
     return Split(rows[~away], tested, TestSet("held out", np.arange(len(tested)), *columns))
 
 
-def measure(
-    store: ImageStore,
-    caches: dict[str, Path],
-    model: str,
-    values: ReidTraining,
-    how: runtime.Runtime,
-    split: Split,
-    batch_size: int,
-    evaluation: EvaluateParams,
-) -> tuple[dict[str, Any], float]:
+class Experiment(NamedTuple):
+    """What all trainings share.
+
+    Attributes:
+        workspace: Where images and caches lie.
+        store: The images.
+        split: What is trained on and measured on.
+        embedding: The `embed` section of the parameters.
+        evaluation: The `evaluate` section.
+    """
+
+    workspace: Workspace
+    store: ImageStore
+    split: Split
+    embedding: EmbedParams
+    evaluation: EvaluateParams
+
+
+def measure(experiment: Experiment, params: ModelParams, runtime: RuntimeParams) -> tuple[dict[str, Any], float]:
     """Train, embed and evaluate one model: its metrics and the seconds its training took."""
-    fabric = runtime.start(how)
-    network = reid.build(model, values.network, len(classes_of(store, split.trained)))
-    sources = open_sources(store, caches, network.inputs)
+    workspace, store, split, embedding, evaluation = experiment
+    fabric = start(runtime)
+    network = build_network(params, store, split.trained)
+    sources = open_sources(store, workspace.existing, network.inputs)
     started = time.perf_counter()
-    train(network, sources, split.trained, values, how, fabric)
+    train(network, sources, split.trained, params, runtime, fabric)
     seconds = time.perf_counter() - started
-    blocks = list(embed(network, sources, split.embedded, values.input_size, batch_size, how, fabric))
+    load = ReidLoader(sources, network.shape.input_size, {})
+    blocks = list(embed(network, load, split.embedded, embedding, runtime, fabric))
     vectors, ratios = (np.concatenate(part) for part in zip(*blocks, strict=True))
     features = Features(split.embedded, vectors, ratios, network.distance, network.dimensions)
     evaluated = evaluate_test_set(split.test, features, evaluation, fabric.device)
@@ -90,26 +99,20 @@ def measure(
 
 
 @stage
-@click.option("--dataset", required=True, help="Name of the data set.")
+@dataset_option
 @click.option("--models", required=True, help="Names of the models, with commas.")
 @click.option("--seeds", type=int, default=3, show_default=True, help="Trainings of each model.")
 @click.option("--held-out", type=float, default=0.0, help="Share of training vehicles to measure on; 0: test split.")
-@click.option("--data", type=PATH, default=Path("data"), show_default=True, help="Folder of images and caches.")
-def main(params_path: Path, dataset: str, models: str, seeds: int, held_out: float, data: Path) -> None:
-    """Measure and print one line a model."""
-    store = ImageStore(data / "images" / f"{dataset}.h5")
-    caches = {kind: data / kind / f"{dataset}.h5" for kind in ("parts", "part_masks")}
-    how = params.load(params_path, "runtime", runtime.Runtime)
-    batch_size = params.load(params_path, "embed", EmbedParams, dataset=dataset).batch_size
-    evaluation = params.load(params_path, "evaluate", EvaluateParams, dataset=dataset)
-    split = _split(store, held_out, evaluation)
+def main(workspace: Workspace, models: str, seeds: int, held_out: float) -> None:
+    """Train re-ID models with several seeds and print mean and deviation of their figures, a line a model."""
+    store = ImageStore(workspace.existing("images"))
+    runtime = workspace.load("runtime", RuntimeParams)
+    embedding, evaluation = workspace.load("embed", EmbedParams), workspace.load("evaluate", EvaluateParams)
+    experiment = Experiment(workspace, store, _split(store, held_out, evaluation), embedding, evaluation)
     click.echo(f"{'model':14} {'mAP':>15} {'rank-1':>15} {'seconds':>8}   mAP of each seed")
     for model in models.split(","):
-        values = params.load(params_path, "train_reid", ReidTraining, dataset=dataset, variant=f"reid_models.{model}")
-        runs = [
-            measure(store, caches, model, values, replace(how, seed=how.seed + seed), split, batch_size, evaluation)
-            for seed in range(seeds)
-        ]
+        params = load_model(workspace.parameters, workspace.dataset, model)
+        runs = [measure(experiment, params, replace(runtime, seed=runtime.seed + seed)) for seed in range(seeds)]
         precision = [metrics["mAP"] for metrics, _ in runs]
         first = [metrics["CMC"]["1"] for metrics, _ in runs]
         seconds = np.mean([taken for _, taken in runs])

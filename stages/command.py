@@ -1,51 +1,84 @@
-"""What every stage's command shares: the parameter file, readable errors, and the guard against mid-run edits."""
+"""What every stage's command shares: its options, readable errors, and the guard against mid-run edits.
+
+Nothing here decides what a stage writes, so no stage depends on this file.
+"""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
+from tqdm import tqdm
 
 from pipeline.store import params
+from pipeline.store.places import Workspace
+
+T = TypeVar("T")
 
 PATH = click.Path(path_type=Path)
 """Type of every option that is a path."""
 
 
-def model_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of every stage that runs a re-ID model: `dataset`, `model`, `images`, `parts`, `part_masks`."""
-    options = (
-        click.option("--dataset", required=True, help="Name of the data set."),
-        click.option("--model", required=True, help="Name of the model."),
-        click.option("--images", type=PATH, required=True, help="Image store."),
-        click.option("--parts", type=PATH, required=True, help="Part boxes."),
-        click.option("--part-masks", type=PATH, required=True, help="View masks."),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
+def _names(*sections: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Completes names that stand in the parameter file of this folder, for the shell."""
+
+    def complete(ctx: click.Context, parameter: click.Parameter, start: str) -> list[str]:
+        try:
+            document = params.read(Path(ctx.params.get("root") or "") / "params.yaml")
+        except (OSError, ValueError):
+            return []
+        found = dict.fromkeys(name for section in sections for name in document.get(section) or ())
+        return [name for name in found if str(name).startswith(start)]
+
+    return complete
+
+
+dataset_option = click.option(
+    "--dataset", required=True, shell_complete=_names("datasets", "overrides"), help="Name of the data set."
+)
+model_option = click.option(
+    "--model", required=True, shell_complete=_names("reid_models"), help="Name of the re-ID model."
+)
 
 
 def stage(function: Callable[..., None]) -> click.Command:
-    """Make a stage's function a click command with a `--params` option.
+    """Make a stage's function a click command with the options `--root` and `--params`.
 
-    The function receives the parameter file as `params_path`. Errors the library raises for bad input end the
-    command with their message alone and exit status 1; so does an edit of the parameter file while it ran.
+    The function receives a `Workspace` as `workspace`, seen from its data set and model where it has these options.
+    Errors the library raises for bad input end the command with their message alone and exit status 1; so does an edit
+    of the parameter file while it ran.
 
     Args:
         function: The stage, already decorated with its own options.
     """
 
     @functools.wraps(function)
-    def guarded(params_path: Path, **options: Any) -> None:
+    def guarded(root: Path, parameters: Path | None, **options: Any) -> None:
+        names = {name: options.pop(name) for name in ("dataset", "model") if name in options}
+        workspace = Workspace(root, parameters=parameters or root / "params.yaml", **names)
         try:
-            with params.unchanged(params_path):
-                function(params_path=params_path, **options)
+            with params.unchanged(workspace.parameters):
+                function(workspace=workspace, **options)
         except (ValueError, RuntimeError, OSError, KeyError, ArithmeticError) as error:
             raise click.ClickException(f"{type(error).__name__}: {error}") from error
 
-    with_option = click.option(
-        "--params", "params_path", type=PATH, default=Path("params.yaml"), show_default=True, help="Parameter file."
-    )
-    return click.command()(with_option(guarded))
+    for option in (
+        click.option("--params", "parameters", type=PATH, help="Parameter file.  [default: ROOT/params.yaml]"),
+        click.option(
+            "--root", type=PATH, default=Path(), show_default="this folder", help="Folder that holds data and models."
+        ),
+    ):
+        guarded = option(guarded)
+    return click.command(function.__name__.replace("_", "-"))(guarded)
+
+
+def progress(items: Iterable[T], count: int, unit: str = "image") -> Iterator[T]:
+    """The same items, with a progress bar on standard error where that is a terminal.
+
+    Args:
+        items: What to go through.
+        count: How many there are.
+        unit: What one is called.
+    """
+    yield from tqdm(items, total=count, unit=unit, mininterval=5, disable=None)

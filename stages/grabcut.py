@@ -1,28 +1,30 @@
 """Makes seed masks by GrabCut, on all cores.
 
-Reads: images; params.yaml (section `grabcut`).
-Writes: ``grabcut/1``, one mask an image, with a flag for those that failed.
+Reads `data/images/<dataset>.h5`; writes `data/grabcut/<dataset>.h5`, one mask an image, with a flag for those that
+failed.
 """
 
-from pathlib import Path
+from dataclasses import asdict
 
 import click
 
-from pipeline.foreground.grabcut import GrabCutParams, write_seeds
-from pipeline.store import params
+from pipeline.artifacts.seeds import write_seeds
+from pipeline.foreground.grabcut import GrabCutParams, make_seeds
+from pipeline.store.files import digest_of
 from pipeline.store.images import ImageStore
-from stages.command import PATH, stage
+from pipeline.store.places import Workspace
+from stages.command import dataset_option, stage
 
 
 @stage
-@click.option("--dataset", required=True, help="Data set whose overrides apply.")
-@click.option("--images", type=PATH, required=True, help="Image store.")
-@click.option("--output", type=PATH, required=True, help="Seed masks to write.")
-def grabcut(dataset: str, images: Path, output: Path, params_path: Path) -> None:
+@dataset_option
+def grabcut(workspace: Workspace) -> None:
     """Segment every image."""
-    values = params.load(params_path, "grabcut", GrabCutParams, dataset=dataset)
-    store = ImageStore(images)
-    failed = write_seeds(store, values, output, Path(".scratch/grabcut"))
+    params = workspace.load("grabcut", GrabCutParams)
+    store, output = ImageStore(workspace.existing("images")), workspace.path("grabcut")
+    scratch = workspace.scratch("grabcut", {"table": store.digest, "params": asdict(params)})
+    shards, made_by = make_seeds(store, params, scratch), {"params": digest_of(asdict(params))}
+    failed = write_seeds(output, store.digest, len(store), params.size, shards, made_by)
     click.echo(f"{output}: {len(store)} masks, {failed} of them failed")
 
 

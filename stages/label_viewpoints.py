@@ -11,45 +11,35 @@ from pipeline.labelling.label_file import LabelFile
 from pipeline.labelling.pictures import open_pictures
 from pipeline.labelling.server import LabellingServer
 from pipeline.labelling.session import Session
-from pipeline.store import params
+from pipeline.store.places import Workspace
 from pipeline.store.vocabulary import SPLITS
-from stages.command import PATH, stage
-
-STORE = click.Path(exists=True, dir_okay=False, path_type=Path)
+from stages.command import PATH, dataset_option, stage
 
 
 @stage
-@click.option("--dataset", required=True, help="Data set to label.")
-@click.option("--output", type=PATH, required=True, help="CSV of image and viewpoint to write, or to go on with.")
-@click.option("--images", type=STORE, help="Image store.  [default: data/images/DATASET.h5, else data/raw/DATASET]")
+@dataset_option
+@click.option("--output", type=PATH, help="CSV of image and viewpoint.  [default: the data set's viewpoints.csv]")
 @click.option("--split", "splits", type=click.Choice(SPLITS), multiple=True, default=("train",), show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the order.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: any free one.")
 @click.option("--browser/--no-browser", default=True, help="Open the page in a browser.")
 def label_viewpoints(
-    params_path: Path,
-    dataset: str,
-    output: Path,
-    images: Path | None,
-    splits: tuple[str, ...],
-    seed: int,
-    port: int,
-    browser: bool,
+    workspace: Workspace, output: Path | None, splits: tuple[str, ...], seed: int, port: int, browser: bool
 ) -> None:
     """Label viewpoints by hand in a browser; every label is on disk at once, Ctrl-C ends."""
-    values = params.load(params_path, "prepare", PrepareParams, dataset=dataset)
-    store = images or Path("data/images") / f"{dataset}.h5"
-    pictures = open_pictures(store, Path("data/raw") / dataset, values, splits)
-    session = Session(pictures.candidates, LabelFile(output), seed)
+    params, dataset = workspace.load("prepare", PrepareParams), workspace.dataset
+    path = output or workspace.path("raw") / "viewpoints.csv"
+    pictures = open_pictures(workspace.path("images"), workspace.path("raw"), params, splits)
+    session = Session(pictures.candidates, LabelFile(path), seed)
     with LabellingServer(port, session, pictures, f"{dataset}, {' and '.join(splits)}") as server:
-        click.echo(f"{dataset}: {len(pictures.candidates)} images -> {output}; open {server.url} (Ctrl-C ends)")
+        click.echo(f"{dataset}: {len(pictures.candidates)} images -> {path}; open {server.url} (Ctrl-C ends)")
         if browser:
             webbrowser.open(server.url)
         with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
     progress = session.progress()
     labelled = sum(progress.counts.values())
-    click.echo(f"\n{dataset}: {labelled} labelled, {progress.skipped} unclear -> {output} (for prepare.viewpoints)")
+    click.echo(f"\n{dataset}: {labelled} labelled, {progress.skipped} unclear -> {path} (for prepare.viewpoints)")
     raise SystemExit  # past the guard against edits of the parameters: labels do not depend on them
 
 

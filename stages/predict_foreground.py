@@ -4,37 +4,31 @@ Reads `data/images/<dataset>.h5` and `models/foreground/<dataset>.safetensors`; 
 """
 
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
 from pipeline.artifacts.foreground import write_foreground
-from pipeline.foreground.network import restore_foreground
-from pipeline.foreground.prediction import ForegroundPrediction, predict
-from pipeline.foreground.training import KIND
-from pipeline.networks import weights
-from pipeline.networks.runtime import Runtime, start
-from pipeline.store import params
+from pipeline.foreground.network import restore
+from pipeline.foreground.prediction import ForegroundPredictionParams, predict
+from pipeline.networks.runtime import RuntimeParams, start
 from pipeline.store.files import digest_of, file_digest
 from pipeline.store.images import ImageStore
-from stages.command import PATH, stage
+from pipeline.store.places import Workspace
+from stages.command import dataset_option, stage
 
 
 @stage
-@click.option("--dataset", required=True, help="Name of the data set.")
-@click.option("--images", required=True, type=PATH, help="Its images.")
-@click.option("--weights", "weights_path", required=True, type=PATH, help="Weights from `train_foreground`.")
-@click.option("--output", required=True, type=PATH, help="Masks to write.")
-def predict_foreground(dataset: str, images: Path, weights_path: Path, output: Path, params_path: Path) -> None:
+@dataset_option
+def predict_foreground(workspace: Workspace) -> None:
     """Write the foreground mask of every image."""
-    values = params.load(params_path, "predict_foreground", ForegroundPrediction, dataset=dataset)
-    runtime = params.load(params_path, "runtime", Runtime)
+    params = workspace.load("predict_foreground", ForegroundPredictionParams)
+    runtime = workspace.load("runtime", RuntimeParams)
     fabric = start(runtime)
-    store = ImageStore(images)
-    network = restore_foreground(*weights.load(weights_path, KIND), where=str(weights_path))
-    made_by = {"foreground": file_digest(weights_path), "params": digest_of(asdict(values))}
-    write_foreground(output, store, predict(network, store, values, runtime, fabric), values.size, made_by)
-    click.echo(f"{output}: {len(store)} masks of {values.size} x {values.size} pixels")
+    store, weights = ImageStore(workspace.existing("images")), workspace.existing("foreground_network")
+    masks = predict(restore(weights), store, params, runtime, fabric)
+    made_by = {"foreground": file_digest(weights), "params": digest_of(asdict(params))}
+    write_foreground(output := workspace.path("foreground"), store.digest, len(store), params.size, masks, made_by)
+    click.echo(f"{output}: {len(store)} masks of {params.size} x {params.size} pixels")
 
 
 if __name__ == "__main__":

@@ -5,43 +5,34 @@ Reads `data/images/<dataset>.h5`, `data/foreground/<dataset>.h5` and `models/spa
 """
 
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
-from pipeline.artifacts.foreground import SCHEMA as FOREGROUND
-from pipeline.artifacts.views import SCHEMA, write_part_masks
-from pipeline.networks import weights
-from pipeline.networks.runtime import Runtime, start
-from pipeline.store import hdf5, params
+from pipeline.artifacts.foreground import open_foreground
+from pipeline.artifacts.views import write_views
+from pipeline.networks.runtime import RuntimeParams, start
 from pipeline.store.files import digest_of, file_digest
 from pipeline.store.images import ImageStore
-from pipeline.views.prediction import PartMasksParams, load_span, predict_masks
-from pipeline.views.training import KIND
-from stages.command import PATH, stage
+from pipeline.store.places import Workspace
+from pipeline.views.network import restore
+from pipeline.views.prediction import ViewPredictionParams, predict
+from stages.command import dataset_option, stage
 
 
 @stage
-@click.option("--dataset", required=True, help="Name of the data set.")
-@click.option("--images", required=True, type=PATH, help="Its images.")
-@click.option("--foreground", required=True, type=PATH, help="Their foreground masks.")
-@click.option("--weights", "weights_path", required=True, type=PATH, help="Weights from `train_span`.")
-@click.option("--output", required=True, type=PATH, help="View masks to write.")
-def predict_part_masks(
-    dataset: str, images: Path, foreground: Path, weights_path: Path, output: Path, params_path: Path
-) -> None:
+@dataset_option
+def predict_part_masks(workspace: Workspace) -> None:
     """Write the view masks and area ratios of every image."""
-    values = params.load(params_path, "predict_part_masks", PartMasksParams, dataset=dataset)
-    runtime = params.load(params_path, "runtime", Runtime)
+    params = workspace.load("predict_part_masks", ViewPredictionParams)
+    runtime = workspace.load("runtime", RuntimeParams)
     fabric = start(runtime)
-    store = ImageStore(images)
-    vehicle = hdf5.Cache(foreground, FOREGROUND, store.digest)
-    span = load_span(*weights.load(weights_path, KIND), where=str(weights_path))
-    made_by = {"foreground": file_digest(foreground), "span": file_digest(weights_path)}
-    header = hdf5.Header(SCHEMA, store.digest, {**made_by, "params": digest_of(asdict(values))})
-    batches = predict_masks(span, store, vehicle, values, runtime, fabric)
-    write_part_masks(output, batches, header, len(store), values.size)
-    click.echo(f"{output}: three view masks of {values.size} x {values.size} for each of {len(store)} images")
+    store, weights = ImageStore(workspace.existing("images")), workspace.existing("span")
+    foreground = open_foreground(workspace.existing("foreground"), store.digest)
+    masks = predict(restore(weights), store, foreground, params, runtime, fabric)
+    makers = {"foreground": file_digest(foreground.path), "span": file_digest(weights)}
+    made_by = {**makers, "params": digest_of(asdict(params))}
+    write_views(output := workspace.path("part_masks"), store.digest, len(store), params.size, masks, made_by)
+    click.echo(f"{output}: three view masks of {params.size} x {params.size} for each of {len(store)} images")
 
 
 if __name__ == "__main__":

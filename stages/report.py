@@ -1,10 +1,8 @@
 """Build the report: one page that shows artifacts, metrics, curves and rankings of every data set and model listed.
 
-Reads, below `--data`, `images`, `truth`, `grabcut`, `foreground`, `parts`, `part_masks`, `quality`, `evaluation` and
-`history`; writes `index.html` into `--output`.
+Reads, below `data`, `images`, `truth`, `grabcut`, `foreground`, `parts`, `part_masks`, `quality`, `evaluation` and
+`history`; writes `data/report/index.html`.
 """
-
-from pathlib import Path
 
 import click
 
@@ -12,18 +10,16 @@ from pipeline.report.page import build_page
 from pipeline.report.sources import ReportParams
 from pipeline.store import params
 from pipeline.store.files import atomic_directory
-from stages.command import PATH, stage
+from pipeline.store.places import Workspace
+from stages.command import stage
 
 
 @stage
-@click.option("--data", required=True, type=PATH, help="Folder of all stages' outputs.")
-@click.option("--output", required=True, type=PATH, help="Folder to write the page into.")
-def report(data: Path, output: Path, params_path: Path) -> None:
+def report(workspace: Workspace) -> None:
     """Write one self-contained page."""
-    values = params.load(params_path, "report", ReportParams)
-    listed = params.read(params_path)
-    page = build_page(data, listed["datasets"], listed["models"], values)
-    with atomic_directory(output) as folder:
+    listed = params.read(workspace.parameters)
+    page = build_page(workspace.root, listed["datasets"], listed["models"], workspace.load("report", ReportParams))
+    with atomic_directory(output := workspace.path("report")) as folder:
         (folder / "index.html").write_text(page, encoding="utf-8")
     click.echo(f"{output / 'index.html'}: {len(page.encode()) / 1e6:.1f} MB")
 

@@ -4,41 +4,32 @@ Reads `data/images/<dataset>.h5`; writes `models/detector.safetensors` and its t
 """
 
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
-from pipeline.networks import weights
-from pipeline.networks.runtime import Runtime, start
+from pipeline.networks.runtime import RuntimeParams, start
 from pipeline.parts.trained_on import KIND
-from pipeline.parts.training import DetectorTraining, train
-from pipeline.store import params
-from pipeline.store.files import digest_of, write_csv
+from pipeline.parts.training import DetectorTrainingParams, train
 from pipeline.store.images import ImageStore
-from stages.command import PATH, stage
+from pipeline.store.places import Workspace
+from stages.command import dataset_option, stage
 
 
 @stage
-@click.option("--dataset", required=True, help="Data set to train on, `train_detector.dataset` of the parameters.")
-@click.option("--images", required=True, type=PATH, help="Its images, with part boxes.")
-@click.option("--history", required=True, type=PATH, help="CSV of losses by epoch to write.")
-@click.option("--output", required=True, type=PATH, help="Weights to write.")
-def train_detector(dataset: str, images: Path, history: Path, output: Path, params_path: Path) -> None:
+@dataset_option
+def train_detector(workspace: Workspace) -> None:
     """Train the part detector; one serves every data set of the workspace."""
-    training = params.load(params_path, "train_detector", DetectorTraining, dataset=dataset)
-    if training.dataset != dataset:
-        raise ValueError(f"{params_path}: train_detector.dataset is {training.dataset!r}, got --dataset {dataset!r}")
-    runtime = params.load(params_path, "runtime", Runtime)
+    params = workspace.load("train_detector", DetectorTrainingParams)
+    workspace.check_chosen("train_detector", params.dataset)
+    runtime = workspace.load("runtime", RuntimeParams)
     fabric = start(runtime)
-    store = ImageStore(images)
-    inputs = digest_of({"table": store.digest, "params": asdict(training), "runtime": asdict(runtime)})
-    scratch = Path(".scratch/train_detector") / inputs
-    detector, rows, metadata = train(store, training, runtime, fabric, scratch)
-    weights.save(output, detector.state_dict(), KIND, metadata)
-    write_csv(history, rows, list(rows[0]))
+    store = ImageStore(workspace.existing("images"))
+    inputs = {"table": store.digest, "params": asdict(params), **runtime.arithmetic}
+    trained = train(store, params, runtime, fabric, workspace.scratch("train_detector", inputs))
+    trained.write(output := workspace.path("detector"), KIND, workspace.path("detector_history"))
     click.echo(
-        f"{output}: trained on {len(metadata['trained_images'])} images, {len(metadata['held_back'])} held back, "
-        f"last loss {rows[-1]['loss']:.3f}"
+        f"{output}: trained on {len(trained.metadata['trained_images'])} images, "
+        f"{len(trained.metadata['held_back'])} held back, last loss {trained.last_loss:.3f}"
     )
 
 

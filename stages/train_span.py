@@ -4,42 +4,36 @@ Reads `data/images/<dataset>.h5` and `data/foreground/<dataset>.h5`; writes `mod
 history.
 """
 
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, replace
 
 import click
 
-from pipeline.artifacts.foreground import SCHEMA as FOREGROUND
-from pipeline.networks import weights
-from pipeline.networks.runtime import Runtime, start
-from pipeline.store import hdf5, params
-from pipeline.store.files import digest_of, file_digest, write_csv
+from pipeline.artifacts.foreground import open_foreground
+from pipeline.networks.runtime import RuntimeParams, start
+from pipeline.store.files import file_digest
 from pipeline.store.images import ImageStore
-from pipeline.views.training import HISTORY, KIND, SpanTraining, train
-from stages.command import PATH, stage
+from pipeline.store.places import Workspace
+from pipeline.views.trained_on import KIND
+from pipeline.views.training import SpanTrainingParams, train
+from stages.command import dataset_option, stage
 
 
 @stage
-@click.option("--dataset", required=True, help="Data set to train on, `train_span.dataset` of the parameters.")
-@click.option("--images", required=True, type=PATH, help="Its images, with viewpoints.")
-@click.option("--foreground", required=True, type=PATH, help="Their foreground masks.")
-@click.option("--history", required=True, type=PATH, help="CSV of losses by epoch to write.")
-@click.option("--output", required=True, type=PATH, help="Weights to write.")
-def train_span(dataset: str, images: Path, foreground: Path, history: Path, output: Path, params_path: Path) -> None:
+@dataset_option
+def train_span(workspace: Workspace) -> None:
     """Train SPAN; one serves every data set of the workspace."""
-    training = params.load(params_path, "train_span", SpanTraining, dataset=dataset)
-    if training.dataset != dataset:
-        raise ValueError(f"{params_path}: train_span.dataset is {training.dataset!r}, got --dataset {dataset!r}")
-    runtime = params.load(params_path, "runtime", Runtime)
+    params = workspace.load("train_span", SpanTrainingParams)
+    workspace.check_chosen("train_span", params.dataset)
+    runtime = workspace.load("runtime", RuntimeParams)
     fabric = start(runtime)
-    store = ImageStore(images)
-    masks = hdf5.Cache(foreground, FOREGROUND, store.digest)
-    inputs = {"table": store.digest, "foreground": file_digest(foreground)}
-    made_from = digest_of({**inputs, "params": asdict(training), "runtime": asdict(runtime)})
-    span, rows, metadata = train(store, masks, training, runtime, fabric, Path(".scratch/train_span") / made_from)
-    weights.save(output, span.state_dict(), KIND, {**metadata, **inputs})
-    write_csv(history, rows, HISTORY)
-    click.echo(f"{output}: trained on {metadata['images']} images, last loss {rows[-1]['loss']:.3f}")
+    store = ImageStore(workspace.existing("images"))
+    masks = open_foreground(workspace.existing("foreground"), store.digest)
+    inputs = {"table": store.digest, "foreground": file_digest(masks.path)}
+    scratch = workspace.scratch("train_span", {**inputs, "params": asdict(params), **runtime.arithmetic})
+    trained = train(store, masks, params, runtime, fabric, scratch)
+    trained = replace(trained, metadata=trained.metadata | inputs)
+    trained.write(output := workspace.path("span"), KIND, workspace.path("span_history"))
+    click.echo(f"{output}: trained on {trained.metadata['images']} images, last loss {trained.last_loss:.3f}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,31 @@
 """Shared fixtures."""
 
+from collections.abc import Iterator
+
 import pytest
+import torch
 from drawn_vehicles import TinyData, write_tiny_data
+from tiny_run import write_run
 
 
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> TinyData:
     """A data set of eight drawn images with every cache, made once; tests read it and must not change it."""
     return write_tiny_data(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def finished_run(tiny_data: TinyData, tmp_path_factory: pytest.TempPathFactory) -> TinyData:
+    """The tiny data set with every network and what the stages make by them; tests read it and must not change it."""
+    threads = torch.get_num_threads()
+    run = write_run(tiny_data, tmp_path_factory.mktemp("run"))
+    torch.set_num_threads(threads)
+    return run
+
+
+@pytest.fixture(autouse=True)
+def _own_threads() -> Iterator[None]:
+    """Put torch's thread count back, which every stage sets."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)

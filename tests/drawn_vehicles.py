@@ -1,5 +1,6 @@
 """A data set of eight drawn images with every cache a stage writes, ground truth included; see `conftest.py`."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,15 +9,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.datasets.limits import ImageLimits
+from pipeline.artifacts.foreground import write_foreground
+from pipeline.artifacts.parts import Detections, write_parts
+from pipeline.artifacts.seeds import Seeds, write_seeds
+from pipeline.artifacts.truth import Truth, write_truth
+from pipeline.artifacts.views import write_views
+from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.packing import write_store
 from pipeline.datasets.records import ImageRecord
 from pipeline.networks.weights import save
-from pipeline.store import hdf5
+from pipeline.parts.trained_on import KIND as DETECTOR_KIND
+from pipeline.parts.trained_on import trained_images
 from pipeline.store.boxes import PartBoxes
 from pipeline.store.files import file_digest
 from pipeline.store.images import ImageStore
+from pipeline.store.places import Workspace
 from pipeline.store.vocabulary import PART_CLASSES
+from pipeline.views.trained_on import KIND as SPAN_KIND
 
 HEIGHT, WIDTH = 64, 96
 BODY = (12, 12, 84, 48)
@@ -38,28 +47,41 @@ ROWS = (
 
 @dataclass(frozen=True)
 class TinyData:
-    """Where the tiny data set lies.
+    """The tiny data set in a folder of its own.
 
     Attributes:
-        root: Folder laid out as the repository's ``data``.
+        root: Folder laid out as the project: a stage's ``--root``.
         name: Name of the data set.
     """
 
     root: Path
     name: str
 
-    def path(self, kind: str) -> Path:
-        """Path of one cache, as ``grabcut``."""
-        return self.root / kind / f"{self.name}.h5"
+    def workspace(self, model: str = "") -> Workspace:
+        """The folder as stages see it, of one re-ID model where that matters."""
+        return Workspace(self.root, self.name, model, self.root / "params.yaml")
+
+    def path(self, kind: str, model: str = "") -> Path:
+        """Path of one output, a key of `PLACES`, as ``grabcut``."""
+        return self.workspace(model).path(kind)
 
     def weights(self, name: str) -> Path:
         """Path of the weights ``detector`` or ``span``, which hold their metadata and an empty network."""
-        return self.root.parent / "models" / f"{name}.safetensors"
+        return self.path(name)
 
     @property
     def store(self) -> ImageStore:
         """The image store, opened anew."""
         return ImageStore(self.path("images"))
+
+    def file(self, row: int) -> Path:
+        """The image file of one row of the table."""
+        return self.path("raw") / str(self.store.paths[row])
+
+    def copy(self, folder: Path) -> "TinyData":
+        """The same in another folder, for a test that changes it."""
+        shutil.copytree(self.root, folder, dirs_exist_ok=True)
+        return TinyData(folder, self.name)
 
 
 def draw_vehicle(row: int) -> NDArray[np.uint8]:
@@ -92,19 +114,19 @@ def true_labels() -> NDArray[np.uint8]:
 
 def write_tiny_data(root: Path) -> TinyData:
     """Write the tiny data set with all its caches into `root`."""
-    data = TinyData(root / "data", "tiny")
-    records = _write_raw(root / "raw")
-    write_store(data.path("images"), records, root / "raw", ImageLimits(10_000, 8, "stop"), "tiny")
-    table = data.store.digest
+    data = TinyData(root, "tiny")
+    records = _write_raw(data.path("raw"))
+    write_store(data.path("images"), records, data.path("raw"), ImageLimitsParams(10_000, 8, "stop"), "tiny")
     makers = _write_weights(data)
-    _write_truth(data.path("truth"), table)
-    _write_masks(data, hdf5.Header("part_masks/1", table, {"span": makers["span"]}))
-    _write_parts(data.path("parts"), hdf5.Header("parts/1", table, {"detector": makers["detector"]}))
+    encoded = cv2.imencode(".png", true_labels())[1].tobytes()
+    write_truth(data.path("truth"), data.store, Truth(dict.fromkeys(range(len(ROWS)), encoded), None, complete=True))
+    _write_masks(data, {"span": makers["span"]})
+    _write_parts(data, {"detector": makers["detector"]})
     return data
 
 
 def _write_raw(folder: Path) -> list[ImageRecord]:
-    folder.mkdir()
+    folder.mkdir(parents=True)
     records = []
     for row, (vehicle, camera, split, viewpoint) in enumerate(ROWS):
         name = f"{vehicle}_{camera}_{row}.png"
@@ -117,47 +139,35 @@ def _write_raw(folder: Path) -> list[ImageRecord]:
 def _write_weights(data: TinyData) -> dict[str, str]:
     """Name -> digest of weights that were trained on the split `train`."""
     store = data.store
-    trained = sorted({digest[:16] for digest in store.image_digests[store.rows("train")].tolist()})
-    save(data.weights("detector"), {"empty": torch.zeros(1)}, "part_detector/1", {"trained_images": trained})
-    save(data.weights("span"), {"empty": torch.zeros(1)}, "span/1", {"table": store.digest})
+    trained = trained_images(store, store.rows("train"))
+    save(data.weights("detector"), {"empty": torch.zeros(1)}, DETECTOR_KIND, {"trained_images": trained})
+    save(data.weights("span"), {"empty": torch.zeros(1)}, SPAN_KIND, {"table": store.digest})
     return {name: file_digest(data.weights(name)) for name in ("detector", "span")}
 
 
-def _write_truth(path: Path, table: str) -> None:
-    encoded = cv2.imencode(".png", true_labels())[1].ravel()
-    header = hdf5.Header("truth/1", table, notes={"views": True, "complete": True})
-    with hdf5.create(path, header) as cache:
-        cache.array("view_labels", np.tile(encoded, len(ROWS)))
-        cache.array("view_labels_offsets", np.arange(len(ROWS) + 1, dtype=np.int64) * len(encoded))
-
-
-def _write_masks(data: TinyData, header: hdf5.Header) -> None:
+def _write_masks(data: TinyData, made_by: dict[str, str]) -> None:
     """Foreground equal to the truth; GrabCut short of its right third; views as the truth, all soft edges hard."""
     labels = cv2.resize(true_labels(), (MASK_SIZE, MASK_SIZE), interpolation=cv2.INTER_NEAREST)
     foreground = np.where(labels > 0, 255, 0).astype(np.uint8)
     seed = foreground.copy()
     seed[:, 20:] = 0
     views = np.stack([np.where(labels == view, 255, 0) for view in (1, 2, 3)]).astype(np.uint8)
-    count = len(ROWS)
-    with hdf5.create(data.path("grabcut"), hdf5.Header("grabcut/1", header.table)) as cache:
-        cache.rows("masks", count, seed.shape, np.uint8, compress=True).append(np.stack([seed] * count))
-        cache.array("failed", np.zeros(count, bool))
-        cache.array("foreground_share", np.full(count, (seed > 0).mean(), np.float32))
-    with hdf5.create(data.path("foreground"), hdf5.Header("foreground/1", header.table)) as cache:
-        cache.rows("masks", count, seed.shape, np.uint8, compress=True).append(np.stack([foreground] * count))
-    sums = views.reshape(3, -1).sum(1).astype(np.float32)
-    with hdf5.create(data.path("part_masks"), header) as cache:
-        cache.rows("masks", count, views.shape, np.uint8, compress=True).append(np.stack([views] * count))
-        cache.array("area_ratios", np.tile(sums / sums.sum(), (count, 1)).astype(np.float32))
+    table, count = data.store.digest, len(ROWS)
+    seeds = Seeds(np.stack([seed] * count), np.zeros(count, bool))
+    write_seeds(data.path("grabcut"), table, count, MASK_SIZE, [seeds], {})
+    write_foreground(data.path("foreground"), table, count, MASK_SIZE, [np.stack([foreground] * count)], {})
+    write_views(data.path("part_masks"), table, count, MASK_SIZE, [np.stack([views] * count)], made_by)
 
 
-def _write_parts(path: Path, header: hdf5.Header) -> None:
+def _write_parts(data: TinyData, made_by: dict[str, str]) -> None:
     """The three true parts, exactly, followed by three boxes at the image's corner."""
     truth = true_parts()
     corner = np.tile(np.array([[0, 0, 0.1, 0.1]], np.float32), (MAX_PARTS - 3, 1))
     scores = np.array([0.9, 0.8, 0.7, 0.2, 0.1, 0.05], np.float32)
     count = len(ROWS)
-    with hdf5.create(path, header) as cache:
-        cache.array("boxes", np.tile(np.concatenate([truth.boxes, corner]), (count, 1, 1)))
-        cache.array("labels", np.tile(np.concatenate([truth.labels, np.zeros(3, np.uint8)]), (count, 1)))
-        cache.array("scores", np.tile(scores, (count, 1)))
+    found = Detections(
+        np.tile(np.concatenate([truth.boxes, corner]), (count, 1, 1)),
+        np.tile(np.concatenate([truth.labels, np.zeros(3, np.uint8)]), (count, 1)),
+        np.tile(scores, (count, 1)),
+    )
+    write_parts(data.path("parts"), data.store.digest, count, MAX_PARTS, [found], made_by)

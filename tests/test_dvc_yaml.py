@@ -1,4 +1,5 @@
 import ast
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -6,7 +7,12 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline.settings.code import FOLDERS
+from pipeline.store.places import PLACES
+
 ROOT = Path(__file__).parents[1]
+UNLISTED = {"stages/command.py"}
+"""Options, messages and the guard: nothing in it decides what a stage writes."""
 
 
 def read_yaml(name: str) -> dict[str, Any]:
@@ -39,42 +45,98 @@ def imported_files(file: Path) -> frozenset[Path]:
     return frozenset(found for found in files if found is not None and found.name != "__init__.py")
 
 
-def closure(stage: str) -> set[str]:
-    """Paths of all project code that running `stages/<stage>.py` executes."""
+def closure(*files: str) -> set[str]:
+    """Paths of all project code that running some files executes, but for `UNLISTED`."""
     seen: set[Path] = set()
-    waiting = {ROOT / "stages" / f"{stage}.py"}
+    waiting = {ROOT / file for file in files}
     while waiting:
         file = waiting.pop()
         seen.add(file)
-        waiting |= imported_files(file) - seen
-    return {file.relative_to(ROOT).as_posix() for file in seen}
+        waiting |= {found for found in imported_files(file) if relative(found) not in UNLISTED} - seen
+    return {relative(file) for file in seen}
+
+
+def relative(file: Path) -> str:
+    return file.relative_to(ROOT).as_posix()
+
+
+def room(folder: str) -> set[str]:
+    """Paths of all files of a folder, deep, that running code may read: code, templates and styles."""
+    files = [file for file in (ROOT / folder).rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+    return {relative(file) for file in files if file.name != "__init__.py"}
+
+
+def expanded(stage: str) -> set[str]:
+    """Every file of the project that a stage lists, rooms spread out."""
+    listed = [dep for dep in STAGES[stage]["deps"] if dep.startswith(("pipeline/", "stages/"))]
+    return {file for dep in listed for file in (room(dep) if (ROOT / dep).is_dir() else {dep})}
+
+
+def read_files(code: set[str]) -> set[str]:
+    """Templates and styles that some code reads: all files of a folder of templates beside it, and what it names."""
+    beside = {f"{Path(file).parent.as_posix()}/templates" for file in code}
+    return {file for folder in beside if (ROOT / folder).is_dir() for file in room(folder)}
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_depends_on_exactly_the_code_it_imports(stage: str) -> None:
-    listed = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
-    needed = closure(stage)
-    assert listed == needed, f"missing: {sorted(needed - listed)}; not imported: {sorted(listed - needed)}"
+def test_a_stage_lists_exactly_the_files_it_needs(stage: str) -> None:
+    needed = closure(f"stages/{stage}.py")
+    needed |= read_files(needed)
+    if stage == "resolve_params":  # it reads them as text
+        needed |= {file for folder in FOLDERS for file in room(folder)}
+    listed = expanded(stage)
+    assert listed == needed, f"missing: {sorted(needed - listed)}; without need: {sorted(listed - needed)}"
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_runs_its_own_module_and_says_what_it_does(stage: str) -> None:
-    assert STAGES[stage]["cmd"].startswith(f"python -m stages.{stage} ")
+def test_a_room_is_listed_whole_rather_than_file_by_file(stage: str) -> None:
+    listed = set(STAGES[stage]["deps"])
+    needed = expanded(stage)
+    folders = {parent.as_posix() for file in needed for parent in Path(file).parents if parent.as_posix() != "."}
+    for folder in folders - {"stages", "pipeline"}:
+        files = room(folder)
+        covered = any(folder == dep or folder.startswith(f"{dep}/") for dep in listed)
+        assert covered or len(files) == 1 or not files <= needed, f"{stage}: list {folder}"
+
+
+def test_a_network_is_found_by_its_name_and_its_code_is_tracked_model_by_model() -> None:
+    listed = expanded("train_reid") & expanded("embed")
+    for file in room(FOLDERS[0]):
+        own = {path for path in closure(file) if path.startswith(FOLDERS)}
+        assert closure(file) - own <= listed, file
+    assert not [dep for stage in ("train_reid", "embed") for dep in STAGES[stage]["deps"] if dep.startswith(FOLDERS)]
+    for stage in ("train_reid", "embed"):
+        assert "data/params/networks/${item.model}.json" in STAGES[stage]["deps"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_runs_its_own_module_by_names_alone_and_says_what_it_does(stage: str) -> None:
+    assert re.fullmatch(rf"python -m stages\.{stage}( --(dataset|model) \$\{{[\w.]+\}})*", STAGES[stage]["cmd"])
     assert STAGES[stage]["desc"]
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_input_and_output_on_the_command_line_is_declared(stage: str) -> None:
+def outputs(stage: str) -> set[str]:
+    """Paths a stage writes, with ``{dataset}`` and ``{model}`` as `PLACES` has them."""
     entry = STAGES[stage]
-    declared = [
-        next(iter(item)) if isinstance(item, dict) else item
-        for key in ("outs", "plots", "metrics", "deps")
-        for item in entry.get(key, [])
-    ]
-    words = entry["cmd"].split()
-    paths = [word for word in words if word.startswith(("data/", "models/"))]
-    for path in paths:
-        assert any(item == path or item.startswith(f"{path}/") for item in declared), path
+    items = [item for key in ("outs", "plots", "metrics") for item in entry.get(key, [])]
+    paths = [next(iter(item)) if isinstance(item, dict) else item for item in items]
+    named = [re.sub(r"\$\{item\.(fleet|dataset)\}", "{dataset}", path) for path in paths]
+    return {path.replace("${item.model}", "{model}") for path in named}
+
+
+def test_every_output_lies_where_places_says_and_is_made_by_the_stage_it_names() -> None:
+    by_stage: dict[str, set[str]] = {stage: set() for stage in STAGES}
+    for place in PLACES.values():
+        by_stage[place.stage].add(place.pattern)
+    assert by_stage == {stage: outputs(stage) for stage in STAGES}
+
+
+def test_every_stage_but_the_report_gets_its_values_from_the_file_that_holds_them() -> None:
+    for stage, entry in STAGES.items():
+        if stage not in ("resolve_params", "report"):
+            name = re.escape(f"{stage}/${{item.model}}.json") if stage == "train_reid" else rf"{stage}\.json"
+            form = rf"data/params/datasets/\$\{{[\w.]+\}}/{name}"
+            assert any(re.fullmatch(form, dep) for dep in entry["deps"]), stage
 
 
 def test_packages_stay_empty_so_that_importing_one_module_runs_no_other() -> None:
@@ -90,14 +152,10 @@ def test_the_library_imports_neither_click_nor_dvc() -> None:
             assert not [name for name in names if name.split(".")[0] in ("click", "dvc")], file
 
 
-def test_every_data_set_has_an_override_for_every_stage_that_reads_one() -> None:
+def test_no_module_stands_outside_a_room() -> None:
+    assert [file.name for file in ROOT.glob("pipeline/*.py")] == ["__init__.py"]
+
+
+def test_what_runs_by_default_is_described() -> None:
     params = read_yaml("params.yaml")
-    per_dataset = {
-        name.rpartition(".")[2]
-        for entry in STAGES.values()
-        for name in entry["params"]
-        if name.startswith("overrides.${item.dataset}.")
-    }
-    for dataset, overrides in params["overrides"].items():
-        assert per_dataset <= set(overrides), f"{dataset}: {sorted(per_dataset - set(overrides))}"
     assert set(params["models"]) <= set(params["reid_models"])

@@ -59,7 +59,7 @@ def shrink(document: Any) -> None:
 def lay_over(document: Any, changes: dict[str, Any]) -> None:
     for key, value in changes.items():
         if isinstance(value, dict):
-            lay_over(document[key], value)
+            lay_over(document.setdefault(key, {}), value)
         else:
             document[key] = value
 

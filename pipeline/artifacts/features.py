@@ -20,7 +20,7 @@ class Features:
         rows: `(M,)` int64 rows of the table.
         features: `(M, C)` float32.
         area_ratios: `(M, 4)` float32, global first; `(M, 0)` where the model has no parts.
-        distance: How features compare, a key of `pipeline.retrieval.distances.DISTANCES_TO`.
+        distance: How features compare, a key of `pipeline.retrieval.distances.DISTANCES`.
         dimensions: Lengths of the blocks of a feature, summing to C.
     """
 
@@ -36,7 +36,7 @@ def header_of(model: str, distance: str, dimensions: tuple[int, ...], table: str
 
     Args:
         model: Name of the model.
-        distance: How features compare, a key of `pipeline.retrieval.distances.DISTANCES_TO`.
+        distance: How features compare, a key of `pipeline.retrieval.distances.DISTANCES`.
         dimensions: Lengths of the blocks of a feature.
         table: Digest of the image table.
         weights: Digest of the model's weights.
@@ -72,13 +72,18 @@ def write_features(
                 ratios.append(area_ratios)
 
 
+def open_features(path: Path, table: str) -> hdf5.Cache:
+    """Open a features file to read it block by block; raises as `read_features`."""
+    return hdf5.Cache(path, SCHEMA, table)
+
+
 def read_features(path: Path, table: str) -> tuple[Features, hdf5.Header]:
     """Read a features file and its header.
 
     Raises:
         ValueError: It is of another kind or follows another image table.
     """
-    with hdf5.Cache(path, SCHEMA, table) as cache:
+    with open_features(path, table) as cache:
         rows, features = cache["rows"][()], cache["features"][()]
         ratios = cache["area_ratios"][()] if "area_ratios" in cache else np.zeros((len(rows), 0), np.float32)
         notes = cache.header.notes

@@ -1,30 +1,40 @@
 """Foreground masks as a file: ``data/foreground/<dataset>.h5``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.store import hdf5
-from pipeline.store.images import ImageStore
 
 SCHEMA = "foreground/1"
 
 
-def write_foreground(
-    path: Path, store: ImageStore, masks: Iterator[NDArray[np.uint8]], size: int, made_by: dict[str, str]
-) -> None:
-    """Write the cache ``foreground/1``: `masks` `(N, size, size)` uint8, probability x 255.
+def open_foreground(path: Path, table: str | None = None) -> hdf5.Cache:
+    """Open foreground masks: ``masks`` `(N, S, S)` uint8, probability x 255.
 
     Args:
-        path: The file to write.
-        store: The images whose rows it follows.
-        masks: Batches in row order, from `predict`.
+        path: The file.
+        table: Digest of the image table whose rows it must follow; None skips that check.
+    """
+    return hdf5.Cache(path, SCHEMA, table)
+
+
+def write_foreground(
+    path: Path, table: str, count: int, size: int, batches: Iterable[NDArray[np.uint8]], made_by: dict[str, str]
+) -> None:
+    """Write foreground masks as they come, whole or not at all.
+
+    Args:
+        path: The file.
+        table: Digest of the image table whose rows it follows.
+        count: Rows in all.
         size: Side of the masks, pixels.
+        batches: `(B, size, size)` uint8, probability x 255, in row order.
         made_by: Digests of weights and parameters.
     """
-    with hdf5.create(path, hdf5.Header(SCHEMA, store.digest, made_by, notes={"size": size})) as cache:
-        rows = cache.rows("masks", len(store), (size, size), np.uint8, compress=True)
-        for batch in masks:
+    with hdf5.create(path, hdf5.Header(SCHEMA, table, made_by, notes={"size": size})) as cache:
+        rows = cache.rows("masks", count, (size, size), np.uint8, compress=True)
+        for batch in batches:
             rows.append(batch)

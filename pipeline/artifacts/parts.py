@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.store.hdf5 import Header, create
-from pipeline.store.images import ImageStore
+from pipeline.store import hdf5
 
 SCHEMA = "parts/1"
 
@@ -28,24 +27,34 @@ class Detections:
     scores: NDArray[np.float32]
 
 
-def write_parts(
-    path: Path, store: ImageStore, found: Iterable[Detections], max_parts: int, made_by: dict[str, str]
-) -> None:
-    """Write the part cache of a data set, whole or not at all.
+def open_parts(path: Path, table: str) -> hdf5.Cache:
+    """Open part boxes: ``boxes``, ``labels`` and ``scores`` as `Detections` of all rows has them.
 
     Args:
         path: The file.
-        store: The images the detections belong to.
-        found: Batches of detections in row order, as `detect` yields them.
-        max_parts: Boxes an image.
-        made_by: Digests of what they were made with.
+        table: Digest of the image table whose rows it must follow.
     """
-    header = Header(SCHEMA, store.digest, made_by, {"max_parts": max_parts})
-    with create(path, header) as cache:
-        boxes = cache.rows("boxes", len(store), (max_parts, 4), np.float32)
-        labels = cache.rows("labels", len(store), (max_parts,), np.uint8)
-        scores = cache.rows("scores", len(store), (max_parts,), np.float32)
-        for batch in found:
+    return hdf5.Cache(path, SCHEMA, table)
+
+
+def write_parts(
+    path: Path, table: str, count: int, max_parts: int, batches: Iterable[Detections], made_by: dict[str, str]
+) -> None:
+    """Write part boxes as they come, whole or not at all.
+
+    Args:
+        path: The file.
+        table: Digest of the image table whose rows it follows.
+        count: Rows in all.
+        max_parts: Boxes an image.
+        batches: Detections in row order.
+        made_by: Digests of weights and parameters.
+    """
+    with hdf5.create(path, hdf5.Header(SCHEMA, table, made_by, {"max_parts": max_parts})) as cache:
+        boxes = cache.rows("boxes", count, (max_parts, 4), np.float32)
+        labels = cache.rows("labels", count, (max_parts,), np.uint8)
+        scores = cache.rows("scores", count, (max_parts,), np.float32)
+        for batch in batches:
             boxes.append(batch.boxes)
             labels.append(batch.labels)
             scores.append(batch.scores)

@@ -56,6 +56,16 @@ def write_truth(path: Path, store: ImageStore, truth: Truth | None) -> None:
             encoded.append(np.frombuffer(found.labels[row], np.uint8))
 
 
+def open_truth(path: Path, table: str) -> hdf5.Cache:
+    """Open ground truth, for `read_view_labels`; its notes say whether there are views and whether they are complete.
+
+    Args:
+        path: The file.
+        table: Digest of the image table whose rows it must follow.
+    """
+    return hdf5.Cache(path, SCHEMA, table)
+
+
 def read_view_labels(cache: hdf5.Cache, row: int) -> NDArray[np.uint8] | None:
     """Label map of one row at the image's own size, `(H, W)` uint8 in 0 to `OTHER_SURFACE`, or None."""
     start, end = cache["view_labels_offsets"][row : row + 2]

@@ -1,4 +1,4 @@
-"""View masks and area ratios as a file: ``data/part_masks/<dataset>.h5``."""
+"""View masks and their area ratios as a file: ``data/part_masks/<dataset>.h5``."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +10,16 @@ from pipeline.store import hdf5
 from pipeline.store.vocabulary import VIEWS
 
 SCHEMA = "part_masks/1"
+
+
+def open_views(path: Path, table: str) -> hdf5.Cache:
+    """Open view masks: ``masks`` `(N, 3, S, S)` uint8, probability x 255, and ``area_ratios`` `(N, 3)` float32.
+
+    Args:
+        path: The file.
+        table: Digest of the image table whose rows it must follow.
+    """
+    return hdf5.Cache(path, SCHEMA, table)
 
 
 def area_ratios(masks: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -27,19 +37,20 @@ def area_ratios(masks: NDArray[np.uint8]) -> NDArray[np.float32]:
     return shares.astype(np.float32)
 
 
-def write_part_masks(
-    path: Path, batches: Iterable[NDArray[np.uint8]], header: hdf5.Header, count: int, size: int
+def write_views(
+    path: Path, table: str, count: int, size: int, batches: Iterable[NDArray[np.uint8]], made_by: dict[str, str]
 ) -> None:
-    """Write masks and their area ratios, whole or not at all.
+    """Write view masks and their area ratios as they come, whole or not at all.
 
     Args:
-        path: The cache.
-        batches: `(B, 3, size, size)` uint8, in table order.
-        header: Of kind `SCHEMA`.
-        count: Images in all.
+        path: The file.
+        table: Digest of the image table whose rows it follows.
+        count: Rows in all.
         size: Side of the masks, pixels.
+        batches: `(B, 3, size, size)` uint8, probability x 255, in row order.
+        made_by: Digests of weights, parameters and foreground masks.
     """
-    with hdf5.create(path, header) as cache:
+    with hdf5.create(path, hdf5.Header(SCHEMA, table, made_by)) as cache:
         masks = cache.rows("masks", count, (len(VIEWS), size, size), np.uint8, compress=True)
         ratios = cache.rows("area_ratios", count, (len(VIEWS),), np.float32)
         for batch in batches:

@@ -3,63 +3,85 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from pipeline.artifacts.truth import Truth
 from pipeline.datasets.annotations.parts import PartsParams, attach_parts
 from pipeline.datasets.annotations.polygons import ViewPolygonsParams, polygon_truth
 from pipeline.datasets.annotations.rendered import rendered_truth
 from pipeline.datasets.annotations.viewpoints import attach_viewpoints
-from pipeline.datasets.limits import ImageLimits
+from pipeline.datasets.limits import ImageLimitsParams
+from pipeline.datasets.official import Benchmark
 from pipeline.datasets.records import Found
-from pipeline.datasets.sources.cityflow_reid import CityFlowParams, read_cityflow_reid
-from pipeline.datasets.sources.table import TableParams, read_table
-from pipeline.datasets.sources.vehicleid import VehicleIdParams, read_vehicleid
-from pipeline.datasets.sources.veri776 import read_veri776
-from pipeline.datasets.sources.veri_wild import VeriWildParams, read_veri_wild
-from pipeline.datasets.sources.vric import read_vric
+from pipeline.datasets.sources import cityflow_reid, table, vehicleid, veri776, veri_wild, vric
 from pipeline.store.images import ImageStore
+from pipeline.store.params import parameters
+
+
+@parameters
+class PrepareParams:
+    """The `prepare` section of `params.yaml`."""
+
+    adapter: str
+    """How data/raw/<dataset> is laid out: veri776, vehicleid, vric, veri_wild, cityflow_reid (docs/), or table, a CSV
+    of images."""
+    table: table.TableParams
+    """Of the adapter `table`."""
+    vehicleid: vehicleid.VehicleIdParams
+    """Of the adapter `vehicleid`."""
+    veri_wild: veri_wild.VeriWildParams
+    """Of the adapter `veri_wild`."""
+    cityflow_reid: cityflow_reid.CityFlowParams
+    """Of the adapter `cityflow_reid`."""
+    viewpoints: tuple[str, ...]
+    """Tables of viewpoints in the data set's folder, told by content: a CSV ``image,viewpoint`` (names or SPAN's codes
+    0 to 4), or VeRi-776's keypoint release. Merged with the adapter's own."""
+    limits: ImageLimitsParams
+    """What counts as a usable image."""
+    parts: PartsParams | None
+    """Part boxes, a COCO file or a folder of Pascal VOC files: {file, images, categories}; null where there are
+    none."""
+    ground_truth: str | None
+    """HDF5 that a renderer wrote beside the images, for measuring only; null where there is none."""
+    view_polygons: ViewPolygonsParams | None
+    """COCO polygons that give view masks, for measuring only: {file, images, views}; null where there are none. At most
+    one of the last two."""
 
 
 @dataclass(frozen=True)
-class PrepareParams:
-    """The `prepare` section of `params.yaml`.
+class Adapter:
+    """How one layout of a data set's folder is read.
 
     Attributes:
-        adapter: A key of `ADAPTERS`: how the data set's folder is laid out.
-        table: Read by the adapter `table`.
-        vehicleid: Read by the adapter `vehicleid`.
-        veri_wild: Read by the adapter `veri_wild`.
-        cityflow_reid: Read by the adapter `cityflow_reid`.
-        viewpoints: Tables of viewpoints, relative to the data set's folder, merged with the adapter's own; see
-            `pipeline.datasets.annotations.viewpoints`.
-        limits: What counts as a usable image.
-        parts: Annotated part boxes; null where there are none.
-        ground_truth: HDF5 a renderer wrote, relative to the data set's folder; null where there is none.
-        view_polygons: View masks from part polygons; null where there are none. At most one of the last two.
+        read: (data set's folder, parameters) -> its records.
+        benchmark: What its authors say of the benchmark it reads; None for any data set.
     """
 
-    adapter: Literal["table", "veri776", "vehicleid", "vric", "veri_wild", "cityflow_reid"]
-    table: TableParams
-    vehicleid: VehicleIdParams
-    veri_wild: VeriWildParams
-    cityflow_reid: CityFlowParams
-    viewpoints: tuple[str, ...]
-    limits: ImageLimits
-    parts: PartsParams | None
-    ground_truth: str | None
-    view_polygons: ViewPolygonsParams | None
+    read: Callable[[Path, PrepareParams], Found]
+    benchmark: Benchmark | None = None
 
 
-ADAPTERS: dict[str, Callable[[Path, PrepareParams], Found]] = {
-    "table": lambda root, values: read_table(root, values.table),
-    "veri776": lambda root, values: read_veri776(root),
-    "vehicleid": lambda root, values: read_vehicleid(root, values.vehicleid),
-    "vric": lambda root, values: read_vric(root),
-    "veri_wild": lambda root, values: read_veri_wild(root, values.veri_wild),
-    "cityflow_reid": lambda root, values: read_cityflow_reid(root, values.cityflow_reid),
+ADAPTERS: dict[str, Adapter] = {
+    "table": Adapter(lambda root, params: table.read(root, params.table)),
+    "veri776": Adapter(lambda root, params: veri776.read(root), veri776.BENCHMARK),
+    "vehicleid": Adapter(lambda root, params: vehicleid.read(root, params.vehicleid), vehicleid.BENCHMARK),
+    "vric": Adapter(lambda root, params: vric.read(root), vric.BENCHMARK),
+    "veri_wild": Adapter(lambda root, params: veri_wild.read(root, params.veri_wild), veri_wild.BENCHMARK),
+    "cityflow_reid": Adapter(
+        lambda root, params: cityflow_reid.read(root, params.cityflow_reid), cityflow_reid.BENCHMARK
+    ),
 }
-"""Adapter name -> (data set's folder, parameters) -> its records."""
+"""By the name that `prepare.adapter` gives."""
+
+
+def adapter_of(params: PrepareParams) -> Adapter:
+    """The adapter that the parameters name.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    if params.adapter not in ADAPTERS:
+        raise ValueError(f"prepare.adapter: expected one of {', '.join(ADAPTERS)}, got {params.adapter!r}")
+    return ADAPTERS[params.adapter]
 
 
 def read_data_set(root: Path, values: PrepareParams) -> Found:
@@ -78,7 +100,7 @@ def read_data_set(root: Path, values: PrepareParams) -> Found:
         raise ValueError("prepare: give ground_truth or view_polygons, not both")
     if not root.is_dir():
         raise FileNotFoundError(f"{root}: no such folder; put the data set there or link it")
-    found = ADAPTERS[values.adapter](root, values)
+    found = adapter_of(values).read(root, values)
     records, remarks = attach_viewpoints(found.records, root, values.viewpoints)
     if values.parts is not None:
         records, of_parts = attach_parts(records, root, values.parts)

@@ -1,32 +1,32 @@
 """What `prepare` accepts of an image file, and the check each file must pass."""
 
 import io
-from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
+from pydantic import PositiveInt
 
 from pipeline.store.decoding import BadImageError, decode
+from pipeline.store.params import parameters
 
 
-@dataclass(frozen=True)
-class ImageLimits:
-    """What `prepare` accepts of an image.
+@parameters
+class ImageLimitsParams:
+    """What `prepare` accepts of an image."""
 
-    Attributes:
-        max_pixels: Images with more pixels are refused, before they are decoded where their format is known to Pillow
-            (which itself refuses more than 179 million).
-        min_side: Images with a shorter side, pixels, are refused.
-        on_bad_image: Whether a refused image stops the stage or is listed and left out.
-    """
-
-    max_pixels: int
-    min_side: int
+    max_pixels: PositiveInt
+    """Images with more pixels are refused, before they are decoded where their format is known to Pillow (which itself
+    refuses more than 179 million)."""
+    min_side: PositiveInt
+    """Pixels of the shorter side; smaller images are refused."""
     on_bad_image: Literal["stop", "skip"]
+    """stop, or skip: list unusable images and leave them out."""
 
 
-def check_image(encoded: bytes, limits: ImageLimits) -> tuple[int, int]:
-    """Decode one file fully and return its upright `(height, width)` in pixels.
+def check_image(encoded: bytes, limits: ImageLimitsParams) -> NDArray[np.uint8]:
+    """Decode one file fully: `(H, W, 3)` uint8, RGB, upright.
 
     Raises:
         BadImageError: Empty, damaged, too large or too small.
@@ -39,10 +39,10 @@ def check_image(encoded: bytes, limits: ImageLimits) -> tuple[int, int]:
     _check_pixels(height * width, limits)
     if min(height, width) < limits.min_side:
         raise BadImageError(f"{width} x {height} pixels; each side needs {limits.min_side} (prepare.limits.min_side)")
-    return height, width
+    return image
 
 
-def _check_pixels(pixels: int, limits: ImageLimits) -> None:
+def _check_pixels(pixels: int, limits: ImageLimitsParams) -> None:
     if pixels > limits.max_pixels:
         raise BadImageError(f"{pixels} pixels; at most {limits.max_pixels} are accepted (prepare.limits.max_pixels)")
 

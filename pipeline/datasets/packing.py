@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pipeline.datasets.limits import ImageLimits, check_image
+from pipeline.datasets.limits import ImageLimitsParams, check_image
 from pipeline.datasets.records import ImageRecord, check_records, project_path, roles_by_test_set, table_digest
 from pipeline.store import hdf5
 from pipeline.store.decoding import BadImageError
@@ -25,7 +26,7 @@ def write_store(
     path: Path,
     records: Sequence[ImageRecord],
     root: Path,
-    limits: ImageLimits,
+    limits: ImageLimitsParams,
     source: str,
     progress: Callable[[Iterable[str], int], Iterable[str]] = lambda items, _: items,
     remarks: Sequence[str] = (),
@@ -80,16 +81,28 @@ def write_store(
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """One file: upright (height, width), SHA-256 and length of its bytes; why it is refused, "" where it is not."""
+    """One file.
+
+    Attributes:
+        size: Upright (height, width) in pixels, (0, 0) where it is refused.
+        digest: SHA-256 (hexadecimal) of its bytes, "" where it is refused.
+        length: Of its bytes.
+        refusal: Why it is refused, "" where it is not.
+        fingerprint: What the caller's function made of its pixels, empty without one and where it is refused.
+    """
 
     size: tuple[int, int]
     digest: str
     length: int
     refusal: str
+    fingerprint: bytes = b""
 
 
 def inspect_files(
-    files: Mapping[str, Path], limits: ImageLimits, progress: Callable[[Iterable[str], int], Iterable[str]]
+    files: Mapping[str, Path],
+    limits: ImageLimitsParams,
+    progress: Callable[[Iterable[str], int], Iterable[str]],
+    fingerprint: Callable[[NDArray[np.uint8]], bytes] = lambda image: b"",
 ) -> dict[str, Inspected]:
     """Read and decode every file, on all cores, keeping none.
 
@@ -97,6 +110,7 @@ def inspect_files(
         files: Path in the table -> file.
         limits: What counts as a usable image.
         progress: Wraps the iteration over paths, given them and their number.
+        fingerprint: What to make of each image, `(H, W, 3)` uint8, RGB, upright, while it is decoded.
 
     Returns:
         Path in the table -> what was found.
@@ -105,17 +119,18 @@ def inspect_files(
 
     def inspected(pool: ThreadPoolExecutor) -> Iterator[Inspected]:
         for start in range(0, len(waiting), _AT_ONCE):  # a pool keeps 1.7 KB of each task it is given
-            yield from pool.map(lambda file: _inspect(file, limits), waiting[start : start + _AT_ONCE])
+            yield from pool.map(lambda file: _inspect(file, limits, fingerprint), waiting[start : start + _AT_ONCE])
 
     with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
         return dict(zip(progress(files, len(files)), inspected(pool), strict=True))
 
 
-def _inspect(file: Path, limits: ImageLimits) -> Inspected:
+def _inspect(file: Path, limits: ImageLimitsParams, fingerprint: Callable[[NDArray[np.uint8]], bytes]) -> Inspected:
     try:
         encoded = file.read_bytes()
-        size = check_image(encoded, limits)
-        return Inspected(size, hashlib.sha256(encoded).hexdigest(), len(encoded), "")
+        image = check_image(encoded, limits)
+        digest = hashlib.sha256(encoded).hexdigest()
+        return Inspected((image.shape[0], image.shape[1]), digest, len(encoded), "", fingerprint(image))
     except FileNotFoundError:
         return Inspected((0, 0), "", 0, MISSING)
     except (OSError, BadImageError) as error:

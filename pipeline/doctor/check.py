@@ -4,13 +4,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pipeline.datasets.adapters import PrepareParams, read_data_set
-from pipeline.datasets.limits import ImageLimits
-from pipeline.datasets.official import BENCHMARKS, Size
+from pipeline.datasets.adapters import PrepareParams, adapter_of, read_data_set
+from pipeline.datasets.limits import ImageLimitsParams
+from pipeline.datasets.official import Size
 from pipeline.datasets.packing import MISSING, Inspected, inspect_files
 from pipeline.datasets.records import Found, ImageRecord, check_records, project_path, roles_by_test_set
 from pipeline.doctor.duplicates import find_duplicates, is_tested_on
 from pipeline.doctor.findings import CountRow, Finding, Level, Report
+from pipeline.doctor.near_duplicates import find_near_duplicates, fingerprint
 from pipeline.doctor.truth import find_truth_faults
 from pipeline.store.vocabulary import SPLITS, TEST_SET
 
@@ -34,16 +35,17 @@ def check_data_set(root: Path, values: PrepareParams, progress: Progress = lambd
     except (ValueError, OSError) as error:
         return Report(None, [], [_refused_table(error)], [])
     findings = _table(found.records, root)
-    inspected = inspect_files(files, values.limits, progress)
+    inspected = inspect_files(files, values.limits, progress, fingerprint)
     findings += _images(inspected, values.limits)
     findings += find_duplicates(found.records, inspected)
+    findings += find_near_duplicates(found.records, inspected)
     records = found.records
     if values.limits.on_bad_image == "skip":
         records = [record for record in records if not inspected[record.path].refusal]
         findings += _left(records, found, root)
     findings += [*_vehicles(records), *_cameras(records), *_viewpoints(records), *_parts(records, inspected)]
     findings += find_truth_faults(root, values, {record.path: inspected[record.path].size for record in records})
-    benchmark = BENCHMARKS.get(values.adapter)
+    benchmark = adapter_of(values).benchmark
     counts = _counts(found.records, benchmark.sizes if benchmark else {})
     if benchmark is not None:
         findings += _official(counts, benchmark.name)
@@ -126,7 +128,7 @@ def _official(counts: Sequence[CountRow], benchmark: str) -> list[Finding]:
     return _finding("counts", "note", what, shown, advice)
 
 
-def _images(inspected: Mapping[str, Inspected], limits: ImageLimits) -> list[Finding]:
+def _images(inspected: Mapping[str, Inspected], limits: ImageLimitsParams) -> list[Finding]:
     by_kind: defaultdict[str, list[str]] = defaultdict(list)
     for path, found in inspected.items():
         if found.refusal:

@@ -70,6 +70,11 @@ def is_tested_on(record: ImageRecord) -> bool:
     return bool(record.roles) or record.split in ("query", "gallery", "test")
 
 
+def labels_of(record: ImageRecord) -> str:
+    """What a finding says of an image beside its path."""
+    return f"{record.split}, vehicle {record.vehicle_id or 'unknown'}, camera {record.camera_id or 'unknown'}"
+
+
 def _kind(same: Sequence[ImageRecord]) -> str:
     if len({record.vehicle_id for record in same} - {None}) > 1:
         return "vehicles"
@@ -94,9 +99,5 @@ def _finds_copy(same: Sequence[ImageRecord]) -> bool:
 
 
 def _described(same: Sequence[ImageRecord], with_labels: bool) -> str:
-    names = [f"{r.path} ({_labels(r)})" if with_labels else r.path for r in same]
+    names = [f"{r.path} ({labels_of(r)})" if with_labels else r.path for r in same]
     return " = ".join(names[:3]) + (f" = {len(same) - 3} more" if len(same) > 3 else "")
-
-
-def _labels(record: ImageRecord) -> str:
-    return f"{record.split}, vehicle {record.vehicle_id or 'unknown'}, camera {record.camera_id or 'unknown'}"

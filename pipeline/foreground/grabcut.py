@@ -6,20 +6,21 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import PositiveFloat, PositiveInt
 from tqdm import tqdm
 
-from pipeline.artifacts.seeds import SCHEMA
-from pipeline.store import hdf5
-from pipeline.store.files import atomic, digest_of
+from pipeline.artifacts.seeds import Seeds
+from pipeline.store.files import atomic
 from pipeline.store.images import ImageStore
 from pipeline.store.masks import intersection_over_union
+from pipeline.store.params import Share, parameters
 from pipeline.store.resizing import resize
 
 SHARD_ROWS = 256
@@ -29,67 +30,28 @@ MODEL_SIZE = 65
 """Numbers in one of OpenCV's colour models: five Gaussians of weight, mean and covariance."""
 
 
-@dataclass(frozen=True)
+@parameters
 class GrabCutParams:
-    """The `grabcut` section of `params.yaml`.
+    """The `grabcut` section of `params.yaml`."""
 
-    Attributes:
-        size: Side of the square the image is squashed to, and of the mask, pixels.
-        padding: Width of the replicated border around it, pixels, all of it background. A wide one counts the
-            image's corners more often as background and, by OpenCV's estimate of contrast, weakens smoothing.
-        iterations: GrabCut's rounds of colour models and minimum cut.
-        corner_radius: Pixels further from the centre than this many half sides start as probable background and
-            all others as probable foreground; null starts with foreground everywhere.
-        orientations: 2 also segments the image flipped on both axes and keeps what both runs call foreground.
-        min_share: A mask with a smaller foreground share has failed.
-        max_share: A mask with a greater one has failed.
-        min_agreement: A mask whose two orientations have a smaller intersection over union has failed.
-    """
-
-    size: int
-    padding: int
-    iterations: int
-    corner_radius: float | None
-    orientations: int
-    min_share: float
-    max_share: float
-    min_agreement: float
-
-    def __post_init__(self) -> None:
-        """Check what types cannot say.
-
-        Raises:
-            ValueError: There is no padding, no iteration, or another number of orientations than 1 or 2.
-        """
-        if self.padding < 1 or self.iterations < 1 or self.orientations not in (1, 2):
-            raise ValueError(
-                "grabcut: expected padding and iterations of at least 1 and 1 or 2 orientations, got "
-                f"{self.padding}, {self.iterations} and {self.orientations}"
-            )
-
-
-@dataclass(frozen=True)
-class Seeds:
-    """Masks of some rows.
-
-    Attributes:
-        masks: `(R, S, S)` uint8, 0 or 255.
-        agreements: `(R,)` float32, intersection over union of the two orientations; 1 where there is one.
-    """
-
-    masks: NDArray[np.uint8]
-    agreements: NDArray[np.float32]
-
-    @property
-    def shares(self) -> NDArray[np.float32]:
-        """Foreground share of each mask, `(R,)` float32 in [0, 1]."""
-        return np.asarray((self.masks > 0).mean((1, 2)), np.float32)
-
-    def failed(self, params: GrabCutParams) -> NDArray[np.bool_]:
-        """Which masks cannot be trusted, `(R,)` bool: almost empty, almost full, or of two minds."""
-        shares = self.shares
-        usual = (shares >= params.min_share) & (shares <= params.max_share)
-        return ~usual | (self.agreements < params.min_agreement)
+    size: PositiveInt
+    """Side of the square the image is squashed to, and of the mask, pixels."""
+    padding: PositiveInt
+    """Width of the replicated border around it, pixels, all of it background. A wide one counts the image's corners
+    more often as background and, by OpenCV's estimate of contrast, weakens smoothing."""
+    iterations: PositiveInt
+    """Rounds of colour models and minimum cut; further ones shrink masks."""
+    corner_radius: PositiveFloat | None
+    """Pixels further from the centre than this many half sides start as probable background and all others as probable
+    foreground; null starts with foreground everywhere."""
+    orientations: Literal[1, 2]
+    """2 also segments the image flipped on both axes and keeps what both runs call foreground."""
+    min_share: Share
+    """A mask with a smaller foreground share has failed, and is not trained on."""
+    max_share: Share
+    """A mask with a greater one has failed."""
+    min_agreement: Share
+    """A mask whose two orientations have a smaller intersection over union has failed."""
 
 
 def seed_mask(image: NDArray[np.uint8], params: GrabCutParams) -> tuple[NDArray[np.uint8], float]:
@@ -132,36 +94,32 @@ def _first_marks(params: GrabCutParams) -> NDArray[np.uint8]:
     return np.where(inner, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
 
 
-def write_seeds(store: ImageStore, params: GrabCutParams, output: Path, scratch: Path, processes: int = 0) -> int:
-    """Segment every image of a store and write the cache ``grabcut/1``.
+def make_seeds(store: ImageStore, params: GrabCutParams, scratch: Path, processes: int = 0) -> Iterator[Seeds]:
+    """Segment every image of a store.
 
-    Finished shards wait in `scratch`, below a folder named by the images and parameters, and are packed in row order
-    at the end: memory stays bounded, an interrupted run goes on where it was, and the result is the same, byte for
-    byte, however many processes made it.
+    Finished shards wait in `scratch` and come out in row order at the end: memory stays bounded, an interrupted run
+    goes on where it was, and the result is the same, byte for byte, however many processes made it.
 
     Args:
         store: The images.
         params: Sizes and rounds.
-        output: The file to write: `masks` `(N, S, S)` uint8 0 or 255, `failed` `(N,)` bool, `foreground_share`
-            `(N,)` float32.
-        scratch: Folder for shards; emptied at the end.
+        scratch: Folder for shards, named by a digest of images and parameters; removed once all were taken.
         processes: Worker processes; 0 takes every core this process may use.
 
-    Returns:
-        The number of failed masks.
+    Yields:
+        Seeds of the next rows.
     """
-    folder = scratch / digest_of({"table": store.digest, "params": asdict(params)})
-    folder.mkdir(parents=True, exist_ok=True)
+    scratch.mkdir(parents=True, exist_ok=True)
     shards = [range(start, min(start + SHARD_ROWS, len(store))) for start in range(0, len(store), SHARD_ROWS)]
-    missing = [rows for rows in shards if not _shard_path(folder, rows).exists()]
-    work = partial(_write_shard, store, params, folder)
+    missing = [rows for rows in shards if not _shard_path(scratch, rows).exists()]
+    work = partial(_write_shard, store, params, scratch)
     bar = tqdm(total=len(shards), initial=len(shards) - len(missing), unit="shard", mininterval=5, disable=None)
     with bar:
         for _ in _apply(work, missing, min(processes or _cores(), len(missing))):
             bar.update()
-    failed = _pack(store, params, output, (_read_shard(folder, rows) for rows in shards))
-    shutil.rmtree(folder)
-    return failed
+    for rows in shards:
+        yield _read_shard(scratch, rows, params)
+    shutil.rmtree(scratch)
 
 
 def _apply(work: Callable[[range], None], shards: Sequence[range], processes: int) -> Iterator[None]:
@@ -188,22 +146,22 @@ def _write_shard(store: ImageStore, params: GrabCutParams, folder: Path, rows: r
         np.savez_compressed(stream, masks=np.stack(masks), agreements=np.array(agreements, np.float32))
 
 
-def _read_shard(folder: Path, rows: range) -> Seeds:
+def _read_shard(folder: Path, rows: range, params: GrabCutParams) -> Seeds:
     with np.load(_shard_path(folder, rows)) as shard:
-        return Seeds(shard["masks"], shard["agreements"])
+        return Seeds(shard["masks"], have_failed(shard["masks"], shard["agreements"], params))
 
 
-def _pack(store: ImageStore, params: GrabCutParams, output: Path, shards: Iterator[Seeds]) -> int:
-    made_by = {"params": digest_of(asdict(params))}
-    header = hdf5.Header(SCHEMA, store.digest, made_by, notes={"size": params.size})
-    failures = 0
-    with hdf5.create(output, header) as cache:
-        masks = cache.rows("masks", len(store), (params.size, params.size), np.uint8, compress=True)
-        failed = cache.rows("failed", len(store), (), np.bool_)
-        shares = cache.rows("foreground_share", len(store), (), np.float32)
-        for seeds in shards:
-            masks.append(seeds.masks)
-            failed.append(seeds.failed(params))
-            shares.append(seeds.shares)
-            failures += int(seeds.failed(params).sum())
-    return failures
+def have_failed(masks: NDArray[np.uint8], agreements: NDArray[np.float32], params: GrabCutParams) -> NDArray[np.bool_]:
+    """Which masks cannot be trusted: almost empty, almost full, or of two minds.
+
+    Args:
+        masks: `(R, S, S)` uint8, 0 or 255.
+        agreements: `(R,)` float32, intersection over union of the two orientations; 1 where there is one.
+        params: The bounds.
+
+    Returns:
+        `(R,)` bool.
+    """
+    shares = (masks > 0).mean((1, 2)).astype(np.float32)
+    usual = (shares >= params.min_share) & (shares <= params.max_share)
+    return np.asarray(~usual | (agreements < params.min_agreement))

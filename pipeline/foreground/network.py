@@ -1,39 +1,39 @@
 """The foreground network: a ResNet followed by transposed convolutions (SPAN supplement §1)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from pathlib import Path
+from typing import Literal
 
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from pipeline.networks import weights
 from pipeline.networks.backbone import Backbone, BackboneParams
-from pipeline.networks.weights import Pretrained
-from pipeline.store.params import build
+from pipeline.networks.weights import PretrainedParams
+from pipeline.store.params import parameters
 
+KIND = "foreground/1"
 STEM_STRIDE = 8
 """Input pixels a cell of ``layer3`` without the stem's max-pooling."""
 
 
-@dataclass(frozen=True)
-class ForegroundArchitecture:
-    """Shape of the network.
+@parameters
+class ForegroundNetworkParams:
+    """Shape of the foreground network."""
 
-    Attributes:
-        encoder: ResNet, a key of `pipeline.networks.backbone.ARCHITECTURES`.
-        stem_pooling: Keep the stem's max-pooling; without it the mask has twice the side.
-        last_layer: Where the encoder ends: ``layer4``, or ``layer3`` (release).
-        last_stride: Stride of ``layer4``.
-        decoder_widths: Channels after each transposed convolution but the last, whose one channel is the mask;
-            each doubles the side.
-        input_size: Side of the square input, pixels; a multiple of the encoder's stride.
-    """
-
-    encoder: str
+    backbone: str
+    """ResNet, a key of `pipeline.networks.backbone.BACKBONES`: resnet50, resnet34 (release), resnet18, resnet10,
+    resnet10_narrow."""
     stem_pooling: bool
+    """Keep the stem's max-pooling; without it the mask has twice the side."""
     last_layer: Literal["layer3", "layer4"]
-    last_stride: int
-    decoder_widths: tuple[int, ...]
-    input_size: int
+    """Where the backbone ends: ``layer4``, or ``layer3`` (release)."""
+    last_stride: Literal[1, 2]
+    """Stride of ``layer4``."""
+    decoder_widths: tuple[PositiveInt, ...]
+    """Channels after each transposed convolution but the last, whose one channel is the mask; each doubles the
+    side."""
+    input_size: PositiveInt
+    """Side of the square input, pixels; a multiple of the backbone's stride."""
 
     @property
     def stride(self) -> int:
@@ -51,29 +51,28 @@ class ForegroundNetwork(nn.Module):
     """Predicts one foreground mask an image.
 
     Args:
-        architecture: Its shape.
+        shape: Its shape.
 
     Attributes:
-        architecture: As given.
+        shape: As given.
         encoder: Images to features.
         decoder: Features to mask.
 
     Raises:
-        ValueError: The encoder is unknown or the input size no multiple of its stride.
+        ValueError: The backbone is unknown or the input size no multiple of its stride.
     """
 
-    def __init__(self, architecture: ForegroundArchitecture) -> None:
+    def __init__(self, shape: ForegroundNetworkParams) -> None:
         super().__init__()
-        if architecture.input_size <= 0 or architecture.input_size % architecture.stride:
+        if shape.input_size <= 0 or shape.input_size % shape.stride:
             raise ValueError(
-                f"input_size: expected a multiple of the encoder's stride {architecture.stride}, "
-                f"got {architecture.input_size}"
+                f"input_size: expected a multiple of the backbone's stride {shape.stride}, got {shape.input_size}"
             )
-        self.architecture = architecture
-        backbone = _backbone(architecture)
-        deep = architecture.last_layer == "layer4"
+        self.shape = shape
+        backbone = _backbone(shape)
+        deep = shape.last_layer == "layer4"
         self.encoder: nn.Module = backbone if deep else backbone.stem
-        self.decoder = _decoder(backbone.width if deep else backbone.stem_width, architecture.decoder_widths)
+        self.decoder = _decoder(backbone.width if deep else backbone.stem_width, shape.decoder_widths)
 
     def forward(self, images: Tensor) -> Tensor:
         """Log-odds of foreground.
@@ -82,50 +81,45 @@ class ForegroundNetwork(nn.Module):
             images: `(B, 3, S, S)` float32, normalised.
 
         Returns:
-            `(B, s, s)` float32, `s` the architecture's `mask_size`; its sigmoid is the probability.
+            `(B, s, s)` float32, `s` the shape's `mask_size`; its sigmoid is the probability.
         """
         return self.decoder(self.encoder(images)).squeeze(1)  # type: ignore[no-any-return]
 
 
-def build_foreground(architecture: ForegroundArchitecture, pretrained: Pretrained) -> ForegroundNetwork:
+def build_foreground(shape: ForegroundNetworkParams, pretrained: PretrainedParams) -> ForegroundNetwork:
     """The network with its encoder's first weights loaded, or random where `pretrained.source` is null.
 
     Raises:
         FileNotFoundError: The file of pretrained weights does not exist.
-        ValueError: The pretrained weights do not fit, or the architecture is impossible.
+        ValueError: The pretrained weights do not fit, or the shape is impossible.
     """
-    network = ForegroundNetwork(architecture)
+    network = ForegroundNetwork(shape)
     if pretrained.source is not None:
-        backbone = _backbone(architecture)
+        backbone = _backbone(shape)
         backbone.load_pretrained(pretrained)
-        loaded = backbone if architecture.last_layer == "layer4" else backbone.stem
+        loaded = backbone if shape.last_layer == "layer4" else backbone.stem
         network.encoder.load_state_dict(loaded.state_dict())
     return network
 
 
-def restore_foreground(state: Mapping[str, Tensor], metadata: Mapping[str, Any], where: str) -> ForegroundNetwork:
-    """Rebuild a trained network, in evaluation mode, from what `pipeline.networks.weights.load` returns.
+def restore(path: Path) -> ForegroundNetwork:
+    """Rebuild a trained network, in evaluation mode.
 
     Args:
-        state: Its weights.
-        metadata: Its ``architecture``.
-        where: Name of the file, for messages.
+        path: Its weights.
 
     Raises:
-        ValueError: The metadata lack the architecture, or the weights do not fit it.
+        FileNotFoundError: `path` does not exist.
+        ValueError: It holds other weights, or those of another version of this pipeline.
     """
-    if "architecture" not in metadata:
-        raise ValueError(f"{where}: its metadata have no architecture")
-    network = ForegroundNetwork(build(ForegroundArchitecture, metadata["architecture"], f"{where}: architecture"))
-    try:
-        network.load_state_dict(dict(state))
-    except RuntimeError as error:
-        raise ValueError(f"{where}: weights do not fit their architecture: {error}") from error
+    state, metadata = weights.load(path, KIND)
+    network = ForegroundNetwork(weights.params_of(ForegroundNetworkParams, metadata, "network", path))
+    weights.fill(network, state, path)
     return network.eval()
 
 
-def _backbone(architecture: ForegroundArchitecture) -> Backbone:
-    return Backbone(BackboneParams(architecture.encoder, architecture.stem_pooling, architecture.last_stride))
+def _backbone(shape: ForegroundNetworkParams) -> Backbone:
+    return Backbone(BackboneParams(shape.backbone, shape.stem_pooling, shape.last_stride))
 
 
 def _decoder(width: int, widths: tuple[int, ...]) -> nn.Sequential:

@@ -1,65 +1,60 @@
 """Foreground masks of every image, predicted by the trained network (SPAN supplement §1)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from torch import Tensor
-from tqdm import tqdm
+from pydantic import PositiveInt
 
 from pipeline.foreground.network import ForegroundNetwork
-from pipeline.networks.runtime import Runtime, batches_of
+from pipeline.networks.loading import ResizedImages, batches_of, shown
+from pipeline.networks.runtime import RuntimeParams
 from pipeline.networks.tensors import channels_last, normalise, to_batch
 from pipeline.store.images import Images
+from pipeline.store.params import parameters
 from pipeline.store.resizing import resize
 
 
-@dataclass(frozen=True)
-class ForegroundPrediction:
-    """The `predict_foreground` section of `params.yaml`.
+@parameters
+class ForegroundPredictionParams:
+    """The `predict_foreground` section of `params.yaml`."""
 
-    Attributes:
-        size: Side of the masks written, pixels.
-        batch_size: Images a step.
-        mirrored_too: Average with the prediction on the mirrored image.
-    """
-
-    size: int
-    batch_size: int
+    size: PositiveInt
+    """Side of the masks written, pixels."""
+    batch_size: PositiveInt
+    """Images a step."""
     mirrored_too: bool
+    """Average with the prediction on the mirrored image."""
 
 
 @torch.inference_mode()
 def predict(
-    network: ForegroundNetwork, store: Images, values: ForegroundPrediction, runtime: Runtime, fabric: Fabric
+    network: ForegroundNetwork,
+    images: Images,
+    params: ForegroundPredictionParams,
+    runtime: RuntimeParams,
+    fabric: Fabric,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Predict the masks of all images, in row order, batch by batch.
+    """Predict the masks of all images, in order, batch by batch.
 
     Args:
         network: Trained, in evaluation mode.
-        store: The images, of a data set or others.
-        values: Size of masks and batches.
+        images: Images of a data set, or others.
+        params: Size of masks and batches.
         runtime: Gives the loader processes.
         fabric: Places network and batches.
 
     Yields:
         `(B, size, size)` uint8, probability x 255.
     """
-    side = network.architecture.input_size
     module = fabric.setup_module(network.to(memory_format=torch.channels_last))
-
-    def load(row: int) -> NDArray[np.uint8]:
-        return resize(store.image(row), side, side)
-
-    batches = batches_of(range(len(store)), load, values.batch_size, runtime, to_batch)
-    for batch in tqdm(batches, unit="batch", mininterval=5, disable=None):
-        images = channels_last(normalise(fabric.to_device(cast(Tensor, batch))))
-        probabilities = module(images).float().sigmoid()
-        if values.mirrored_too:
-            probabilities = (probabilities + module(images.flip(3)).float().sigmoid().flip(2)) / 2
+    load = ResizedImages(images, network.shape.input_size)
+    for batch in shown(batches_of(range(len(images)), load, params.batch_size, runtime, to_batch)):
+        pixels = channels_last(normalise(fabric.to_device(batch)))
+        probabilities = module(pixels).float().sigmoid()
+        if params.mirrored_too:
+            probabilities = (probabilities + module(pixels.flip(3)).float().sigmoid().flip(2)) / 2
         masks = (probabilities * 255).round().to(torch.uint8).cpu().numpy()
-        yield np.stack([resize(mask, values.size, values.size) for mask in masks])
+        yield np.stack([resize(mask, params.size, params.size) for mask in masks])

@@ -7,29 +7,31 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import PositiveFloat
 from torch import Tensor
 
+from pipeline.networks.runtime import generator_of
 from pipeline.networks.tensors import to_batch
 from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
+from pipeline.store.params import Share, parameters
+from pipeline.store.resizing import resize
 from pipeline.training.augmentation import flip, jitter_colour
 
 
-@dataclass(frozen=True)
-class ForegroundAugmentation:
-    """Random changes of a training image and its seed mask.
+@parameters
+class ForegroundAugmentationParams:
+    """Random changes of a training image and its seed mask."""
 
-    Attributes:
-        flip_probability: Chance of mirroring left to right.
-        zoom: Least and greatest enlargement; below 1 the border is repeated around the image.
-        shift: Greatest movement, share of the side.
-        colour_jitter: Brightness, contrast and saturation vary by this share.
-    """
-
-    flip_probability: float
-    zoom: tuple[float, float]
-    shift: float
-    colour_jitter: float
+    flip_probability: Share
+    """Chance of mirroring left to right."""
+    zoom: tuple[PositiveFloat, PositiveFloat]
+    """Least and greatest enlargement; below 1 the border is repeated around the image. It breaks the habit that borders
+    are background."""
+    shift: Share
+    """Greatest movement, share of the side."""
+    colour_jitter: Share
+    """Brightness, contrast and saturation vary by this share."""
 
 
 class ForegroundBatch(NamedTuple):
@@ -60,23 +62,26 @@ def training_rows(store: ImageStore, seeds: hdf5.Cache) -> NDArray[np.int64]:
     return kept
 
 
-def augmented(
-    image: NDArray[np.uint8], mask: NDArray[np.uint8], generator: np.random.Generator, values: ForegroundAugmentation
+def augment(
+    image: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
+    params: ForegroundAugmentationParams,
+    generator: np.random.Generator,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Change a square image and its square mask alike at random.
 
     Args:
         image: `(S, S, 3)` uint8, RGB.
         mask: `(T, T)` uint8; outside of it there is background.
+        params: Extent of the changes.
         generator: Source of the changes.
-        values: Their extent.
     """
-    if generator.random() < values.flip_probability:
+    if generator.random() < params.flip_probability:
         image, mask = flip(image), flip(mask)
-    zoom = float(generator.uniform(*values.zoom))
-    right, down = generator.uniform(-values.shift, values.shift, 2).tolist()
+    zoom = float(generator.uniform(*params.zoom))
+    right, down = generator.uniform(-params.shift, params.shift, 2).tolist()
     moved = _moved(image, zoom, right, down, cv2.BORDER_REPLICATE), _moved(mask, zoom, right, down, cv2.BORDER_CONSTANT)
-    return jitter_colour(moved[0], generator, values.colour_jitter), moved[1]
+    return jitter_colour(moved[0], params.colour_jitter, generator), moved[1]
 
 
 def _moved(square: NDArray[np.uint8], zoom: float, right: float, down: float, border: int) -> NDArray[np.uint8]:
@@ -87,6 +92,43 @@ def _moved(square: NDArray[np.uint8], zoom: float, right: float, down: float, bo
     return np.asarray(cv2.warpAffine(square, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=border), np.uint8)
 
 
-def _collate(samples: list[tuple[NDArray[np.uint8], NDArray[np.uint8], int]]) -> ForegroundBatch:
+Sample = tuple[NDArray[np.uint8], NDArray[np.uint8], int]
+
+
+@dataclass(frozen=True)
+class SeedLoader:
+    """Loads training samples by position among the rows trained on, see `pipeline.training.samples.SampleLoader`.
+
+    Attributes:
+        store: The images.
+        seeds: Their seed masks.
+        rows: `(M,)` rows trained on.
+        input_size: Side of the images, pixels.
+        mask_size: Side of the masks, pixels.
+        augmentation: Random changes.
+        seed: Of the changes.
+        epoch: Likewise.
+    """
+
+    store: ImageStore
+    seeds: hdf5.Cache
+    rows: NDArray[np.int64]
+    input_size: int
+    mask_size: int
+    augmentation: ForegroundAugmentationParams
+    seed: int
+    epoch: int = 0
+
+    def __call__(self, position: int) -> Sample:
+        """Image `(S, S, 3)` uint8, mask `(s, s)` uint8 and the position again."""
+        row = int(self.rows[position])
+        image = resize(self.store.image(row), self.input_size, self.input_size)
+        generator = generator_of(self.seed, self.epoch, row)
+        image, mask = augment(image, self.seeds["masks"][row], self.augmentation, generator)
+        return image, resize(mask, self.mask_size, self.mask_size), position
+
+
+def collate(samples: list[Sample]) -> ForegroundBatch:
+    """Stack samples."""
     images, masks, positions = zip(*samples, strict=True)
     return ForegroundBatch(to_batch(list(images)), torch.from_numpy(np.stack(masks)), torch.tensor(positions))

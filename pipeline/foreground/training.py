@@ -1,60 +1,61 @@
 """Trains the foreground network on seed masks that are often wrong (SPAN supplement §1)."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from pipeline.foreground.losses import abnormal, mask_losses, own_targets
-from pipeline.foreground.network import ForegroundArchitecture, ForegroundNetwork, build_foreground
-from pipeline.foreground.samples import ForegroundAugmentation, ForegroundBatch, _collate, augmented, training_rows
-from pipeline.networks.runtime import Runtime, batches_of, generator_of
+from pipeline.foreground.network import ForegroundNetwork, ForegroundNetworkParams, build_foreground
+from pipeline.foreground.samples import (
+    ForegroundAugmentationParams,
+    ForegroundBatch,
+    SeedLoader,
+    collate,
+    training_rows,
+)
+from pipeline.networks.loading import Batches, batches_of
+from pipeline.networks.runtime import RuntimeParams, generator_of
 from pipeline.networks.tensors import channels_last, normalise
-from pipeline.networks.weights import Pretrained
+from pipeline.networks.weights import PretrainedParams
 from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
-from pipeline.store.resizing import resize
-from pipeline.training.loop import Batches, Schedule, fit
+from pipeline.store.params import Share, parameters
+from pipeline.training.loop import ScheduleParams, Trained, fit
+from pipeline.training.samples import at_epoch
 
-KIND = "foreground/1"
 
+@parameters
+class ForegroundTrainingParams:
+    """The `train_foreground` section of `params.yaml`."""
 
-@dataclass(frozen=True)
-class ForegroundTraining:
-    """The `train_foreground` section of `params.yaml`.
-
-    Attributes:
-        architecture: Shape of the network.
-        pretrained: First weights of its encoder.
-        loss: ``mse`` of probabilities or ``bce``.
-        remove_from_epoch: From the start of this epoch (the first is 0) samples of abnormal loss are removed;
-            null removes none.
-        remove_deviations: Robust standard deviations above the median at which a loss is abnormal.
-        relabel_from_epoch: From this epoch on samples of each batch with the largest loss take the network's own
-            thresholded output as target; null never.
-        relabel_share: Share of the batch relabelled.
-        augmentation: Random changes of samples.
-        batch_size: Images a step.
-        schedule: Epochs and learning rate.
-    """
-
-    architecture: ForegroundArchitecture
-    pretrained: Pretrained
+    network: ForegroundNetworkParams
+    """Shape of the network."""
+    pretrained: PretrainedParams
+    """First weights of its backbone."""
     loss: Literal["mse", "bce"]
-    remove_from_epoch: int | None
-    remove_deviations: float
-    relabel_from_epoch: int | None
-    relabel_share: float
-    augmentation: ForegroundAugmentation
-    batch_size: int
-    schedule: Schedule
+    """``mse`` of probabilities (release), or ``bce``: binary cross-entropy."""
+    remove_from_epoch: NonNegativeInt | None
+    """From the start of this epoch (the first is 0) samples of abnormally large loss are removed, "after a few epochs";
+    null removes none."""
+    remove_deviations: NonNegativeFloat
+    """Robust standard deviations above the median at which a loss is abnormal."""
+    relabel_from_epoch: NonNegativeInt | None
+    """From this epoch on samples of each batch with the largest loss take the network's own thresholded output as
+    target (release: 3, in place of removal); null never."""
+    relabel_share: Share
+    """Share of a batch so relabelled (release: 0.5)."""
+    augmentation: ForegroundAugmentationParams
+    """Random changes of samples."""
+    batch_size: PositiveInt
+    """Images a step."""
+    schedule: ScheduleParams
+    """Epochs and learning rate."""
 
 
 class NoisySeeds:
@@ -72,10 +73,12 @@ class NoisySeeds:
             `(epochs,)` int64, samples removed at the start of each epoch; ``epoch`` the current one.
     """
 
-    def __init__(self, store: ImageStore, seeds: hdf5.Cache, training: ForegroundTraining, runtime: Runtime) -> None:
+    def __init__(
+        self, store: ImageStore, seeds: hdf5.Cache, training: ForegroundTrainingParams, runtime: RuntimeParams
+    ) -> None:
         self.rows = training_rows(store, seeds)
-        self._store = store
-        self._seeds = seeds
+        sizes = training.network.input_size, training.network.mask_size
+        self._load = SeedLoader(store, seeds, self.rows, *sizes, training.augmentation, runtime.seed)
         self._training = training
         self._runtime = runtime
         self.state = {
@@ -93,9 +96,7 @@ class NoisySeeds:
             self._remove(epoch)
         kept = np.flatnonzero(~self.state["removed"].numpy())
         order = generator_of(self._runtime.seed, epoch).permutation(kept)
-        load = partial(self._sample, epoch)
-        loader = batches_of(order, load, self._training.batch_size, self._runtime, _collate)
-        return cast(Batches[ForegroundBatch], loader)
+        return batches_of(order, at_epoch(self._load, epoch), self._training.batch_size, self._runtime, collate)
 
     def losses(self, network: nn.Module, batch: ForegroundBatch) -> dict[str, Tensor]:
         """Mean loss of a batch, ``mask``; each sample's own is remembered."""
@@ -115,23 +116,15 @@ class NoisySeeds:
         self.state["removed"][kept.nonzero().squeeze(1)[found]] = True
         self.state["removals"][epoch] = found.sum()
 
-    def _sample(self, epoch: int, position: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int]:
-        row = int(self.rows[position])
-        shape = self._training.architecture
-        image = resize(self._store.image(row), shape.input_size, shape.input_size)
-        generator = generator_of(self._runtime.seed, epoch, row)
-        image, mask = augmented(image, self._seeds["masks"][row], generator, self._training.augmentation)
-        return image, resize(mask, shape.mask_size, shape.mask_size), position
-
 
 def train(
     store: ImageStore,
     seeds: hdf5.Cache,
-    training: ForegroundTraining,
-    runtime: Runtime,
+    training: ForegroundTrainingParams,
+    runtime: RuntimeParams,
     fabric: Fabric,
     scratch: Path | None,
-) -> tuple[ForegroundNetwork, list[dict[str, float]], dict[str, Any]]:
+) -> Trained[ForegroundNetwork]:
     """Train a foreground network on seed masks.
 
     Args:
@@ -143,19 +136,19 @@ def train(
         scratch: Folder for checkpoints, see `fit`.
 
     Returns:
-        The network in evaluation mode; one row an epoch, ``removed`` counting the samples removed at its start;
-        and the metadata its weights are saved with.
+        The network; a history whose ``removed`` counts the samples removed at each epoch's start; and the metadata.
     """
     samples = NoisySeeds(store, seeds, training, runtime)
-    network = build_foreground(training.architecture, training.pretrained).to(memory_format=torch.channels_last)
-    losses = cast(Callable[[nn.Module, ForegroundBatch], dict[str, Tensor]], samples.losses)
-    history = fit(network, losses, samples.batches, training.schedule, fabric, scratch=scratch, state=samples.state)
+    network = build_foreground(training.network, training.pretrained).to(memory_format=torch.channels_last)
+    history = fit(
+        network, samples.losses, samples.batches, training.schedule, fabric, scratch=scratch, state=samples.state
+    )
     removals = samples.state["removals"].tolist()
     metadata = {
-        "architecture": asdict(training.architecture),
+        "network": asdict(training.network),
         "table": store.digest,
         "trained_rows": len(samples.rows),
         "removed": removals,
     }
     rows = [row | {"removed": count} for row, count in zip(history, removals, strict=True)]
-    return network, rows, metadata
+    return Trained(network, rows, metadata)

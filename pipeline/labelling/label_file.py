@@ -63,21 +63,24 @@ class LabelFile:
             rows = [row for row in self._rows if row[0] != image] + added
             with open(temporary, "w", newline="", encoding="utf-8") as stream:
                 csv.writer(stream, lineterminator="\n").writerows([COLUMNS, *rows])
-        self._rows, self._stamp = rows, self._stamp_on_disk()
+            stamp = _stamp(temporary)  # not of the file once the lock is gone, which may be another program's by then
+        self._rows, self._stamp = rows, stamp
 
     def _refresh(self) -> None:
         """Read the file if it is not as this object left it; one that was removed is written again from memory."""
-        stamp = self._stamp_on_disk()
+        stamp = _stamp(self.path)
         if stamp is not None and stamp != self._stamp:
             self._rows, self._viewpoints = _read(self.path)
             self._stamp = stamp
 
-    def _stamp_on_disk(self) -> tuple[int, int, int] | None:
-        try:
-            status = os.stat(self.path)
-        except FileNotFoundError:
-            return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What tells one file's content from another's, and stays when it is renamed; None where there is no file."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _read(path: Path) -> tuple[list[tuple[str, str]], dict[str, str | None]]:

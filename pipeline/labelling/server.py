@@ -16,9 +16,11 @@ import cv2
 from pipeline.labelling.pictures import Pictures
 from pipeline.labelling.session import Session
 from pipeline.store.decoding import BadImageError
+from pipeline.store.pages import environment
+from pipeline.store.vocabulary import VIEWPOINTS
 
 HOST = "127.0.0.1"
-PAGE = Path(__file__).with_name("page.html")
+TEMPLATES = Path(__file__).with_name("templates")
 NAMES = frozenset({HOST, "localhost"})
 """Names a browser on this machine calls the server by; another one means that a web page's own name leads here."""
 
@@ -58,7 +60,8 @@ class LabellingServer(ThreadingHTTPServer):
             raise OSError(f"port {port} of {HOST}: {error.strerror}; give another --port") from error
         self.session = session
         self.pictures = pictures
-        self.title = title
+        template = environment(TEMPLATES).get_template("page.html")
+        self.page = template.render(title=title, viewpoints=list(VIEWPOINTS)).encode()
         self.lock = threading.Lock()
 
     @property
@@ -78,7 +81,6 @@ class LabellingServer(ThreadingHTTPServer):
         return {
             **asdict(progress),
             "shown": shown[0] if shown else None,
-            "title": self.title,
             "file": str(self.session.labels.path),
         }
 
@@ -136,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _get(self) -> tuple[str, bytes]:
         if self.path == "/":
-            return "text/html; charset=utf-8", PAGE.read_bytes()
+            return "text/html; charset=utf-8", self.server.page
         if self.path == "/state":
             return self._state()
         folder, _, number = self.path.removeprefix("/").partition("/")

@@ -1,13 +1,14 @@
 """ResNets as feature extractors: torchvision's blocks and names, last stride 1, cut where a model needs it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor, nn
 from torchvision.models import resnet18, resnet34, resnet50
 from torchvision.models.resnet import BasicBlock, ResNet
 
-from pipeline.networks.weights import Pretrained, load_pretrained
+from pipeline.networks.weights import PretrainedParams, load_pretrained
+from pipeline.store.params import parameters
 
 NARROW_WIDTH = 32
 """Channels of the narrow network's stem; torchvision's have 64."""
@@ -39,7 +40,7 @@ def _basic_block(inputs: int, outputs: int, stride: int) -> nn.Sequential:
     return nn.Sequential(BasicBlock(inputs, outputs, stride, None if inputs == outputs else shortcut))
 
 
-ARCHITECTURES: dict[str, Callable[[], ResNet]] = {
+BACKBONES: dict[str, Callable[[], ResNet]] = {
     "resnet10": resnet10,
     "resnet10_narrow": resnet10_narrow,
     "resnet18": resnet18,
@@ -48,20 +49,17 @@ ARCHITECTURES: dict[str, Callable[[], ResNet]] = {
 }
 
 
-@dataclass(frozen=True)
+@parameters
 class BackboneParams:
-    """The network that turns an image into a feature map.
+    """The network that turns an image into a feature map."""
 
-    Attributes:
-        architecture: A key of `ARCHITECTURES`.
-        stem_pooling: Keep the stem's max-pooling; without it every map has twice the rows and columns.
-        last_stride: Stride of ``layer4``: 2 as torchvision has it, 1 for a finer map (PGAN §4.2 after its
-            baseline; a 224-pixel input gives 14 x 14 cells).
-    """
-
-    architecture: str
+    backbone: str
+    """A key of `BACKBONES`: resnet50, resnet34, resnet18, resnet10, or resnet10_narrow (half of its channels)."""
     stem_pooling: bool
-    last_stride: int
+    """Keep the stem's max-pooling; without it every map has twice the rows and columns."""
+    last_stride: Literal[1, 2]
+    """Stride of ``layer4``: 2 as torchvision has it, 1 for a finer map (PGAN §4.2 after its baseline; a 224-pixel input
+    gives 14 x 14 cells)."""
 
 
 class Backbone(nn.Module):
@@ -79,15 +77,13 @@ class Backbone(nn.Module):
         width: Channels after ``layer4``.
 
     Raises:
-        ValueError: The architecture is unknown, or the last stride is neither 1 nor 2.
+        ValueError: The backbone is unknown.
     """
 
     def __init__(self, params: BackboneParams) -> None:
         super().__init__()
         self.params = params
-        network = _build(params.architecture)
-        if params.last_stride not in (1, 2):
-            raise ValueError(f"last_stride: expected 1 or 2, got {params.last_stride}")
+        network = _build(params.backbone)
         _set_stride(network.layer4[0], params.last_stride)
         pooling = network.maxpool if params.stem_pooling else nn.Identity()
         self.stem = _stem_of(network, pooling)
@@ -95,12 +91,12 @@ class Backbone(nn.Module):
         self.width = int(network.fc.in_features)
         self.stem_width = _input_width(network.layer4[0])
 
-    def load_pretrained(self, pretrained: Pretrained) -> None:
+    def load_pretrained(self, pretrained: PretrainedParams) -> None:
         """Load ImageNet weights, or keep the random initial ones where `pretrained.source` is null."""
         if pretrained.source is None:
             return
-        network = _build(self.params.architecture)
-        load_pretrained(network, self.params.architecture, pretrained)
+        network = _build(self.params.backbone)
+        load_pretrained(network, self.params.backbone, pretrained)
         self.stem.load_state_dict(_stem_of(network, network.maxpool).state_dict())
         self.layer4.load_state_dict(network.layer4.state_dict())
 
@@ -109,10 +105,10 @@ class Backbone(nn.Module):
         return self.layer4(self.stem(images))  # type: ignore[no-any-return]
 
 
-def _build(architecture: str) -> ResNet:
-    if architecture not in ARCHITECTURES:
-        raise ValueError(f"architecture: expected one of {', '.join(ARCHITECTURES)}, got {architecture!r}")
-    return ARCHITECTURES[architecture]()
+def _build(backbone: str) -> ResNet:
+    if backbone not in BACKBONES:
+        raise ValueError(f"backbone: expected one of {', '.join(BACKBONES)}, got {backbone!r}")
+    return BACKBONES[backbone]()
 
 
 def _stem_of(network: ResNet, pooling: nn.Module) -> nn.Sequential:

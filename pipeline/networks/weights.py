@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -13,20 +12,20 @@ from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
 from pipeline.store.files import atomic, file_digest
+from pipeline.store.params import build, mapping, parameters
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Pretrained:
-    """Where a backbone's first weights come from.
-
-    Attributes:
-        source: null trains from scratch; a torchvision weights name as ``IMAGENET1K_V1`` asks its hub;
-            anything else is a local file, ``.safetensors`` or ``.pth``.
-        sha256: Full digest a local file must have; null skips the check.
-    """
+@parameters
+class PretrainedParams:
+    """Where a backbone's first weights come from."""
 
     source: str | None
+    """null trains from scratch; a torchvision weights name as ``IMAGENET1K_V1`` asks its hub; anything else is a local
+    file, ``.safetensors`` or ``.pth``."""
     sha256: str | None = None
+    """Full digest a local file must have; null skips the check."""
 
 
 def save(path: Path, state: Mapping[str, Tensor], kind: str, metadata: Mapping[str, Any]) -> None:
@@ -64,7 +63,37 @@ def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return state, metadata
 
 
-def load_pretrained(network: nn.Module, architecture: str, pretrained: Pretrained) -> list[str]:
+def params_of(cls: type[T], metadata: Mapping[str, Any], key: str, path: Path) -> T:
+    """Parameters that were saved with weights.
+
+    Args:
+        cls: Their class.
+        metadata: From `load`.
+        key: Where they are in it.
+        path: The weights' file, for messages.
+
+    Raises:
+        ValueError: They are not those of this version of the pipeline; the message says what is missing or unknown.
+    """
+    try:
+        return build(cls, mapping(metadata, path, key), f"{path}: {key}")
+    except ValueError as error:
+        raise ValueError(f"{error} (weights of another version of this pipeline; train them again)") from error
+
+
+def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Give a network its trained weights.
+
+    Raises:
+        ValueError: They do not fit it.
+    """
+    try:
+        network.load_state_dict(dict(state))
+    except RuntimeError as error:
+        raise ValueError(f"{path}: weights do not fit their network: {' '.join(str(error).split())}") from error
+
+
+def load_pretrained(network: nn.Module, architecture: str, pretrained: PretrainedParams) -> list[str]:
     """Load ImageNet weights into a torchvision network; its classifier may differ in shape.
 
     Args:
@@ -95,7 +124,7 @@ def load_pretrained(network: nn.Module, architecture: str, pretrained: Pretraine
     return left
 
 
-def _read_pretrained(architecture: str, pretrained: Pretrained) -> dict[str, Tensor]:
+def _read_pretrained(architecture: str, pretrained: PretrainedParams) -> dict[str, Tensor]:
     source = str(pretrained.source)
     path = Path(source)
     if path.suffix not in (".safetensors", ".pth", ".pt"):

@@ -1,49 +1,47 @@
 """Training samples of the part detector: SSD's augmentation, made to keep small parts."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import NonNegativeFloat, PositiveFloat
 
 from pipeline.networks.tensors import IMAGENET_MEAN
 from pipeline.store.boxes import PartBoxes, clip_boxes, flip_boxes
+from pipeline.store.params import Share, parameters
 from pipeline.store.resizing import resize
 from pipeline.training.augmentation import flip, jitter_colour
 
 _WINDOW_TRIES = 20
 
 
-@dataclass(frozen=True)
-class PartAugmentation:
-    """How training images of the detector vary (SSD §2.2 and §3.6).
+@parameters
+class PartAugmentationParams:
+    """How training images of the detector vary (SSD §2.2 and §3.6; PGAN is silent)."""
 
-    Attributes:
-        window: Probability that an image is cropped or zoomed out at all.
-        scale: Least and greatest side of the window, as a share of the image's; above 1 zooms out.
-        aspect: Greatest ratio by which a window's width and height differ from the image's.
-        flip: Probability of a mirrored image.
-        colour: Greatest relative change of brightness, contrast and saturation.
-        hue: Greatest shift of hue, degrees.
-        blur: Greatest deviation of a Gaussian blur, pixels of the input.
-        noise: Greatest deviation of Gaussian pixel noise, grey levels of 255.
-    """
-
-    window: float
-    scale: tuple[float, float]
-    aspect: float
-    flip: float
-    colour: float
-    hue: float
-    blur: float
-    noise: float
+    window: Share
+    """Probability that an image is cropped or zoomed out at all (SSD: 6 of 7 crop, and half zoom out before)."""
+    scale: tuple[PositiveFloat, PositiveFloat]
+    """Least and greatest side of the window, as a share of the image's; above 1 zooms out. SSD crops to 0.1 and zooms
+    out to 4: small parts vanish."""
+    aspect: PositiveFloat
+    """Greatest ratio by which a window's width and height differ from the image's."""
+    flip_probability: Share
+    """Chance of mirroring left to right."""
+    colour_jitter: Share
+    """Brightness, contrast and saturation vary by this share."""
+    hue: NonNegativeFloat
+    """Greatest shift of hue, degrees."""
+    blur: NonNegativeFloat
+    """Greatest deviation of a Gaussian blur, pixels of the input; not in SSD."""
+    noise: NonNegativeFloat
+    """Greatest deviation of Gaussian pixel noise, grey levels of 255; not in SSD."""
 
 
 def augment(
     image: NDArray[np.uint8],
     parts: PartBoxes,
     size: int,
-    augmentation: PartAugmentation,
+    params: PartAugmentationParams,
     generator: np.random.Generator,
 ) -> tuple[NDArray[np.uint8], PartBoxes]:
     """Return one training sample: a window of the image, perhaps mirrored, with other colours.
@@ -56,27 +54,27 @@ def augment(
         image: `(H, W, 3)` uint8, RGB.
         parts: Its parts.
         size: Side of the sample, pixels.
-        augmentation: What may vary, and how much.
+        params: What may vary, and how much.
         generator: Source of every draw.
 
     Returns:
         `(size, size, 3)` uint8, and its parts in [0, 1] of the window.
     """
-    if generator.random() < augmentation.window:
-        window = _draw_window(parts.boxes, augmentation, generator)
+    if generator.random() < params.window:
+        window = _draw_window(parts.boxes, params, generator)
         image, parts = cut(image, window), parts_within(parts, window)
     sample = resize(image, size, size)
-    if generator.random() < augmentation.flip:
+    if generator.random() < params.flip_probability:
         sample, parts = flip(sample), PartBoxes(flip_boxes(parts.boxes), parts.labels)
-    return distort(sample, augmentation, generator), parts
+    return distort(sample, params, generator), parts
 
 
 def _draw_window(
-    boxes: NDArray[np.float32], augmentation: PartAugmentation, generator: np.random.Generator
+    boxes: NDArray[np.float32], params: PartAugmentationParams, generator: np.random.Generator
 ) -> NDArray[np.float64]:
     for _ in range(_WINDOW_TRIES):
-        side = np.exp(generator.uniform(*np.log(augmentation.scale)))
-        stretch = np.exp(generator.uniform(-0.5, 0.5) * np.log(augmentation.aspect))
+        side = np.exp(generator.uniform(*np.log(params.scale)))
+        stretch = np.exp(generator.uniform(-0.5, 0.5) * np.log(params.aspect))
         extent = np.array([side * stretch, side / stretch])
         corner = generator.uniform(np.minimum(0, 1 - extent), np.maximum(0, 1 - extent))
         window = np.concatenate([corner, corner + extent])
@@ -128,18 +126,18 @@ def cut(image: NDArray[np.uint8], window: NDArray[np.float64]) -> NDArray[np.uin
 
 
 def distort(
-    image: NDArray[np.uint8], augmentation: PartAugmentation, generator: np.random.Generator
+    image: NDArray[np.uint8], params: PartAugmentationParams, generator: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Vary brightness, contrast, saturation, hue, sharpness and noise of `(H, W, 3)` uint8 RGB (SSD §2.2)."""
-    pixels = jitter_colour(image, generator, augmentation.colour)
-    degrees, sigma, deviation = generator.uniform((-augmentation.hue, 0, 0), (augmentation.hue, 1, 1))
-    if augmentation.hue:
+    pixels = jitter_colour(image, params.colour_jitter, generator)
+    degrees, sigma, deviation = generator.uniform((-params.hue, 0, 0), (params.hue, 1, 1))
+    if params.hue:
         hsv = cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV)  # hue in steps of 2 degrees
         hsv[..., 0] = (hsv[..., 0].astype(int) + round(degrees / 2)) % 180
         pixels = np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.uint8)
-    if sigma * augmentation.blur > 0.3:  # below, the kernel is a single pixel
-        pixels = np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma * augmentation.blur), np.uint8)
-    if augmentation.noise:
-        noise = generator.standard_normal(pixels.shape, np.float32) * np.float32(deviation * augmentation.noise)
+    if sigma * params.blur > 0.3:  # below, the kernel is a single pixel
+        pixels = np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma * params.blur), np.uint8)
+    if params.noise:
+        noise = generator.standard_normal(pixels.shape, np.float32) * np.float32(deviation * params.noise)
         pixels = np.clip(np.rint(pixels + noise), 0, 255).astype(np.uint8)
     return pixels

@@ -1,72 +1,44 @@
 """Detecting parts: the most confident boxes of every image, whatever their class (PGAN §3.2)."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, cast
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
+from pydantic import PositiveInt
 from torch import Tensor
 from torchvision.models.detection.ssd import SSD
 from torchvision.ops import batched_nms, nms
-from tqdm import tqdm
 
 from pipeline.artifacts.parts import Detections
-from pipeline.networks.runtime import Runtime, batches_of
+from pipeline.networks.loading import ResizedImages, batches_of, shown
+from pipeline.networks.runtime import RuntimeParams
 from pipeline.networks.tensors import to_batch
-from pipeline.networks.weights import Pretrained
-from pipeline.parts.network import Architecture, build_detector, input_size
+from pipeline.parts.network import input_size
 from pipeline.store.boxes import clip_boxes, have_area
 from pipeline.store.images import Images
-from pipeline.store.params import build
-from pipeline.store.resizing import resize
-from pipeline.store.vocabulary import PART_CLASSES
+from pipeline.store.params import Share, parameters
 
 
-@dataclass(frozen=True)
-class PartDetection:
-    """The `detect_parts` section of `params.yaml`.
+@parameters
+class PartDetectionParams:
+    """The `detect_parts` section of `params.yaml`."""
 
-    Attributes:
-        max_parts: Boxes kept an image; the re-ID models take the first D of them.
-        nms_iou: Of two boxes of one class that overlap by more, the less confident is dropped.
-        cross_class_iou: Likewise for boxes of any two classes; 1 drops none.
-        candidates: Most confident pairs of a default box and a class that enter suppression; the boxes kept are
-            those of more candidates as long as `max_parts` are left (SSD takes 400 of each class, at many times
-            the cost).
-        batch_size: Images a step.
-    """
-
-    max_parts: int
-    nms_iou: float
-    cross_class_iou: float
-    candidates: int
-    batch_size: int
-
-
-def restore_detector(state: Mapping[str, Tensor], metadata: Mapping[str, Any], where: str) -> SSD:
-    """Rebuild a trained detector from its weights and metadata, in evaluation mode.
-
-    Args:
-        state: Its weights.
-        metadata: What `train` saved with them.
-        where: The weights' file, for messages.
-
-    Raises:
-        ValueError: It was trained on another list of part classes.
-    """
-    if metadata["classes"] != list(PART_CLASSES):
-        raise ValueError(f"{where}: trained on classes {metadata['classes']}, expected {list(PART_CLASSES)}")
-    detector = build_detector(build(Architecture, metadata["architecture"], where), Pretrained(None))
-    detector.load_state_dict(state)
-    return detector.to(memory_format=torch.channels_last).eval()
+    max_parts: PositiveInt
+    """Boxes kept an image, no confidence threshold (PGAN §3.2); the re-ID models take the first D of them."""
+    nms_iou: Share
+    """Of two boxes of one class that overlap by more, the less confident is dropped (SSD §3)."""
+    cross_class_iou: Share
+    """Likewise for boxes of any two classes; 1 drops none, as in SSD."""
+    candidates: PositiveInt
+    """Most confident pairs of a default box and a class that enter suppression; the boxes kept are those of more
+    candidates as long as `max_parts` are left (SSD takes 400 of each class, at many times the cost)."""
+    batch_size: PositiveInt
+    """Images a step."""
 
 
 def detect(
-    detector: SSD, store: Images, detection: PartDetection, runtime: Runtime, fabric: Fabric
+    detector: SSD, images: Images, params: PartDetectionParams, runtime: RuntimeParams, fabric: Fabric
 ) -> Iterator[Detections]:
     """Yield the parts of every image, in batches in row order.
 
@@ -76,8 +48,8 @@ def detect(
 
     Args:
         detector: In evaluation mode.
-        store: The images, of a data set or others.
-        detection: The parameters.
+        images: Images of a data set, or others.
+        params: The parameters.
         runtime: Gives the loader processes.
         fabric: Places the network and the images.
 
@@ -85,13 +57,12 @@ def detect(
         Detections with boxes `(B, max_parts, 4)`.
     """
     detector = fabric.to_device(detector)
-    size = input_size(detector)
-    batches = batches_of(range(len(store)), partial(_load, store, size), detection.batch_size, runtime, to_batch)
-    for images in tqdm(batches, unit="batch", mininterval=5, disable=None):
+    load = ResizedImages(images, input_size(detector))
+    for batch in shown(batches_of(range(len(images)), load, params.batch_size, runtime, to_batch)):
         with torch.inference_mode(), fabric.autocast():
-            found = candidates_of(detector, fabric.to_device(cast(Tensor, images)), detection.candidates)
+            found = candidates_of(detector, fabric.to_device(batch), params.candidates)
         boxes, labels, scores = (tensor.cpu() for tensor in found)
-        kept = [most_confident(*image, detection) for image in zip(boxes, labels, scores, strict=True)]
+        kept = [most_confident(*image, params) for image in zip(boxes, labels, scores, strict=True)]
         yield Detections(
             np.stack([item.boxes for item in kept]),
             np.stack([item.labels for item in kept]),
@@ -124,14 +95,14 @@ def candidates_of(detector: SSD, images: Tensor, count: int) -> tuple[Tensor, Te
     return boxes.view_as(offsets) / images.shape[-1], pair % classes, top
 
 
-def most_confident(boxes: Tensor, labels: Tensor, scores: Tensor, detection: PartDetection) -> Detections:
+def most_confident(boxes: Tensor, labels: Tensor, scores: Tensor, params: PartDetectionParams) -> Detections:
     """Clip one image's candidates, suppress those that repeat a more confident one, and keep `max_parts`.
 
     Args:
         boxes: `(K, 4)` float32, xyxy in units of the image's side, perhaps outside it.
         labels: `(K,)` int64, index into `PART_CLASSES`.
         scores: `(K,)` float32.
-        detection: The parameters.
+        params: The parameters.
 
     Returns:
         Exactly `max_parts` detections; equal scores are ordered by class, then by place.
@@ -140,16 +111,12 @@ def most_confident(boxes: Tensor, labels: Tensor, scores: Tensor, detection: Par
     order = np.lexsort((*clipped.T, labels.numpy(), -scores.numpy()))
     order = order[have_area(clipped)[order]]
     inside, label, score = torch.from_numpy(clipped[order]), labels[order], scores[order]
-    kept = batched_nms(inside, score, label, detection.nms_iou).sort().values
-    if detection.cross_class_iou < 1:
-        kept = kept[nms(inside[kept], score[kept], detection.cross_class_iou).sort().values]
-    kept = kept[: detection.max_parts]
+    kept = batched_nms(inside, score, label, params.nms_iou).sort().values
+    if params.cross_class_iou < 1:
+        kept = kept[nms(inside[kept], score[kept], params.cross_class_iou).sort().values]
+    kept = kept[: params.max_parts]
     found = Detections(inside[kept].numpy(), label[kept].numpy().astype(np.uint8), score[kept].numpy())
-    return fill_up(found, detection.max_parts)
-
-
-def _load(store: Images, size: int, row: int) -> NDArray[np.uint8]:
-    return resize(store.image(row), size, size)
+    return fill_up(found, params.max_parts)
 
 
 def fill_up(found: Detections, count: int) -> Detections:

@@ -7,11 +7,12 @@ stride 4 or 8, for parts of a few pixels and for training from scratch.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Literal
 
 import torch
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, smooth_l1_loss
 from torchvision.models import vgg16
@@ -21,54 +22,51 @@ from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.ssd import SSD, SSDHead
 
-from pipeline.networks.backbone import ARCHITECTURES
-from pipeline.networks.weights import Pretrained, load_pretrained
+from pipeline.networks import weights
+from pipeline.networks.backbone import BACKBONES
+from pipeline.networks.weights import PretrainedParams, load_pretrained
+from pipeline.parts.trained_on import KIND
+from pipeline.store.params import parameters
 from pipeline.store.vocabulary import PART_CLASSES
 
 CLASSES = len(PART_CLASSES) + 1
 """Outputs of the classifier: background is 0, part class `i` is `i + 1`."""
 
 
-@dataclass(frozen=True)
-class ResnetShape:
-    """Shape of an `ssd_resnet`.
+@parameters
+class ResnetSsdParams:
+    """Shape of an `ssd_resnet`."""
 
-    Attributes:
-        size: Side of the square input, pixels.
-        backbone: A ResNet of `pipeline.networks.backbone.ARCHITECTURES`.
-        stem_stride: Stride of the stem's convolution: 2, followed by max-pooling, as torchvision has it, or 4
-            without the pooling, which halves the cost of a small network.
-        layers: First and last ResNet layer that the heads read; layer 1 has stride 4, and each next one twice
-            that. Later layers are not built.
-        channels: Channels of every feature map the heads read.
-        scales: Default box sizes, as shares of the input's side: one a feature map from fine to coarse, and one
-            more for the extra square box of the last.
-        aspect_ratios: Width over height of further default boxes; each is used both ways round.
-    """
-
-    size: int
+    size: PositiveInt
+    """Side of the square input, pixels."""
     backbone: str
+    """A ResNet of `pipeline.networks.backbone.BACKBONES`."""
     stem_stride: Literal[2, 4]
-    layers: tuple[int, int]
-    channels: int
-    scales: tuple[float, ...]
-    aspect_ratios: tuple[float, ...]
+    """Stride of the stem's convolution: 2, followed by max-pooling, as torchvision has it, or 4 without the pooling,
+    which halves the cost of a small network."""
+    layers: tuple[PositiveInt, PositiveInt]
+    """First and last ResNet layer that the heads read; layer 1 has stride 4, and each next one twice that. Later layers
+    are not built."""
+    channels: PositiveInt
+    """Channels of every feature map the heads read."""
+    scales: tuple[PositiveFloat, ...]
+    """Default box sizes, as shares of the input's side: one a feature map from fine to coarse, and one more for the
+    extra square box of the last."""
+    aspect_ratios: tuple[PositiveFloat, ...]
+    """Width over height of further default boxes; each is used both ways round."""
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """Which detector to build.
-
-    Attributes:
-        name: One of the three backbones.
-        resnet: Shape of `ssd_resnet`; null for the others, whose shape is fixed.
-    """
+@parameters
+class DetectorNetworkParams:
+    """Which detector to build."""
 
     name: Literal["ssd300_vgg16", "ssdlite320_mobilenet_v3_large", "ssd_resnet"]
-    resnet: ResnetShape | None
+    """One of the three detectors; PGAN §3.2 has SSD with VGG-16."""
+    resnet: ResnetSsdParams | None
+    """Shape of `ssd_resnet`; null for the others, whose shape is fixed."""
 
 
-def build_detector(architecture: Architecture, pretrained: Pretrained) -> SSD:
+def build_detector(shape: DetectorNetworkParams, pretrained: PretrainedParams) -> SSD:
     """Return torchvision's SSD for the part classes.
 
     In training it takes `(images, targets)`, images a list of `(3, S, S)` float in [0, 1] and targets with boxes
@@ -76,19 +74,18 @@ def build_detector(architecture: Architecture, pretrained: Pretrained) -> SSD:
     negatives 3 to 1). In evaluation it returns boxes, labels and scores.
 
     Args:
-        architecture: Which one.
+        shape: Which one.
         pretrained: ImageNet weights of its backbone.
 
     Raises:
-        ValueError: The architecture lacks its shape or has one it does not use, or there are no pretrained
+        ValueError: `ssd_resnet` lacks its shape or has one it does not use, or there are no pretrained
             weights for it.
     """
-    if (architecture.name == "ssd_resnet") == (architecture.resnet is None):
+    if (shape.name == "ssd_resnet") == (shape.resnet is None):
         raise ValueError(
-            f"resnet: expected a shape for ssd_resnet and null for the rest, got {architecture.resnet} for "
-            f"{architecture.name}"
+            f"resnet: expected a shape for ssd_resnet and null for the rest, got {shape.resnet} for {shape.name}"
         )
-    detector = _BUILDERS[architecture.name](architecture, pretrained)
+    detector = _BUILDERS[shape.name](shape, pretrained)
     detector.anchor_generator = _FullPrecisionBoxes(detector.anchor_generator)
     return detector
 
@@ -165,12 +162,34 @@ def hardest_negatives(logits: Tensor, positive: Tensor, ratio: float) -> Tensor:
     return torch.zeros_like(positive).scatter(1, order, within)
 
 
+def restore(path: Path) -> SSD:
+    """Rebuild a trained detector, in evaluation mode.
+
+    Args:
+        path: Its weights.
+
+    Raises:
+        FileNotFoundError: `path` does not exist.
+        ValueError: It holds other weights, those of another version of this pipeline, or a detector of other part
+            classes.
+    """
+    state, metadata = weights.load(path, KIND)
+    if metadata["classes"] != list(PART_CLASSES):
+        found = ", ".join(metadata["classes"])
+        raise ValueError(f"{path}: trained on the part classes {found}; expected {', '.join(PART_CLASSES)}")
+    detector = build_detector(
+        weights.params_of(DetectorNetworkParams, metadata, "network", path), PretrainedParams(None)
+    )
+    weights.fill(detector, state, path)
+    return detector.to(memory_format=torch.channels_last).eval()
+
+
 def input_size(detector: SSD) -> int:
     """Side of the square input of a detector, pixels."""
     return int(detector.transform.fixed_size[0])
 
 
-def _ssd300_vgg16(_: Architecture, pretrained: Pretrained) -> SSD:
+def _ssd300_vgg16(_: DetectorNetworkParams, pretrained: PretrainedParams) -> SSD:
     detector = ssd300_vgg16(weights=None, weights_backbone=None, num_classes=CLASSES)
     if pretrained.source is not None:
         with torch.device("meta"):
@@ -188,15 +207,15 @@ def _convolutions(module: nn.Module) -> list[nn.Module]:
     return [child for child in module.modules() if isinstance(child, nn.Conv2d)]
 
 
-def _ssdlite320(_: Architecture, pretrained: Pretrained) -> SSD:
+def _ssdlite320(_: DetectorNetworkParams, pretrained: PretrainedParams) -> SSD:
     if pretrained.source is not None and pretrained.source.endswith((".pth", ".pt", ".safetensors")):
         raise ValueError(f"{pretrained.source}: ssdlite320_mobilenet_v3_large takes torchvision's weights names only")
     return ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=pretrained.source, num_classes=CLASSES)
 
 
-def _ssd_resnet(architecture: Architecture, pretrained: Pretrained) -> SSD:
-    assert architecture.resnet is not None
-    shape = architecture.resnet
+def _ssd_resnet(detector: DetectorNetworkParams, pretrained: PretrainedParams) -> SSD:
+    assert detector.resnet is not None
+    shape = detector.resnet
     numbers = range(shape.layers[0], shape.layers[1] + 1)
     if not 1 <= shape.layers[0] <= shape.layers[1] <= 4:
         raise ValueError(f"layers: expected the first and the last of ResNet's layers 1 to 4, got {shape.layers}")
@@ -204,9 +223,9 @@ def _ssd_resnet(architecture: Architecture, pretrained: Pretrained) -> SSD:
         raise ValueError(
             f"scales: expected {len(numbers) + 1} rising sizes for {len(numbers)} maps, got {shape.scales}"
         )
-    if shape.backbone not in ARCHITECTURES:
-        raise ValueError(f"backbone: expected one of {', '.join(ARCHITECTURES)}, got {shape.backbone!r}")
-    resnet = ARCHITECTURES[shape.backbone]()
+    if shape.backbone not in BACKBONES:
+        raise ValueError(f"backbone: expected one of {', '.join(BACKBONES)}, got {shape.backbone!r}")
+    resnet = BACKBONES[shape.backbone]()
     load_pretrained(resnet, shape.backbone, pretrained)
     if shape.stem_stride == 4:
         resnet.conv1.stride, resnet.maxpool = (4, 4), nn.Identity()
@@ -237,7 +256,7 @@ def _start_from_the_mined_ratio(head: SSDHead) -> None:
             convolution.bias[::CLASSES] = math.log(3 * len(PART_CLASSES))
 
 
-_BUILDERS: dict[str, Callable[[Architecture, Pretrained], SSD]] = {
+_BUILDERS: dict[str, Callable[[DetectorNetworkParams, PretrainedParams], SSD]] = {
     "ssd300_vgg16": _ssd300_vgg16,
     "ssdlite320_mobilenet_v3_large": _ssdlite320,
     "ssd_resnet": _ssd_resnet,

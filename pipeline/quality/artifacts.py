@@ -1,42 +1,44 @@
 """Quality of every intermediate artifact, measured wherever there is ground truth and nowhere else."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, NonNegativeFloat, PositiveInt
 from tqdm import tqdm
 
-from pipeline.artifacts.parts import Detections
-from pipeline.artifacts.truth import read_view_labels
+from pipeline.artifacts.foreground import open_foreground
+from pipeline.artifacts.parts import Detections, open_parts
+from pipeline.artifacts.seeds import open_seeds
+from pipeline.artifacts.truth import open_truth, read_view_labels
+from pipeline.artifacts.views import open_views
 from pipeline.parts.trained_on import unseen_rows
 from pipeline.quality.masks import coverage, foreground_iou, spill
 from pipeline.quality.parts import measure_parts
 from pipeline.quality.views import viewpoint_accuracy, visible_view_ious
 from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
+from pipeline.store.params import parameters
 from pipeline.store.vocabulary import VIEWS
 
 Columns = dict[str, NDArray[np.float64]]
-Statistic = Callable[[NDArray[np.float64]], Any]
 
 
-@dataclass(frozen=True)
+@parameters
 class QualityParams:
-    """The `evaluate_artifacts` section of `params.yaml`.
+    """The `evaluate_artifacts` section of `params.yaml`."""
 
-    Attributes:
-        parts: D of the recall of annotated parts among an image's D most confident boxes.
-        spill_margin: Where the truth names some parts only: growth of their hull, as a share of its longer side,
-            within which a mask is not called spill.
-        viewpoint_share: Share of the view masks' area from which on a view counts as shown, in (0, 0.5].
-    """
-
-    parts: int
-    spill_margin: float
-    viewpoint_share: float
+    parts: PositiveInt
+    """D of the recall of annotated parts among an image's D most confident boxes."""
+    spill_margin: NonNegativeFloat
+    """Where the truth names some parts only: growth of their hull, as a share of its longer side, within which a mask
+    is not called spill."""
+    viewpoint_share: Annotated[float, Field(gt=0, le=0.5)]
+    """Share of the view masks' area from which on a view counts as shown, in (0, 0.5]."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,27 @@ class Artifacts:
     foreground: hdf5.Cache
     parts: hdf5.Cache
     part_masks: hdf5.Cache
+
+
+def open_artifacts(path: Callable[[str], Path]) -> Artifacts:
+    """Open the files of one data set.
+
+    Args:
+        path: Name of an output, as ``part_masks`` -> its file.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        ValueError: A file is of another kind or follows another image table.
+    """
+    store = ImageStore(path("images"))
+    return Artifacts(
+        store=store,
+        truth=open_truth(path("truth"), store.digest),
+        grabcut=open_seeds(path("grabcut"), store.digest),
+        foreground=open_foreground(path("foreground"), store.digest),
+        parts=open_parts(path("parts"), store.digest),
+        part_masks=open_views(path("part_masks"), store.digest),
+    )
 
 
 def measured_rows(store: ImageStore, truth: hdf5.Cache) -> NDArray[np.int64]:
@@ -197,14 +220,14 @@ def measure_viewpoints(artifacts: Artifacts, trained_on: str, share: float) -> d
 
 
 def measure(
-    artifacts: Artifacts, detector: Mapping[str, Any], span: Mapping[str, Any], params: QualityParams
+    artifacts: Artifacts, trained_images: Sequence[str], trained_table: str, params: QualityParams
 ) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
     """Measure everything that the data set's ground truth allows.
 
     Args:
         artifacts: The data set.
-        detector: Metadata of the part detector's weights.
-        span: Metadata of SPAN's weights.
+        trained_images: What the part detector was trained on, from `pipeline.parts.trained_on`.
+        trained_table: What SPAN was trained on, from `pipeline.views.trained_on`.
         params: How to measure.
 
     Returns:
@@ -212,7 +235,7 @@ def measure(
         occurring part class, ``part``, ``ap50`` and ``ap``.
     """
     columns = mask_columns(artifacts, measured_rows(artifacts.store, artifacts.truth), params.spill_margin)
-    boxes = measure_boxes(artifacts, unseen_rows(artifacts.store, detector), params.parts)
+    boxes = measure_boxes(artifacts, unseen_rows(artifacts.store, trained_images), params.parts)
     ap50, ap = boxes.pop("ap50_by_class", {}), boxes.pop("ap_by_class", {})
     failed = artifacts.grabcut["failed"][()][distinct(artifacts.store, np.arange(len(artifacts.store)))]
     metrics = {
@@ -220,7 +243,7 @@ def measure(
         "foreground": summarise_masks(columns["foreground"]),
         "parts": boxes,
         "part_masks": summarise_views(columns["part_masks"]),
-        "viewpoint": measure_viewpoints(artifacts, span["table"], params.viewpoint_share),
+        "viewpoint": measure_viewpoints(artifacts, trained_table, params.viewpoint_share),
     }
     classes = [{"part": name, "ap50": ap50[name], "ap": ap[name]} for name in ap50]
     return {name: values for name, values in metrics.items() if values}, classes

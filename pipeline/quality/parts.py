@@ -91,13 +91,16 @@ def _judge(
 
 
 def _match(overlaps: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:
-    """Give each detection, by falling score, the free part it overlaps most: `(K, parts)` -> `(K,)` bool."""
+    """Give each detection, by falling score, the free part it overlaps most: `(K, parts)` -> `(K,)` bool.
+
+    Of parts overlapped equally the last is taken, as COCO does.
+    """
     free = overlaps.copy()
     right = np.zeros(len(free), bool)
     for index in range(len(free)):
         if free.shape[1] and free[index].max() >= threshold:
             right[index] = True
-            free[:, free[index].argmax()] = -1
+            free[:, np.flatnonzero(free[index] == free[index].max())[-1]] = -1
     return right
 
 
@@ -135,4 +138,4 @@ def recall_ceiling(truths: Sequence[PartBoxes], d: int) -> float:
 
 
 def _iou(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float64]:
-    return np.asarray(box_iou(torch.from_numpy(first), torch.from_numpy(second)).numpy(), np.float64)
+    return np.asarray(box_iou(torch.from_numpy(first).double(), torch.from_numpy(second).double()).numpy())

@@ -1,13 +1,14 @@
 """Random changes of a re-ID training sample that keep image, part boxes and view masks in step."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import NonNegativeInt
 
 from pipeline.store.boxes import flip_boxes
+from pipeline.store.params import Share, parameters
 from pipeline.training.augmentation import erase, flip, jitter_colour
 
 
@@ -27,24 +28,21 @@ class Sample(NamedTuple):
     area_ratios: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class AugmentationParams:
-    """Random changes of training samples.
+@parameters
+class ReidAugmentationParams:
+    """Random changes of training samples."""
 
-    Attributes:
-        flip_probability: Chance of mirroring; boxes and masks are mirrored too, front and rear never trade places.
-        erase_probability: Chance of random erasing; boxes and masks stay as they are.
-        crop_padding: Greatest shift in pixels, up, down, left and right: padding then a crop of the same size.
-        colour_jitter: Brightness, contrast and saturation vary by this share; 0 leaves colours alone.
-    """
-
-    flip_probability: float
-    erase_probability: float
-    crop_padding: int
-    colour_jitter: float
+    flip_probability: Share
+    """Chance of mirroring; boxes and masks are mirrored too, front and rear never trade places."""
+    erase_probability: Share
+    """Chance of random erasing; boxes and masks stay as they are."""
+    crop_padding: NonNegativeInt
+    """Greatest random shift up, down, left and right, pixels; neither paper shifts."""
+    colour_jitter: Share
+    """Brightness, contrast and saturation vary by this share; neither paper jitters."""
 
 
-def augment(sample: Sample, generator: np.random.Generator, params: AugmentationParams) -> Sample:
+def augment(sample: Sample, params: ReidAugmentationParams, generator: np.random.Generator) -> Sample:
     """Change one sample at random: mirror, shift, jitter colours, erase (PGAN §4.2 has the first and the last).
 
     Area ratios keep their value: neither erasing nor a shift of a few pixels is meant to change what is compared.
@@ -54,7 +52,7 @@ def augment(sample: Sample, generator: np.random.Generator, params: Augmentation
     if params.crop_padding:
         right, down = generator.integers(-params.crop_padding, params.crop_padding + 1, 2).tolist()
         sample = shifted(sample, right, down)
-    image = jitter_colour(sample.image, generator, params.colour_jitter)
+    image = jitter_colour(sample.image, params.colour_jitter, generator)
     if generator.random() < params.erase_probability:
         image = erase(image, generator)
     return sample._replace(image=image)

@@ -1,75 +1,67 @@
-"""The re-ID models by name."""
+"""Re-ID networks by the names of their modules: building one, and rebuilding a trained one from its weights."""
 
-from collections.abc import Callable
-from dataclasses import asdict
+import importlib
+import pkgutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 from pipeline.networks import weights
-from pipeline.reid.models.baseline import Baseline
-from pipeline.reid.models.pgan import Pgan
-from pipeline.reid.models.span import SpanReid
-from pipeline.reid.network import ReidArchitecture, ReidNetwork
-from pipeline.store import params
+from pipeline.reid import models
+from pipeline.reid.network import ReidNetwork, ReidShapeParams
 
 KIND = "reid/1"
 
-MODELS: dict[str, Callable[[ReidArchitecture, int], ReidNetwork]] = {
-    "baseline": Baseline,
-    "pgan": Pgan,
-    "span_cpdm": SpanReid,
-}
-"""Name -> constructor, given the architecture and the number of vehicles."""
 
+class NetworkModule(Protocol):
+    """A module of `pipeline.reid.models`.
 
-def build(model: str, architecture: ReidArchitecture, classes: int) -> ReidNetwork:
-    """Build a model with random initial weights.
-
-    Raises:
-        ValueError: No model has this name.
+    Attributes:
+        NetworkParams: Class of the network's own parameters.
+        Network: The network, made from a `ReidShapeParams`, its own parameters and the number of vehicles.
     """
-    if model not in MODELS:
-        raise ValueError(f"model: expected one of {', '.join(MODELS)}, got {model!r}")
-    return MODELS[model](architecture, classes)
+
+    NetworkParams: type[Any]
+
+    def Network(self, shape: ReidShapeParams, params: Any, classes: int, /) -> ReidNetwork:  # noqa: N802 - a class
+        """Make the network with random initial weights."""
 
 
-def save(
-    path: Path,
-    network: ReidNetwork,
-    model: str,
-    architecture: ReidArchitecture,
-    classes: int,
-    table: str,
-    makers: dict[str, dict[str, str]],
-) -> None:
-    """Write a trained model with all that is needed to use it.
+def network_module(name: str, where: str) -> NetworkModule:
+    """Find a network's module by its name.
 
     Args:
-        path: The ``.safetensors`` file.
-        network: The trained model.
-        model: Its name in `MODELS`.
-        architecture: What it was built with.
-        classes: Vehicles it was trained on.
-        table: Digest of the image table it was trained on.
-        makers: Kind of cache it reads -> what made that cache, so that features are never computed from others.
-    """
-    facts = {"model": model, "architecture": asdict(architecture), "classes": classes}
-    weights.save(path, network.state_dict(), KIND, {**facts, "table": table, "makers": makers})
-
-
-def load(path: Path, model: str) -> tuple[ReidNetwork, ReidArchitecture, dict[str, Any]]:
-    """Rebuild a trained model.
-
-    Returns:
-        The network in evaluation mode, its architecture and its metadata.
+        name: Of the module, as ``pgan``.
+        where: What names it, for messages.
 
     Raises:
-        ValueError: The weights are of another model.
+        ValueError: There is no such module.
+    """
+    names = sorted(module.name for module in pkgutil.iter_modules(models.__path__))
+    if name not in names:
+        raise ValueError(f"{where}: network: expected one of {', '.join(names)}, got {name!r}")
+    return cast(NetworkModule, importlib.import_module(f"{models.__name__}.{name}"))
+
+
+def restore(path: Path, model: str) -> tuple[ReidNetwork, dict[str, Any]]:
+    """Rebuild a trained model.
+
+    Args:
+        path: Its weights.
+        model: Its name.
+
+    Returns:
+        The network in evaluation mode, and the metadata its training saved.
+
+    Raises:
+        FileNotFoundError: `path` does not exist.
+        ValueError: The weights are of another model or of another version of this pipeline.
     """
     state, metadata = weights.load(path, KIND)
     if metadata["model"] != model:
         raise ValueError(f"{path}: expected weights of model {model!r}, got {metadata['model']!r}")
-    architecture = params.build(ReidArchitecture, metadata["architecture"], f"{path}: architecture")
-    network = build(model, architecture, metadata["classes"])
-    network.load_state_dict(state)
-    return network.eval(), architecture, metadata
+    shape = weights.params_of(ReidShapeParams, metadata, "shape", path)
+    module = network_module(metadata["network"], str(path))
+    own = weights.params_of(module.NetworkParams, metadata, "network_params", path)
+    network = module.Network(shape, own, metadata["classes"])
+    weights.fill(network, state, path)
+    return network.eval(), metadata

@@ -1,33 +1,21 @@
-"""What every re-ID model has in common: its parameters, its inputs, its outputs and the batch-norm neck."""
+"""What every re-ID model has in common: its shape, its inputs, its outputs and the batch-norm neck."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from pipeline.networks.backbone import BackboneParams
-from pipeline.networks.weights import Pretrained
+from pipeline.networks.weights import PretrainedParams
+from pipeline.store.params import parameters
 
 
-@dataclass(frozen=True)
-class ReidArchitecture(BackboneParams):
-    """Everything that fixes a model's shape; kept beside its weights, so that no parameters are needed to use them.
+@parameters
+class ReidShapeParams(BackboneParams):
+    """What fixes the shape of every re-ID network, beside its own parameters."""
 
-    Attributes:
-        input_size: Side of the square images fed in, pixels.
-        dimension: Length of the single or fused feature, 2C' in PGAN §3.4.
-        top_d: D, the most confident part boxes used (PGAN §3.2).
-        attention_temperature: Part scores are divided by it before the softmax; 1 is PGAN (4).
-        global_dimension: Length of the global feature among part features (SPAN fig. 2).
-        part_dimension: Length of each view's feature (SPAN fig. 2).
-    """
-
-    input_size: int
-    dimension: int
-    top_d: int
-    attention_temperature: float
-    global_dimension: int
-    part_dimension: int
+    input_size: PositiveInt
+    """Side of the square input, pixels."""
 
 
 class ReidBatch(NamedTuple):
@@ -66,20 +54,28 @@ class ReidOutput(NamedTuple):
 class ReidNetwork(nn.Module):
     """A re-ID model: maps a `ReidBatch` to a `ReidOutput`.
 
+    Args:
+        shape: What it shares with other models.
+        dimensions: Lengths of the blocks a test feature consists of.
+
     Attributes:
         inputs: Caches it reads beside the images: ``parts``, ``part_masks``.
-        distance: How its test features compare, a key of `pipeline.retrieval.distances.DISTANCES_TO`.
-        dimensions: Lengths of the blocks a test feature consists of.
+        distance: How its test features compare, a key of `pipeline.retrieval.distances.DISTANCES`.
+        top_d: D, the most confident part boxes it reads; 0 where it reads none.
+        shape: As given.
+        dimensions: As given.
     """
 
     inputs: tuple[str, ...] = ()
     distance: str = "euclidean"
+    top_d: int = 0
 
-    def __init__(self, dimensions: tuple[int, ...]) -> None:
+    def __init__(self, shape: ReidShapeParams, dimensions: tuple[int, ...]) -> None:
         super().__init__()
+        self.shape = shape
         self.dimensions = dimensions
 
-    def load_pretrained(self, pretrained: Pretrained) -> None:
+    def load_pretrained(self, pretrained: PretrainedParams) -> None:
         """Give the backbone, in every copy of its stages, ImageNet weights."""
         raise NotImplementedError
 

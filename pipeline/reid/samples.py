@@ -1,6 +1,6 @@
 """Images, part boxes and view masks of one data set, loaded row by row as re-ID models read them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,17 +9,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.artifacts.parts import open_parts
+from pipeline.artifacts.views import open_views
 from pipeline.networks.runtime import generator_of
 from pipeline.networks.tensors import to_batch
-from pipeline.reid.augmentation import AugmentationParams, Sample, augment
+from pipeline.reid.augmentation import ReidAugmentationParams, Sample, augment
 from pipeline.reid.network import ReidBatch
 from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
 from pipeline.store.resizing import resize
 from pipeline.store.vocabulary import VIEWS
 
-SCHEMAS = {"parts": "parts/1", "part_masks": "part_masks/1"}
-"""Kind of cache -> schema of its file."""
+OPENERS: dict[str, Callable[[Path, str], hdf5.Cache]] = {"parts": open_parts, "part_masks": open_views}
+"""Kind of cache a model may read -> how it is opened, given its file and the digest of the image table."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +42,18 @@ class ReidSources:
         return {kind: cache.header.made_by for kind, cache in self.caches.items()}
 
 
-def open_sources(store: ImageStore, caches: dict[str, Path], inputs: Sequence[str]) -> ReidSources:
+def open_sources(store: ImageStore, path: Callable[[str], Path], inputs: Sequence[str]) -> ReidSources:
     """Open those caches a model reads beside the images.
 
     Args:
         store: The images.
-        caches: Kind of cache -> its file.
+        path: Kind of cache -> its file.
         inputs: Kinds the model reads, as `ReidNetwork.inputs`.
 
     Raises:
         ValueError: A cache is of another kind or follows another image table.
     """
-    return ReidSources(store, {kind: hdf5.Cache(caches[kind], SCHEMAS[kind], store.digest) for kind in inputs})
+    return ReidSources(store, {kind: OPENERS[kind](path(kind), store.digest) for kind in inputs})
 
 
 def check_makers(sources: ReidSources, trained_with: dict[str, dict[str, str]]) -> None:
@@ -67,8 +69,8 @@ def check_makers(sources: ReidSources, trained_with: dict[str, dict[str, str]]) 
 
 
 @dataclass(frozen=True)
-class SampleLoader:
-    """Loads rows of a data set; picklable, so that loader processes can have it.
+class ReidLoader:
+    """Loads samples, to train on or to embed, see `pipeline.training.samples.SampleLoader`.
 
     Attributes:
         sources: What to read.
@@ -82,7 +84,7 @@ class SampleLoader:
     sources: ReidSources
     input_size: int
     classes: dict[str, int]
-    augmentation: AugmentationParams | None = None
+    augmentation: ReidAugmentationParams | None = None
     seed: int = 0
     epoch: int = 0
 
@@ -90,7 +92,7 @@ class SampleLoader:
         """Return one row's sample and its vehicle's class."""
         sample = self._sample(row)
         if self.augmentation is not None:
-            sample = augment(sample, generator_of(self.seed, self.epoch, row), self.augmentation)
+            sample = augment(sample, self.augmentation, generator_of(self.seed, self.epoch, row))
         return sample, self.classes.get(str(self.sources.store.vehicle_ids[row]), -1)
 
     def _sample(self, row: int) -> Sample:

@@ -1,7 +1,7 @@
 """Training of one re-ID model on one data set."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -9,46 +9,18 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
-from pipeline.networks.runtime import RowDataset, Runtime
-from pipeline.networks.weights import Pretrained
-from pipeline.reid.augmentation import AugmentationParams
+from pipeline.networks.loading import Batches, batches_of
+from pipeline.networks.runtime import RuntimeParams
+from pipeline.reid.build import network_module
 from pipeline.reid.losses import reid_losses
-from pipeline.reid.network import ReidArchitecture, ReidBatch, ReidNetwork, ReidOutput
+from pipeline.reid.network import ReidBatch, ReidNetwork, ReidOutput
+from pipeline.reid.params import ModelParams
 from pipeline.reid.sampler import identity_batches
-from pipeline.reid.samples import ReidSources, SampleLoader, collate
-from pipeline.store.files import digest_of
+from pipeline.reid.samples import ReidLoader, ReidSources, collate
 from pipeline.store.images import ImageStore
-from pipeline.training.loop import Schedule, fit
-
-
-@dataclass(frozen=True)
-class ReidTraining(ReidArchitecture, AugmentationParams, Schedule):
-    """The `train_reid` section of `params.yaml`: network, augmentation, schedule, and what follows.
-
-    Attributes:
-        pretrained: Where the backbone's first weights come from.
-        identities_per_batch: P, vehicles a batch.
-        images_per_identity: K, images of each.
-        identity_weight: Weight of the cross-entropy, lambda in PGAN (5).
-        label_smoothing: Share of the cross-entropy's target spread over all vehicles.
-        triplet_weights: Weight of the triplet loss on each of the model's training distances.
-        triplet_margin: Margin of every triplet loss.
-    """
-
-    pretrained: Pretrained
-    identities_per_batch: int
-    images_per_identity: int
-    identity_weight: float
-    label_smoothing: float
-    triplet_weights: dict[str, float]
-    triplet_margin: float
-
-    @property
-    def network(self) -> ReidArchitecture:
-        """The part that fixes the network's shape."""
-        return ReidArchitecture(**{field.name: getattr(self, field.name) for field in fields(ReidArchitecture)})
+from pipeline.training.loop import Trained, fit
+from pipeline.training.samples import at_epoch
 
 
 def training_rows(store: ImageStore) -> NDArray[np.int64]:
@@ -68,45 +40,45 @@ def classes_of(store: ImageStore, rows: Sequence[int] | NDArray[np.int64]) -> di
     return {str(vehicle): code for code, vehicle in enumerate(np.unique(store.vehicle_ids[rows]))}
 
 
+def build_network(params: ModelParams, store: ImageStore, rows: NDArray[np.int64]) -> ReidNetwork:
+    """A model with random initial weights for the vehicles of some rows."""
+    module = network_module(params.network, "reid_models")
+    return module.Network(params.shape, params.own, len(classes_of(store, rows)))
+
+
 def train(
     network: ReidNetwork,
     sources: ReidSources,
     rows: NDArray[np.int64],
-    params: ReidTraining,
-    runtime: Runtime,
+    params: ModelParams,
+    runtime: RuntimeParams,
     fabric: Fabric,
     scratch: Path | None = None,
-) -> list[dict[str, float]]:
-    """Train a model in place (PGAN §3.5 and §4.2, SPAN §3.4 and §4.2).
+) -> Trained[ReidNetwork]:
+    """Train a model (PGAN §3.5 and §4.2, SPAN §3.4 and §4.2).
 
     Args:
-        network: A model from `pipeline.reid.build`, its classes those of `classes_of`.
+        network: From `build_network`, for the same rows; trained in place.
         sources: What it reads.
         rows: Rows to train on.
-        params: Schedule, augmentation and losses.
+        params: The model's parameters.
         runtime: Seed and loader processes.
-        fabric: Places network and batches.
+        fabric: Places network and batches; started from `runtime`.
         scratch: Folder of checkpoints, see `pipeline.training.loop.fit`.
 
     Returns:
-        One row an epoch, see `pipeline.training.loop.fit`.
+        The network, its history and the metadata that `pipeline.reid.build.restore` needs, but for the model's name.
     """
+    training = params.training
     classes = classes_of(sources.store, rows)
     identities = [classes[str(vehicle)] for vehicle in sources.store.vehicle_ids[rows]]
-    plain = SampleLoader(sources, params.input_size, classes, params, runtime.seed)
+    load = ReidLoader(sources, training.input_size, classes, training, runtime.seed)
 
-    def batches(epoch: int) -> DataLoader[ReidBatch]:
-        positions = identity_batches(
-            identities, params.identities_per_batch, params.images_per_identity, runtime.seed, epoch
+    def batches(epoch: int) -> Batches[ReidBatch]:
+        groups = identity_batches(
+            identities, training.identities_per_batch, training.images_per_identity, runtime.seed, epoch
         )
-        dataset: RowDataset[object] = RowDataset(rows, replace(plain, epoch=epoch))
-        return DataLoader(
-            dataset,  # type: ignore[arg-type]
-            batch_sampler=positions,
-            num_workers=runtime.workers,
-            collate_fn=collate,
-            pin_memory=torch.cuda.is_available(),
-        )
+        return batches_of(rows, at_epoch(load, epoch), groups, runtime, collate)
 
     def losses(module: nn.Module, batch: ReidBatch) -> dict[str, Tensor]:
         output: ReidOutput = module(batch)
@@ -115,19 +87,21 @@ def train(
             output.logits,
             output.distances,
             batch.identities,
-            identity_weight=params.identity_weight,
-            label_smoothing=params.label_smoothing,
-            triplet_weights=params.triplet_weights,
-            margin=params.triplet_margin,
+            identity_weight=training.identity_weight,
+            label_smoothing=training.label_smoothing,
+            triplet_weights=training.triplet_weights,
+            margin=training.triplet_margin,
         )
 
-    network.load_pretrained(params.pretrained)
+    network.load_pretrained(training.pretrained)
     network.to(memory_format=torch.channels_last)
-    return fit(network, losses, batches, params, fabric, scratch=scratch)
-
-
-def scratch_folder(model: str, sources: ReidSources, params: ReidTraining, runtime: Runtime) -> Path:
-    """Folder of this training's checkpoints, named by everything that decides its result."""
-    arithmetic = {"seed": runtime.seed, "threads": runtime.threads, "precision": runtime.precision}
-    inputs = {"table": sources.store.digest, "makers": sources.makers, "params": asdict(params), **arithmetic}
-    return Path(".scratch/train_reid") / digest_of({"model": model, **inputs})
+    history = fit(network, losses, batches, training, fabric, scratch=scratch)
+    metadata = {
+        "network": params.network,
+        "network_params": asdict(params.own),
+        "shape": asdict(params.shape),
+        "classes": len(classes),
+        "table": sources.store.digest,
+        "makers": sources.makers,
+    }
+    return Trained(network, history, metadata)

@@ -1,9 +1,9 @@
-"""Line charts as inline SVG: no library, no script, colours from the page's style sheet."""
+"""Line charts: scales, ticks and places of names. What draws them is the template `chart.html`."""
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 WIDTH, HEIGHT = 440, 270
 LEFT, TOP, BOTTOM = 62, 14, 44
@@ -12,6 +12,10 @@ LABEL_OFFSET = 13
 CHARACTER = 8.0
 """About the width of a letter of a line's name, pixels."""
 SERIES_STYLES = 8
+"""Looks of lines in the style sheet; they differ by colour, dash and marker, so that colour is never the only
+difference."""
+MARKERS = 6
+"""About how many markers a line gets."""
 
 
 @dataclass(frozen=True)
@@ -47,26 +51,61 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Frame:
-    """Where the axes lie in the picture.
+class DrawnAxis:
+    """An axis in a picture.
 
     Attributes:
-        x: Horizontal axis.
-        y: Vertical axis.
-        right: Pixels at the right edge that names take.
+        label: What it shows, with its unit.
+        ticks: A value and its pixel, each.
     """
 
-    x: Axis
-    y: Axis
+    label: str
+    ticks: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class DrawnLine:
+    """A line in a picture.
+
+    Attributes:
+        name: Label at its end.
+        style: Which of the `SERIES_STYLES` looks it has, from 0.
+        points: Pixel column and row of every value, from left to right; not empty.
+        markers: Those of the points that get a marker.
+        label_row: Pixel row of the middle of its name.
+    """
+
+    name: str
+    style: int
+    points: Sequence[tuple[float, float]]
+    markers: Sequence[tuple[float, float]]
+    label_row: float
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines between two axes, in a picture of `WIDTH` x `HEIGHT` pixels.
+
+    Attributes:
+        description: Said to those who cannot see the picture.
+        right: Pixel column at which the plot ends and the names of lines begin.
+        x: Horizontal axis, from `LEFT` to `right`.
+        y: Vertical axis, from the floor up to `TOP`.
+        lines: What is drawn.
+    """
+
+    width: ClassVar[int] = WIDTH
+    height: ClassVar[int] = HEIGHT
+    left: ClassVar[int] = LEFT
+    top: ClassVar[int] = TOP
+    floor: ClassVar[int] = HEIGHT - BOTTOM
+    label_offset: ClassVar[int] = LABEL_OFFSET
+
+    description: str
     right: float
-
-    def at_x(self, value: float) -> float:
-        """Pixel column of a value."""
-        return LEFT + (value - self.x.low) / (self.x.high - self.x.low) * (WIDTH - LEFT - self.right)
-
-    def at_y(self, value: float) -> float:
-        """Pixel row of a value."""
-        return HEIGHT - BOTTOM - (value - self.y.low) / (self.y.high - self.y.low) * (HEIGHT - TOP - BOTTOM)
+    x: DrawnAxis
+    y: DrawnAxis
+    lines: Sequence[DrawnLine]
 
 
 def axis(label: str, values: Sequence[float], *, count: int = 5, whole: bool = False) -> Axis:
@@ -90,20 +129,14 @@ def _round_step(step: float) -> float:
     return next(factor * magnitude for factor in (1, 2, 2.5, 5, 10) if factor * magnitude >= step * (1 - 1e-9))
 
 
-def line_chart(series: Sequence[Series], x: Axis, y: Axis, description: str) -> str:
-    """Draw lines with their names at their ends.
-
-    Lines differ by colour, dash and marker (CSS classes ``series-0`` to ``series-7``), so that colour is never the
-    only difference.
+def line_chart(series: Sequence[Series], x: Axis, y: Axis, description: str) -> Chart:
+    """Lay out lines with their names at their ends.
 
     Args:
-        series: The lines; the first `SERIES_STYLES` look different.
+        series: The lines; the first `SERIES_STYLES` look different, lines without values are left out.
         x: Horizontal axis.
         y: Vertical axis.
         description: Said to those who cannot see the picture.
-
-    Returns:
-        One `<svg>` element.
 
     Raises:
         ValueError: A line has another number of values than positions, or a value that is not finite.
@@ -113,66 +146,33 @@ def line_chart(series: Sequence[Series], x: Axis, y: Axis, description: str) -> 
             raise ValueError(f"chart line {line.name!r}: expected one finite value a position, got {list(line.y)[:5]}")
     drawn = [(index % SERIES_STYLES, line) for index, line in enumerate(series) if len(line.x)]
     longest = max((len(line.name) for _, line in drawn), default=0)
-    frame = Frame(x, y, right=min(LABEL_OFFSET + CHARACTER * longest + 4, WIDTH / 2))
-    parts = [
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(description)}">',
-        *_axes(frame),
-        *(_line(line, style, frame) for style, line in drawn),
-        *_end_labels(drawn, frame),
-        "</svg>",
-    ]
-    return "".join(parts)
+    right = WIDTH - min(LABEL_OFFSET + CHARACTER * longest + 4, WIDTH / 2)
+    columns, rows = _Scale(x, LEFT, right), _Scale(y, HEIGHT - BOTTOM, TOP)
+    labels = spread([rows.at(line.y[-1]) for _, line in drawn], LABEL_GAP, TOP, HEIGHT - BOTTOM)
+    lines = [_line(line, style, columns, rows, at) for (style, line), at in zip(drawn, labels, strict=True)]
+    return Chart(description, right, columns.drawn(), rows.drawn(), lines)
 
 
-def _axes(frame: Frame) -> list[str]:
-    floor, right = HEIGHT - BOTTOM, WIDTH - frame.right
-    parts = []
-    for tick in frame.y.ticks:
-        at = frame.at_y(tick)
-        parts.append(f'<path class="grid" d="M{LEFT} {at:.1f}H{right:.1f}"/>')
-        parts.append(f'<text class="tick" x="{LEFT - 7}" y="{at + 4:.1f}" text-anchor="end">{tick:.4g}</text>')
-    for tick in frame.x.ticks:
-        at = frame.at_x(tick)
-        parts.append(f'<path class="axis" d="M{at:.1f} {floor}v4"/>')
-        parts.append(f'<text class="tick" x="{at:.1f}" y="{floor + 17}" text-anchor="middle">{tick:.4g}</text>')
-    middle_x, middle_y = (LEFT + right) / 2, (TOP + floor) / 2
-    parts.append(
-        f'<path class="axis" d="M{LEFT} {floor}H{right:.1f}"/>'
-        f'<text x="{middle_x:.1f}" y="{HEIGHT - 7}" text-anchor="middle">{html.escape(frame.x.label)}</text>'
-        f'<text transform="translate(13 {middle_y:.1f}) rotate(-90)" text-anchor="middle">'
-        f"{html.escape(frame.y.label)}</text>"
-    )
-    return parts
+@dataclass(frozen=True)
+class _Scale:
+    """An axis and the pixels at which it starts and ends."""
+
+    axis: Axis
+    start: float
+    end: float
+
+    def at(self, value: float) -> float:
+        """Pixel of a value."""
+        return self.start + (value - self.axis.low) / (self.axis.high - self.axis.low) * (self.end - self.start)
+
+    def drawn(self) -> DrawnAxis:
+        """The axis with the pixel of each tick."""
+        return DrawnAxis(self.axis.label, [(tick, self.at(tick)) for tick in self.axis.ticks])
 
 
-def _line(line: Series, style: int, frame: Frame) -> str:
-    points = [(frame.at_x(x), frame.at_y(y)) for x, y in zip(line.x, line.y, strict=True)]
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    markers = "".join(_marker(x, y, style) for x, y in points[:: max(1, len(points) // 6)])
-    return f'<g class="series-{style}"><polyline points="{path}"/>{markers}<title>{html.escape(line.name)}</title></g>'
-
-
-def _marker(x: float, y: float, style: int) -> str:
-    shapes = (
-        f"M{x - 3:.1f} {y:.1f}a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z",
-        f"M{x - 3:.1f} {y - 3:.1f}h6v6h-6z",
-        f"M{x:.1f} {y - 4:.1f}l4 7h-8z",
-        f"M{x:.1f} {y - 4:.1f}l4 4l-4 4l-4 -4z",
-    )
-    return f'<path class="marker" d="{shapes[style % len(shapes)]}"/>'
-
-
-def _end_labels(drawn: Sequence[tuple[int, Series]], frame: Frame) -> list[str]:
-    ends = [frame.at_y(line.y[-1]) for _, line in drawn]
-    right = WIDTH - frame.right
-    parts = []
-    for (style, line), end, at in zip(drawn, ends, spread(ends, LABEL_GAP, TOP, HEIGHT - BOTTOM), strict=True):
-        parts.append(
-            f'<g class="series-{style}"><path class="leader" d="M{frame.at_x(line.x[-1]) + 3:.1f} {end:.1f}'
-            f'L{right + LABEL_OFFSET - 3:.1f} {at:.1f}"/><text class="name" x="{right + LABEL_OFFSET:.1f}" '
-            f'y="{at + 4:.1f}">{html.escape(line.name)}</text></g>'
-        )
-    return parts
+def _line(line: Series, style: int, columns: _Scale, rows: _Scale, label: float) -> DrawnLine:
+    points = [(columns.at(x), rows.at(y)) for x, y in zip(line.x, line.y, strict=True)]
+    return DrawnLine(line.name, style, points, points[:: max(1, len(points) // MARKERS)], label)
 
 
 def spread(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:

@@ -1,14 +1,31 @@
 """Curves of the report: cumulative matching, and the losses of every training."""
 
-from html import escape
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.report.charts import Axis, Series, axis, line_chart
-from pipeline.report.sources import Sources, read_table
+from pipeline.report.charts import Axis, Chart, Series, axis, line_chart
+from pipeline.report.sources import Sources
+from pipeline.store.files import read_csv
 
 
-def cmc_chart(sources: Sources, ranks: int = 20) -> str:
-    """Cumulative matching curves of all models of one data set; "" where nothing could be scored.
+@dataclass(frozen=True)
+class Curves:
+    """A chart under its title.
+
+    Attributes:
+        title: What it shows.
+        note: Its values in short; "" for none.
+        chart: The chart.
+    """
+
+    title: str
+    note: str
+    chart: Chart
+
+
+def matching_curves(sources: Sources, ranks: int = 20) -> Curves | None:
+    """Cumulative matching curves of all models of one data set; None where nothing could be scored.
 
     Args:
         sources: The data set's files.
@@ -16,10 +33,10 @@ def cmc_chart(sources: Sources, ranks: int = 20) -> str:
     """
     lines = []
     for model in sources.models:
-        rows = read_table(sources.evaluation(model) / "cmc.csv")[:ranks]
+        rows = sources.curve(model)[:ranks]
         lines.append(Series(model, [float(row["rank"]) for row in rows], [100 * float(row["rate"]) for row in rows]))
     if not any(line.y for line in lines):
-        return ""  # identities are withheld
+        return None  # identities are withheld
     least = min((min(line.y) for line in lines if line.y), default=0.0)
     step = 20 if least < 60 else 10
     floor = min(step * int(least // step), 100 - 2 * step)
@@ -27,10 +44,10 @@ def cmc_chart(sources: Sources, ranks: int = 20) -> str:
     longest = max((int(line.x[-1]) for line in lines if line.x), default=1)
     x = Axis("rank", 1, max(longest, 2), sorted({1, *range(5, longest + 1, 5), longest}))
     values = ", ".join(f"{line.name} {line.y[0]:.1f} % at rank 1" for line in lines if line.y)
-    return _figure(sources.name, "", line_chart(lines, x, y, f"Cumulative matching on {sources.name}: {values}"))
+    return Curves(sources.name, "", line_chart(lines, x, y, f"Cumulative matching on {sources.name}: {values}"))
 
 
-def training_charts(history: Path, datasets: list[str], models: list[str]) -> str:
+def training_curves(history: Path, datasets: Sequence[str], models: Sequence[str]) -> list[Curves]:
     """One small chart a training: its loss by epoch, and the losses it is the sum of.
 
     Args:
@@ -38,18 +55,18 @@ def training_charts(history: Path, datasets: list[str], models: list[str]) -> st
         datasets: Data sets of this run; trainings on others are left out.
         models: Models of this run; likewise.
     """
-    charts = []
+    curves = []
     for path in sorted(history.rglob("*.csv")):
         parts = path.relative_to(history).with_suffix("").parts
         if len(parts) > 1 and parts[1] not in datasets or len(parts) > 2 and parts[2] not in models:
             continue
-        rows = read_table(path)
+        rows = read_csv(path)
         if rows:
-            charts.append(_training_chart(" · ".join(parts), rows))
-    return f'<div class="charts">{"".join(charts)}</div>' if charts else ""
+            curves.append(_losses(" · ".join(parts), rows))
+    return curves
 
 
-def _training_chart(title: str, rows: list[dict[str, str]]) -> str:
+def _losses(title: str, rows: list[dict[str, str]]) -> Curves:
     names = [name for name in rows[0] if name not in ("epoch", "learning_rate")]
     if len(names) == 2:  # the sum and its only term
         names = ["loss"]
@@ -58,7 +75,7 @@ def _training_chart(title: str, rows: list[dict[str, str]]) -> str:
     x = axis("epochs", lines[0].x, whole=True)
     totals = lines[0].y
     note = f"{len(rows)} epochs, {totals[0]:.3g} → {totals[-1]:.3g}"
-    return _figure(title, note, line_chart(lines, x, y, f"Loss of {title}: {note}"))
+    return Curves(title, note, line_chart(lines, x, y, f"Loss of {title}: {note}"))
 
 
 def _column(rows: list[dict[str, str]], name: str) -> Series:
@@ -67,8 +84,3 @@ def _column(rows: list[dict[str, str]], name: str) -> Series:
     return Series(
         name.replace("_", " "), [float(row["epoch"]) + 1 for row in known], [float(row[name]) for row in known]
     )
-
-
-def _figure(title: str, note: str, chart: str) -> str:
-    small = f" <small>{escape(note)}</small>" if note else ""
-    return f"<figure><figcaption>{escape(title)}{small}</figcaption>{chart}</figure>"

@@ -1,18 +1,19 @@
 """The report: one page that holds everything it shows and opens without a network."""
 
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.report.curves import cmc_chart, training_charts
-from pipeline.report.markup import paragraph, section
-from pipeline.report.retrieval import retrievals
-from pipeline.report.sheets import artifact_sheets, overview
+from pipeline.report.curves import Curves, matching_curves, training_curves
+from pipeline.report.overview import Overview, overview
+from pipeline.report.retrieval import Retrieval, retrieval
+from pipeline.report.sheets import ArtifactSheets, artifact_sheets
 from pipeline.report.sources import ReportParams, Sources
-from pipeline.report.tables import class_table, dataset_table, quality_table, reid_table, total
+from pipeline.report.tables import Table, class_table, dataset_table, percent, quality_table, reid_table, total
+from pipeline.store.pages import environment
+from pipeline.store.places import HISTORY
 
-STYLE = Path(__file__).with_name("page.css")
-TITLE = "Vehicle re-identification by parts and views"
+TEMPLATES = Path(__file__).with_name("templates")
 WORDS = {
     "mAP": "Mean average precision: how near the top all images of the asked vehicle are ranked; 100 is perfect. "
     "Precision is averaged at each hit. “Trapezoid” averages it between hits, as VeRi-776's own program does, and "
@@ -30,12 +31,55 @@ WORDS = {
 }
 
 
-def build_page(data: Path, datasets: Sequence[str], models: list[str], params: ReportParams) -> str:
+@dataclass(frozen=True)
+class Summary:
+    """What ran: single numbers by name, and a table of data sets."""
+
+    tiles: Mapping[str, str]
+    datasets: Table
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """How well vehicles are found again: a table, and curves of each data set that has scores."""
+
+    table: Table
+    curves: Sequence[Curves]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the page shows: one attribute a section, named as the section is; an empty one is left out.
+
+    Attributes:
+        models: Models of this run.
+        summary: What ran.
+        metrics: Re-identification; None without models.
+        retrievals: Rankings of some queries of each data set.
+        quality: Tables of the artifacts' quality.
+        artifacts: Every artifact of some images of each data set.
+        overview: What each data set holds.
+        training: Losses of each training.
+        words: Word -> its meaning.
+    """
+
+    models: Sequence[str]
+    summary: Summary
+    metrics: Metrics | None
+    retrievals: Sequence[Retrieval]
+    quality: Sequence[Table]
+    artifacts: Sequence[ArtifactSheets]
+    overview: Sequence[Overview]
+    training: Sequence[Curves]
+    words: Mapping[str, str]
+
+
+def build_page(root: Path, datasets: Sequence[str], models: list[str], params: ReportParams) -> str:
     """Build the whole page as text.
 
     Args:
-        data: The folder that holds every stage's outputs; read are ``images``, ``truth``, ``grabcut``,
-            ``foreground``, ``parts``, ``part_masks``, ``quality``, ``evaluation`` and ``history`` in it.
+        root: The workspace's folder; read are ``images``, ``truth``, ``grabcut``, ``foreground``, ``parts``,
+            ``part_masks``, ``quality``, ``evaluation`` and ``history`` in its ``data``.
         datasets: Data sets to show.
         models: Models to show, in order.
         params: Sizes and counts.
@@ -47,61 +91,28 @@ def build_page(data: Path, datasets: Sequence[str], models: list[str], params: R
         FileNotFoundError: An output is missing.
         ValueError: An output belongs to another table of images.
     """
-    sources = [Sources(data, name, models) for name in datasets]
-    sections = {
-        "summary": section("summary", "What ran", _tiles(sources, models), dataset_table(sources)),
-        "metrics": section("metrics", "Re-identification", _metrics(sources) if models else ""),
-        "retrievals": section("retrievals", "Who was found", *(retrievals(item, params) for item in sources if models)),
-        "quality": section(
-            "quality", "Quality of intermediate artifacts", quality_table(sources), class_table(sources)
-        ),
-        "artifacts": section(
-            "artifacts",
-            "Every artifact of the same images",
-            paragraph("Images are chosen by rule to differ in viewpoint, type and camera, outside the training split."),
-            *(artifact_sheets(item, params) for item in sources),
-        ),
-        "overview": section("overview", "The data", *(overview(item, params) for item in sources)),
-        "training": section("training", "Training", training_charts(data / "history", list(datasets), models)),
-        "words": section("words", "What the words mean", _words()),
-    }
-    return _document({name: text for name, text in sections.items() if text}, _lead(models))
-
-
-def _document(sections: dict[str, str], lead: str) -> str:
-    names = {
-        "summary": "What ran",
-        "metrics": "Re-identification",
-        "retrievals": "Who was found",
-        "quality": "Quality",
-        "artifacts": "Artifacts",
-        "overview": "The data",
-        "training": "Training",
-        "words": "Words",
-    }
-    links = "".join(f'<li><a href="#{name}">{escape(names[name])}</a></li>' for name in sections)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(TITLE)}</title>\n<style>\n{STYLE.read_text(encoding='utf-8')}</style>\n</head>\n<body>\n"
-        f'<header><h1>{escape(TITLE)}</h1><p class="lead">{escape(lead)}</p></header>\n'
-        f'<nav aria-label="Sections"><ul>{links}</ul></nav>\n<main>\n' + "\n".join(sections.values()) + "\n</main>\n"
-        "</body>\n</html>\n"
+    sources = [Sources(root, name, models) for name in datasets]
+    retrievals = [retrieval(item, params) for item in sources if models]
+    report = Report(
+        models=models,
+        summary=Summary(_tiles(sources, models), dataset_table(sources)),
+        metrics=_metrics(sources) if models else None,
+        retrievals=[found for found in retrievals if found],
+        quality=[table for table in (quality_table(sources), class_table(sources)) if table],
+        artifacts=[artifact_sheets(item, params) for item in sources],
+        overview=[overview(item, params) for item in sources],
+        training=training_curves(root / HISTORY, datasets, models),
+        words=WORDS,
     )
+    return environment(TEMPLATES).get_template("report.html").render(report=report)
 
 
-def _lead(models: Sequence[str]) -> str:
-    found = f", and how well vehicles are found again by {', '.join(models)}" if models else ""
-    return f"Results of one run of the pipeline: masks, part boxes and view masks of every image{found}."
+def _metrics(sources: Sequence[Sources]) -> Metrics:
+    curves = [matching_curves(item) for item in sources]
+    return Metrics(reid_table(sources), [found for found in curves if found])
 
 
-def _metrics(sources: Sequence[Sources]) -> str:
-    curves = "".join(cmc_chart(item) for item in sources)
-    title = "<h3>Cumulative matching: queries with a right image among the first ranks</h3>"
-    return f'{reid_table(sources)}{title}<div class="charts">{curves}</div>'
-
-
-def _tiles(sources: Sequence[Sources], models: Sequence[str]) -> str:
+def _tiles(sources: Sequence[Sources], models: Sequence[str]) -> dict[str, str]:
     numbers = {
         "data sets": f"{len(sources)}",
         "distinct images": f"{total(sources, 'images'):,}",
@@ -110,8 +121,7 @@ def _tiles(sources: Sequence[Sources], models: Sequence[str]) -> str:
     }
     for item in sources if models else ():
         numbers |= _best(item)
-    tiles = "".join(f"<div><dt>{escape(name)}</dt><dd>{number}</dd></div>" for name, number in numbers.items())
-    return f'<dl class="tiles">{tiles}</dl>'
+    return numbers
 
 
 def _best(sources: Sources) -> dict[str, str]:
@@ -119,9 +129,4 @@ def _best(sources: Sources) -> dict[str, str]:
     found = {model: sources.metrics(model)["mAP"] for model in sources.models}
     known = {model: float(value) for model, value in found.items() if value is not None}
     best = max(known, key=lambda name: known[name], default="")
-    return {f"best mAP on {sources.name}, by {best}": f"{100 * known[best]:.1f} %"} if known else {}
-
-
-def _words() -> str:
-    words = "".join(f"<dt>{escape(word)}</dt><dd>{escape(meaning)}</dd>" for word, meaning in WORDS.items())
-    return f'<dl class="words">{words}</dl>'
+    return {f"best mAP on {sources.name}, by {best}": f"{percent(known[best])} %"} if known else {}

@@ -1,28 +1,20 @@
 """Rankings as pictures: what each model put first for the same queries."""
 
-from html import escape
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.report.figures import thumbnail
-from pipeline.report.markup import paragraph, picture
+from pipeline.report.pictures import Picture, picture
 from pipeline.report.selection import quantile_positions, viewpoint_name
-from pipeline.report.sources import ReportParams, Sources, read_table
-from pipeline.retrieval.protocols import Rule, cross_camera, drawn_gallery, every_camera, protocol_of
-from pipeline.store import hdf5
+from pipeline.report.sources import ReportParams, Sources
+from pipeline.retrieval.protocols import protocol_of
 from pipeline.store.images import ImageStore
 
-RULE_NOTES: dict[Rule, str] = {
-    cross_camera: "Images of the asked vehicle by the query's own camera are left out, as the protocol demands.",
-    every_camera: "Images by every camera count.",
-    drawn_gallery: "The gallery is that of the first draw: one image of each vehicle.",
-}
-VERDICTS = {True: ("right", "✓"), False: ("wrong", "✗")}
-"""Whether an image shows the asked vehicle -> CSS class and mark."""
 
-
-class Ranking(NamedTuple):
+class Answer(NamedTuple):
     """One model's answer to one query.
 
     Attributes:
@@ -36,8 +28,67 @@ class Ranking(NamedTuple):
     right: list[bool]
 
 
-def retrievals(sources: Sources, params: ReportParams) -> str:
-    """First gallery images of some queries for every model, right and wrong ones framed differently.
+@dataclass(frozen=True)
+class Shot:
+    """An image of a query or a gallery.
+
+    Attributes:
+        picture: The image.
+        right: Whether it shows the asked vehicle; None for the query itself.
+        verdict: Its rank and whether it is right, in short.
+        facts: What is known of it, a line each.
+    """
+
+    picture: Picture
+    right: bool | None
+    verdict: str
+    facts: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Strip:
+    """What one model put first for a query.
+
+    Attributes:
+        model: Name of the model.
+        average_precision: Of the whole ranking, in [0, 1]; None where the gallery holds no right image.
+        shots: Gallery images, nearest first.
+    """
+
+    model: str
+    average_precision: float | None
+    shots: Sequence[Shot]
+
+
+@dataclass(frozen=True)
+class Card:
+    """A query and what every model put first for it."""
+
+    asked: Shot
+    strips: Sequence[Strip]
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Rankings of some queries of one data set.
+
+    Attributes:
+        dataset: Name of the data set.
+        withheld: Test set whose identities are not known, so that there is nothing to show; "" where they are.
+        spread_by: Model by whose average precision the queries are spread.
+        rule: What the protocol does.
+        cards: One for each query.
+    """
+
+    dataset: str
+    withheld: str = ""
+    spread_by: str = ""
+    rule: str = ""
+    cards: Sequence[Card] = ()
+
+
+def retrieval(sources: Sources, params: ReportParams) -> Retrieval | None:
+    """First gallery images of some queries for every model; None where no query has a right image in the gallery.
 
     Queries are spread evenly from the baseline's best to its worst average precision.
 
@@ -47,65 +98,53 @@ def retrievals(sources: Sources, params: ReportParams) -> str:
     """
     metrics = sources.metrics(sources.models[0])
     if metrics["mAP"] is None:
-        withheld = f"The identities of {metrics['test_set']} are withheld: which matches are right is not known here."
-        return f"<h3>{escape(sources.name)}</h3>{paragraph(withheld)}"
-    rankings = {model: read_rankings(sources, model) for model in sources.models}
-    spreading = params.baseline if params.baseline in rankings else sources.models[0]
-    queries = sorted(rankings[spreading])
-    scores = np.array([rankings[spreading][query].average_precision for query in queries])
+        return Retrieval(sources.name, withheld=metrics["test_set"])
+    answers = {model: read_answers(sources, model) for model in sources.models}
+    spreading = params.baseline if params.baseline in answers else sources.models[0]
+    queries = sorted(answers[spreading])
+    scores = np.array([answers[spreading][query].average_precision for query in queries])
     chosen = [queries[position] for position in quantile_positions(scores, params.queries)]
-    note = (
-        f"Queries spread evenly from the best to the worst average precision of {spreading}; the same for every model. "
-        "A solid green frame and ✓ mark the asked vehicle, a dashed orange frame and ✗ another one. "
-    ) + RULE_NOTES[protocol_of(metrics["protocol"].split("/")[0])[0]]
-    cards = "".join(_card(sources, query, rankings, params) for query in chosen)
-    return f"<h3>{escape(sources.name)}</h3>{paragraph(note)}{cards}" if cards else ""
+    rule = protocol_of(metrics["protocol"].split("/")[0]).note
+    cards = [_card(sources, query, answers, params) for query in chosen]
+    return Retrieval(sources.name, spread_by=spreading, rule=rule, cards=cards) if cards else None
 
 
-def read_rankings(sources: Sources, model: str) -> dict[int, Ranking]:
-    """Row of each query of the leading test set -> its ranking by one model, the first draw's where there are several.
+def read_answers(sources: Sources, model: str) -> dict[int, Answer]:
+    """Row of each query of the leading test set -> one model's answer, the first draw's where there are several.
 
     Raises:
         ValueError: The ranking follows another image table.
     """
-    folder = sources.evaluation(model)
     leading = (sources.metrics(model)["test_set"], "0")
-    lines = [row for row in read_table(folder / "tables" / "queries.csv") if (row["test_set"], row["draw"]) == leading]
-    scores = [row["average_precision"] for row in lines]
-    with hdf5.Cache(folder / "ranking.h5", "ranking/1", sources.store.digest) as cache:
-        found = zip(cache["rows"][()], scores, cache["gallery"][()], cache["match"][()], strict=True)
-        return {
-            int(row): Ranking(
-                float(score) if score else float("nan"), gallery[gallery >= 0].tolist(), match[gallery >= 0].tolist()
-            )
-            for row, score, gallery, match in found
-        }
+    scores = [row["average_precision"] for row in sources.queries(model) if (row["test_set"], row["draw"]) == leading]
+    ranking = sources.ranking(model)
+    found = zip(ranking.rows, scores, ranking.gallery, ranking.match, strict=True)
+    return {
+        int(row): Answer(
+            float(score) if score else float("nan"), gallery[gallery >= 0].tolist(), match[gallery >= 0].tolist()
+        )
+        for row, score, gallery, match in found
+    }
 
 
-def _card(sources: Sources, query: int, rankings: dict[str, dict[int, Ranking]], params: ReportParams) -> str:
+def _card(sources: Sources, query: int, answers: dict[str, dict[int, Answer]], params: ReportParams) -> Card:
     store = sources.store
-    strips = "".join(_strip(store, model, ranked[query], params) for model, ranked in rankings.items())
-    asked = _shot(store, query, "", "query", None, params)
-    return f'<div class="query"><div class="asked">{asked}</div><div>{strips}</div></div>'
+    strips = [_strip(store, model, answered[query], params) for model, answered in answers.items()]
+    return Card(_shot(store, query, None, "query", params), strips)
 
 
-def _strip(store: ImageStore, model: str, ranking: Ranking, params: ReportParams) -> str:
-    found = list(zip(ranking.rows, ranking.right, strict=True))[: params.ranks]
-    shots = "".join(_shot(store, row, *VERDICTS[right], rank, params) for rank, (row, right) in enumerate(found, 1))
-    score = "no right image" if np.isnan(ranking.average_precision) else f"AP {100 * ranking.average_precision:.0f} %"
-    return (
-        f'<div class="ranking" tabindex="0" role="group" aria-label="{escape(model)}">'
-        f'<div class="model">{escape(model)}<small>{score}</small></div>{shots}</div>'
-    )
+def _strip(store: ImageStore, model: str, answer: Answer, params: ReportParams) -> Strip:
+    found = list(zip(answer.rows, answer.right, strict=True))[: params.ranks]
+    shots = [
+        _shot(store, row, right, f"{rank} {'✓' if right else '✗'}", params)
+        for rank, (row, right) in enumerate(found, 1)
+    ]
+    score = answer.average_precision
+    return Strip(model, None if np.isnan(score) else score, shots)
 
 
-def _shot(store: ImageStore, row: int, style: str, mark: str, rank: int | None, params: ReportParams) -> str:
-    verdict = mark if rank is None else f"{rank} {mark}"
+def _shot(store: ImageStore, row: int, right: bool | None, verdict: str, params: ReportParams) -> Shot:
     vehicle, camera = f"vehicle {store.vehicle_ids[row]}", store.camera_ids[row]
-    facts = [f"camera {camera}" if camera else "", viewpoint_name(store, row)]
-    caption = "<br>".join(escape(fact) for fact in facts if fact)
+    facts = [vehicle, f"camera {camera}" if camera else "", viewpoint_name(store, row)]
     drawn = picture(thumbnail(store.image(row), params.retrieval_side), f"{verdict}, {vehicle}", params.quality)
-    return (
-        f'<div class="shot {style}"><span class="frame">{drawn}</span>'
-        f'<span class="verdict">{escape(verdict)}</span> <small>{escape(vehicle)}<br>{caption}</small></div>'
-    )
+    return Shot(drawn, right, verdict, [fact for fact in facts if fact])

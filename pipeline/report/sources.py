@@ -1,133 +1,122 @@
 """What the report is made from: its parameters, and the files of each data set."""
 
-import csv
-import json
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field, PositiveInt
+
+from pipeline.artifacts.foreground import open_foreground
+from pipeline.artifacts.parts import open_parts
+from pipeline.artifacts.ranking import Ranking, read_ranking
+from pipeline.artifacts.seeds import open_seeds
+from pipeline.artifacts.truth import open_truth
+from pipeline.artifacts.views import open_views
 from pipeline.store import hdf5
+from pipeline.store.files import read_csv, read_json
 from pipeline.store.images import ImageStore
+from pipeline.store.params import parameters
+from pipeline.store.places import Workspace
 
 
-@dataclass(frozen=True)
+@parameters
 class ReportParams:
-    """The `report` section of `params.yaml`.
+    """The `report` section of `params.yaml`."""
 
-    Attributes:
-        sheet_images: Images the contact sheets of artifacts show.
-        sheet_columns: Images a sheet shows side by side.
-        sheet_side: Their longer side, pixels.
-        parts_shown: Part boxes drawn on an image, the most confident ones.
-        overview_images: About how many images the overview of a data set shows.
-        overview_side: Their longer side, pixels.
-        queries: Queries whose ranking is shown.
-        ranks: Gallery images shown of each ranking.
-        retrieval_side: Longer side of a query or gallery image, pixels.
-        quality: WebP's quality of all images, 1 to 100.
-        baseline: Model whose average precision spreads the shown queries from best to worst.
-    """
-
-    sheet_images: int
-    sheet_columns: int
-    sheet_side: int
-    parts_shown: int
-    overview_images: int
-    overview_side: int
-    queries: int
-    ranks: int
-    retrieval_side: int
-    quality: int
+    sheet_images: PositiveInt
+    """Images the contact sheets of artifacts show."""
+    sheet_columns: PositiveInt
+    """Images a sheet shows side by side."""
+    sheet_side: PositiveInt
+    """Their longer side, pixels."""
+    parts_shown: PositiveInt
+    """Part boxes drawn on an image, the most confident ones."""
+    overview_images: PositiveInt
+    """About how many images the overview of a data set shows."""
+    overview_side: PositiveInt
+    """Their longer side, pixels."""
+    queries: PositiveInt
+    """Queries whose ranking is shown."""
+    ranks: PositiveInt
+    """Gallery images shown of each ranking."""
+    retrieval_side: PositiveInt
+    """Longer side of a query or gallery image, pixels."""
+    quality: Annotated[int, Field(ge=1, le=100)]
+    """WebP's quality of all images, 1 to 100."""
     baseline: str
+    """Model whose average precision spreads the shown queries from best to worst."""
 
 
 class Sources:
     """The files of one data set, opened when first asked for.
 
     Args:
-        data: The folder that holds every stage's outputs.
+        root: The workspace's folder.
         name: Name of the data set.
         models: Models of this run, in the order they are shown.
     """
 
-    def __init__(self, data: Path, name: str, models: list[str]) -> None:
-        self.data = data
+    def __init__(self, root: Path, name: str, models: list[str]) -> None:
         self.name = name
         self.models = models
+        self._workspace = Workspace(root, name)
 
     @cached_property
     def store(self) -> ImageStore:
         """Images and table."""
-        return ImageStore(self.data / "images" / f"{self.name}.h5")
-
-    def cache(self, kind: str) -> hdf5.Cache:
-        """Open ``data/<kind>/<name>.h5``, checked to follow this data set's table."""
-        return hdf5.Cache(self.data / kind / f"{self.name}.h5", f"{kind}/1", self.store.digest)
+        return ImageStore(self._workspace.existing("images"))
 
     @cached_property
     def grabcut(self) -> hdf5.Cache:
         """Seed masks."""
-        return self.cache("grabcut")
+        return open_seeds(self._workspace.existing("grabcut"), self.store.digest)
 
     @cached_property
     def foreground(self) -> hdf5.Cache:
         """Foreground masks."""
-        return self.cache("foreground")
+        return open_foreground(self._workspace.existing("foreground"), self.store.digest)
 
     @cached_property
     def parts(self) -> hdf5.Cache:
         """Part boxes."""
-        return self.cache("parts")
+        return open_parts(self._workspace.existing("parts"), self.store.digest)
 
     @cached_property
     def part_masks(self) -> hdf5.Cache:
         """View masks and area ratios."""
-        return self.cache("part_masks")
+        return open_views(self._workspace.existing("part_masks"), self.store.digest)
 
     @cached_property
     def truth(self) -> hdf5.Cache:
         """Ground truth."""
-        return self.cache("truth")
+        return open_truth(self._workspace.existing("truth"), self.store.digest)
 
     @cached_property
     def quality(self) -> dict[str, Any]:
         """Measured quality of the artifacts, group -> measure -> value."""
-        return read_json(self.data / "quality" / self.name / "metrics.json")
+        return read_json(self._workspace.existing("quality"))
 
     @cached_property
     def part_classes(self) -> list[dict[str, str]]:
         """Average precision of each part class: ``part``, ``ap50``, ``ap``."""
-        return read_table(self.data / "quality" / self.name / "ap_by_class.csv")
-
-    def evaluation(self, model: str) -> Path:
-        """Folder of one model's evaluation."""
-        return self.data / "evaluation" / self.name / model
+        return read_csv(self._workspace.existing("part_classes"))
 
     def metrics(self, model: str) -> dict[str, Any]:
         """Metrics of one model."""
-        return read_json(self.evaluation(model) / "metrics.json")
+        return read_json(self._of(model).existing("metrics"))
 
+    def curve(self, model: str) -> list[dict[str, str]]:
+        """Cumulative matching curve of one model: ``rank``, ``rate``."""
+        return read_csv(self._of(model).existing("curve"))
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
+    def ranking(self, model: str) -> Ranking:
+        """Nearest gallery images of each query by one model."""
+        return read_ranking(self._of(model).existing("ranking"), self.store.digest)
 
-    Raises:
-        FileNotFoundError: `path` does not exist.
-    """
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file; `dvc repro` or `dvc pull` makes it")
-    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return value
+    def queries(self, model: str) -> list[dict[str, str]]:
+        """A line a query of each test set and draw, by one model."""
+        return read_csv(self._of(model).existing("tables") / "queries.csv")
 
-
-def read_table(path: Path) -> list[dict[str, str]]:
-    """Read a CSV file with a head row.
-
-    Raises:
-        FileNotFoundError: `path` does not exist.
-    """
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file; `dvc repro` or `dvc pull` makes it")
-    with open(path, newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+    def _of(self, model: str) -> Workspace:
+        return replace(self._workspace, model=model)

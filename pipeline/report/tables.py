@@ -1,11 +1,11 @@
 """Tables of the report: what ran, re-identification metrics, quality of artifacts."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from pipeline.report.markup import Cell, Group, percent, table
 from pipeline.report.selection import first_occurrences
 from pipeline.report.sources import Sources
 from pipeline.store.vocabulary import PART_CLASSES, SPLITS, VIEWS
@@ -54,7 +54,55 @@ QUALITY_GROUPS: dict[str, tuple[str, dict[str, str]]] = {
 """Group of an artifact's quality -> its title, and measure -> what it says; all are shares in [0, 1]."""
 
 
-def dataset_table(datasets: Sequence[Sources]) -> str:
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table of numbers.
+
+    Attributes:
+        text: What it shows; "" shows a dash.
+        share: Length of the bar behind the number, in [0, 1]; None draws none.
+        best: Whether it is the best of its column within its group.
+    """
+
+    text: str
+    share: float | None = None
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows of a table under one title.
+
+    Attributes:
+        title: Said above them; "" says nothing.
+        rows: A row head and its cells, each.
+    """
+
+    title: str
+    rows: Sequence[tuple[str, Sequence[Cell]]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of numbers, rows in groups.
+
+    Attributes:
+        caption: Said above it.
+        heads: Column heads, the first above the row heads.
+        groups: Its rows.
+    """
+
+    caption: str
+    heads: Sequence[str]
+    groups: Sequence[Group]
+
+
+def percent(value: float | None) -> str:
+    """Format a share in [0, 1] as percent with one decimal, "" for None."""
+    return "" if value is None else f"{100 * value:.1f}"
+
+
+def dataset_table(datasets: Sequence[Sources]) -> Table:
     """What each data set holds."""
     rows = []
     splits = [split for split in SPLITS if any(split in sources.store.splits for sources in datasets)]
@@ -69,10 +117,10 @@ def dataset_table(datasets: Sequence[Sources]) -> str:
         rows.append((sources.name, [Cell(f"{number:,}") for number in numbers]))
     heads = ["data set", "images", *splits, "vehicles", "cameras", "with viewpoint", "with part boxes"]
     caption = "Data sets of this run; an image that is both query and gallery is one image."
-    return table(caption, heads, [Group("", rows)])
+    return Table(caption, heads, [Group("", rows)])
 
 
-def reid_table(datasets: Sequence[Sources]) -> str:
+def reid_table(datasets: Sequence[Sources]) -> Table:
     """Metrics of every model, data set and group; the best of each column of a data set and group in bold."""
     metrics = {sources.name: {model: sources.metrics(model) for model in sources.models} for sources in datasets}
     scored = [
@@ -82,21 +130,7 @@ def reid_table(datasets: Sequence[Sources]) -> str:
         for part in (values, *values["test_sets"].values(), *values["groups"].values())
     ]
     ranks = sorted({int(rank) for part in scored for rank in part["CMC"]})
-    groups = []
-    for name, models in metrics.items():
-        groups.append(_reid_group(name, models, ranks))
-        leading = next(iter(models.values()))["test_set"]
-        for other in next(iter(models.values()))["test_sets"]:
-            if other != leading:
-                sets = {model: {**values, **values["test_sets"][other]} for model, values in models.items()}
-                groups.append(_reid_group(f"{name}, {other}", sets, ranks))
-        for part in sorted({part for values in models.values() for part in values["groups"]}):
-            parts = {
-                model: {"distance": values["distance"], "rerank": values["rerank"], **values["groups"][part]}
-                for model, values in models.items()
-                if part in values["groups"]
-            }
-            groups.append(_reid_group(f"{name}, {part} alone", parts, ranks))
+    groups = [group for name, models in metrics.items() for group in _reid_groups(name, models, ranks)]
     heads = [
         "model",
         "mAP",
@@ -111,7 +145,25 @@ def reid_table(datasets: Sequence[Sources]) -> str:
         "Re-identification in percent, higher is better; best of each group of rows in bold. The interval of the mAP "
         "is a bootstrap over queries: models whose intervals overlap widely cannot be told apart by these queries."
     )
-    return table(caption, heads, groups)
+    return Table(caption, heads, groups)
+
+
+def _reid_groups(name: str, models: dict[str, dict[str, Any]], ranks: Sequence[int]) -> list[Group]:
+    """One data set: its leading test set, the other test sets, and each group of images alone."""
+    groups = [_reid_group(name, models, ranks)]
+    first = next(iter(models.values()))
+    for other in first["test_sets"]:
+        if other != first["test_set"]:
+            sets = {model: {**values, **values["test_sets"][other]} for model, values in models.items()}
+            groups.append(_reid_group(f"{name}, {other}", sets, ranks))
+    for part in sorted({part for values in models.values() for part in values["groups"]}):
+        parts = {
+            model: {"distance": values["distance"], "rerank": values["rerank"], **values["groups"][part]}
+            for model, values in models.items()
+            if part in values["groups"]
+        }
+        groups.append(_reid_group(f"{name}, {part} alone", parts, ranks))
+    return groups
 
 
 def _reid_group(title: str, models: dict[str, dict[str, Any]], ranks: Sequence[int]) -> Group:
@@ -149,8 +201,8 @@ def _manner(values: dict[str, Any]) -> str:
     return f"{note}; mean of {draws['count']} draws, whose mAP deviates by {deviation}"
 
 
-def quality_table(datasets: Sequence[Sources]) -> str:
-    """Measured quality of the artifacts, a column a data set; "" when nothing could be measured."""
+def quality_table(datasets: Sequence[Sources]) -> Table | None:
+    """Measured quality of the artifacts, a column a data set; None when nothing could be measured."""
     groups = []
     for group, (title, labels) in QUALITY_GROUPS.items():
         measured = [sources.quality.get(group, {}) for sources in datasets]
@@ -164,13 +216,13 @@ def quality_table(datasets: Sequence[Sources]) -> str:
         if rows:
             groups.append(Group(title, [*rows, ("images measured", [Cell(_count(values)) for values in measured])]))
     if not groups:
-        return ""
+        return None
     heads = ["measure (percent)", *(sources.name for sources in datasets)]
-    return table("Artifacts against ground truth; a dash where there is none.", heads, groups)
+    return Table("Artifacts against ground truth; a dash where there is none.", heads, groups)
 
 
-def class_table(datasets: Sequence[Sources]) -> str:
-    """Average precision at IoU 0.5 of each part class, a column a data set; "" when none was measured."""
+def class_table(datasets: Sequence[Sources]) -> Table | None:
+    """Average precision at IoU 0.5 of each part class, a column a data set; None when none was measured."""
     measured = [{row["part"]: float(row["ap50"]) for row in sources.part_classes} for sources in datasets]
     rows = [
         (name.replace("_", " "), [Cell(percent(values.get(name)), values.get(name)) for values in measured])
@@ -179,7 +231,7 @@ def class_table(datasets: Sequence[Sources]) -> str:
     ]
     heads = ["part", *(sources.name for sources in datasets)]
     caption = "Part detector: average precision at IoU 0.5 by class (percent); a dash where no image shows the part."
-    return table(caption, heads, [Group("", rows)]) if rows else ""
+    return Table(caption, heads, [Group("", rows)]) if rows else None
 
 
 def _failures(values: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.artifacts.features import Features
-from pipeline.retrieval.distances import DISTANCES_TO
+from pipeline.retrieval.distances import DISTANCES
 from pipeline.retrieval.protocols import Problem
 from pipeline.retrieval.ranking import Ranks, rank_block, rows_at_once
 
@@ -63,7 +63,7 @@ def distance_blocks(
     """
     values, ratios = torch.from_numpy(features.features), torch.from_numpy(features.area_ratios)
     gallery_values, gallery_ratios = (_rows(tensor, gallery).to(device) for tensor in (values, ratios))
-    distance = DISTANCES_TO[features.distance](gallery_values, gallery_ratios, features.dimensions)
+    distance = DISTANCES[features.distance].to(gallery_values, gallery_ratios, features.dimensions)
     height = min(queries_at_once(len(gallery), megabytes, device), len(queries))
     room = torch.empty(height, len(gallery), device=device)
     for chunk in torch.split(torch.from_numpy(queries), height):

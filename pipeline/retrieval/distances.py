@@ -1,6 +1,7 @@
 """Distances between features: Euclidean, which on unit features is the cosine order, and CPDM."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -60,13 +61,6 @@ DistanceTo = Callable[[Tensor, Tensor, Tensor], Tensor]
 """`(B, C)` queries, their `(B, P)` area ratios and room for the result -> `(B, G)` distances in that room, not
 negative."""
 
-DISTANCES_TO: dict[str, Callable[[Tensor, Tensor, Sequence[int]], DistanceTo]] = {
-    "euclidean": lambda gallery, ratios, dimensions: EuclideanTo(gallery),
-    "cpdm": CpdmTo,
-}
-"""How features compare, by the name `features/1` notes as ``distance``: gallery features, their area ratios and the
-lengths of the features' blocks -> distances to that gallery."""
-
 
 def paired_euclidean(first: Tensor, second: Tensor, *_: object) -> Tensor:
     """Squared Euclidean distances of B pairs, `(B, C)` float32 each -> `(B,)` float32."""
@@ -83,8 +77,42 @@ def paired_cpdm(
     return (weights * distances).sum(1) / weights.sum(1)
 
 
-PAIRED: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor, Sequence[int]], Tensor]] = {
-    "euclidean": paired_euclidean,
-    "cpdm": paired_cpdm,
+@dataclass(frozen=True)
+class Distance:
+    """How features compare.
+
+    Attributes:
+        to: Gallery features, their area ratios and the lengths of the features' blocks -> distances to that gallery.
+        between: The same distances pair by pair: features of both sides, their area ratios, lengths of the blocks.
+        squared: Whether it is a square already.
+        weighs_blocks: Whether it reads an area ratio of each block, global first.
+        note: What it means, for readers of a page.
+    """
+
+    to: Callable[[Tensor, Tensor, Sequence[int]], DistanceTo]
+    between: Callable[[Tensor, Tensor, Tensor, Tensor, Sequence[int]], Tensor]
+    squared: bool
+    weighs_blocks: bool
+    note: str
+
+
+DISTANCES: dict[str, Distance] = {
+    "euclidean": Distance(
+        to=lambda gallery, ratios, dimensions: EuclideanTo(gallery),
+        between=paired_euclidean,
+        squared=True,
+        weighs_blocks=False,
+        note="Distance: squared Euclidean, from 0, the same, to 4. The whole feature counted in every pair; this model "
+        "does not compare views apart.",
+    ),
+    "cpdm": Distance(
+        to=CpdmTo,
+        between=paired_cpdm,
+        squared=False,
+        weighs_blocks=True,
+        note="Distance: CPDM, 0 for the same. The bars under each image say how much the whole vehicle and each view "
+        "counted for the pair: the product of both images' area ratios, as a share of all. A view that only one of the "
+        "two shows counts nothing.",
+    ),
 }
-"""The same distances as `DISTANCES_TO`, pair by pair."""
+"""By the name that a features file notes as ``distance``."""

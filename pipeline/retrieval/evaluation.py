@@ -7,52 +7,53 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import NonNegativeInt, PositiveInt
 
 from pipeline.artifacts.features import Features
 from pipeline.retrieval.blocks import check_finite, distance_blocks, rank_problem
-from pipeline.retrieval.protocols import Draws, Problem, TestSet, column, find_test_sets, protocol_of, withheld_problem
+from pipeline.retrieval.protocols import (
+    DrawsParams,
+    Problem,
+    TestSet,
+    column,
+    find_test_sets,
+    protocol_of,
+    withheld_problem,
+)
 from pipeline.retrieval.ranking import Ranks
-from pipeline.retrieval.reranking import Rerank, announced_memory, reranked_blocks
+from pipeline.retrieval.reranking import RerankParams, announced_memory, reranked_blocks
 from pipeline.retrieval.scores import Scores
-from pipeline.retrieval.summary import Bootstrap, Evaluated, metrics_of
+from pipeline.retrieval.summary import BootstrapParams, Evaluated, metrics_of
 from pipeline.store.images import ImageStore
+from pipeline.store.params import parameters
 
 
-@dataclass(frozen=True)
+@parameters
 class EvaluateParams:
-    """The `evaluate` section of `params.yaml`.
-
-    Attributes:
-        protocol: A key of `pipeline.retrieval.protocols.PROTOCOLS`.
-        test_set: Test set whose figures lead; null: the last one whose identities are known.
-        group_by: Column of the table; each of its values is also evaluated apart, queries and gallery. Null: none.
-        draws: Galleries drawn where the protocol draws them.
-        rerank: k-reciprocal re-ranking; null: plain distances.
-        ranks: Ranks of the CMC among the metrics.
-        curve_length: Ranks of the CMC curve.
-        ranking_length: Nearest gallery images kept of each query.
-        bootstrap: Confidence intervals.
-        chunk_megabytes: Distances held in memory together; a GPU takes what is free.
-    """
+    """The `evaluate` section of `params.yaml`."""
 
     protocol: str
+    """A benchmark's: veri776, vehicleid, vric, veri_wild, cityflow_reid; or, for any table, cross_camera: images of the
+    query's vehicle and camera are removed; every_camera: none is."""
     test_set: str | None
+    """Test set whose figures lead; null: the last one whose identities are known."""
     group_by: str | None
-    draws: Draws
-    rerank: Rerank | None
-    ranks: tuple[int, ...]
-    curve_length: int
-    ranking_length: int
-    bootstrap: Bootstrap
-    chunk_megabytes: int
-
-    def __post_init__(self) -> None:
-        least = {"curve_length": 1, "ranking_length": 0, "chunk_megabytes": 1}
-        for name, low in least.items():
-            if getattr(self, name) < low:
-                raise ValueError(f"evaluate.{name}: expected {low} or more, got {getattr(self, name)}")
-        if min(self.ranks, default=1) < 1:
-            raise ValueError(f"evaluate.ranks: ranks count from 1, got {list(self.ranks)}")
+    """Column of the table; each of its values is also evaluated apart, queries and gallery. Null: none."""
+    draws: DrawsParams
+    """Galleries drawn where the protocol draws them (VehicleID: 10)."""
+    rerank: RerankParams | None
+    """k-reciprocal re-ranking: {k1: 20, k2: 6, original_weight: 0.3}; null: plain distances, beside which re-ranked
+    figures never stand."""
+    ranks: tuple[PositiveInt, ...]
+    """Ranks of the CMC among the metrics."""
+    curve_length: PositiveInt
+    """Ranks of the CMC curve."""
+    ranking_length: NonNegativeInt
+    """Nearest gallery images kept of each query."""
+    bootstrap: BootstrapParams
+    """95 % intervals over queries."""
+    chunk_megabytes: PositiveInt
+    """Distances held in memory together; a GPU takes what is free."""
 
 
 def evaluate_problem(
@@ -73,13 +74,30 @@ def evaluate_problem(
     return rank_problem(blocks, problem, count)
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """One model's features, evaluated on every test set of a table.
+
+    Attributes:
+        leading: The test set whose figures lead.
+        test_sets: All of them, in the table's order.
+        metrics: Those of the leading test set as `metrics_of` gives them, ``protocol`` with its version, ``test_set``,
+            ``distance``, ``rerank`` (false for plain distances, else its parameters), the leading set's groups under
+            ``groups`` and, where there are several, each test set's own metrics under ``test_sets``.
+    """
+
+    leading: Evaluated
+    test_sets: list[Evaluated]
+    metrics: dict[str, Any]
+
+
 def evaluate_table(
     store: ImageStore,
     features: Features,
     params: EvaluateParams,
     device: torch.device,
     say: Callable[[str], None] = lambda _: None,
-) -> tuple[Evaluated, list[Evaluated], dict[str, Any]]:
+) -> Evaluation:
     """Evaluate every test set of a table, and each group of the leading one apart.
 
     Args:
@@ -89,39 +107,29 @@ def evaluate_table(
         device: Where distances are computed.
         say: Told what re-ranking will need, before it starts.
 
-    Returns:
-        The leading test set, all of them in the table's order, and the metrics: those of the leading test set as
-        `metrics_of` gives them, ``protocol`` with its version, ``test_set``, ``distance``, ``rerank`` (false
-        for plain distances, else its parameters), the leading set's groups under ``groups`` and, where there are
-        several, each test set's own metrics under ``test_sets``.
-
     Raises:
         ValueError: The protocol, the test set or the column is unknown, the protocol does not fit the test set, a
             feature is missing or not finite, or no query has a match in the gallery.
     """
-    protocol_of(params.protocol)
+    protocol = protocol_of(params.protocol)
     tests = find_test_sets(store, features.rows)
-    leading = leading_test_set(tests, params.test_set, str(store.path)).name
+    name = leading_test_set(tests, params.test_set, str(store.path)).name
     if params.rerank is not None:
         _announce(tests, params.rerank, say)
     found = {test.name: evaluate_test_set(test, features, params, device) for test in tests}
-    metrics = {name: metrics_of(item, params.ranks, params.bootstrap) for name, item in found.items()}
-    first = found[leading]
-    _check_matches(first, store)
-    rerank = False if params.rerank is None else asdict(params.rerank)
-    return (
-        first,
-        list(found.values()),
-        {
-            **metrics[leading],
-            "protocol": protocol_of(params.protocol)[1],
-            "test_set": leading,
-            "distance": features.distance,
-            "rerank": rerank,
-            "groups": _groups(store, features, first.test, params, device),
-            "test_sets": metrics if len(metrics) > 1 else {},
-        },
-    )
+    metrics = {test: metrics_of(item, params.ranks, params.bootstrap) for test, item in found.items()}
+    leading = found[name]
+    _check_matches(leading, store)
+    everything = {
+        **metrics[name],
+        "protocol": f"{params.protocol}/{protocol.version}",
+        "test_set": name,
+        "distance": features.distance,
+        "rerank": False if params.rerank is None else asdict(params.rerank),
+        "groups": _groups(store, features, leading.test, params, device),
+        "test_sets": metrics if len(metrics) > 1 else {},
+    }
+    return Evaluation(leading, list(found.values()), everything)
 
 
 def leading_test_set(tests: Sequence[TestSet], wanted: str | None, source: str) -> TestSet:
@@ -143,7 +151,7 @@ def leading_test_set(tests: Sequence[TestSet], wanted: str | None, source: str) 
     return by_name[wanted]
 
 
-def _announce(tests: Sequence[TestSet], rerank: Rerank, say: Callable[[str], None]) -> None:
+def _announce(tests: Sequence[TestSet], rerank: RerankParams, say: Callable[[str], None]) -> None:
     for test in tests:
         images = len(test.roles) + int(np.count_nonzero(test.roles == "both"))
         least, most = (size / 1e6 for size in announced_memory(images, rerank))
@@ -157,7 +165,7 @@ def evaluate_test_set(test: TestSet, features: Features, params: EvaluateParams,
     Raises:
         ValueError: The protocol is unknown or does not fit the test set, or a feature is not finite.
     """
-    rule, _ = protocol_of(params.protocol)
+    rule = protocol_of(params.protocol).rule
     problems = [withheld_problem(test)] if test.withheld else rule(test, params.draws)
     scores: list[Scores] = []
     kept: list[Ranks] = []

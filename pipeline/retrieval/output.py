@@ -1,19 +1,19 @@
 """What an evaluation leaves on disk: metrics, CMC curve, per-query table, draws, submission and ranking."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from pipeline.artifacts.features import Features
+from pipeline.artifacts.ranking import Ranking, write_ranking
+from pipeline.retrieval.evaluation import Evaluation
 from pipeline.retrieval.scores import average_precision, cumulative_matches
 from pipeline.retrieval.summary import Evaluated
-from pipeline.store import hdf5
 from pipeline.store.files import atomic_directory, write_csv, write_json
 from pipeline.store.images import ImageStore
 
-RANKING_SCHEMA = "ranking/1"
 QUERY_COLUMNS = ("test_set", "draw", "path", "average_precision", "first_hit", "junk", "positives")
 DRAW_COLUMNS = ("test_set", "draw", "vehicle_id", "path")
 SUBMISSION = "submission_{}.txt"
@@ -23,30 +23,25 @@ def write_evaluation(
     folder: Path,
     store: ImageStore,
     features: Features,
-    leading: Evaluated,
-    everything: Sequence[Evaluated],
-    metrics: dict[str, Any],
+    evaluation: Evaluation,
     curve_length: int,
     made_by: dict[str, str],
 ) -> None:
     """Write ``metrics.json``, ``cmc.csv``, ``ranking.h5`` and the folder ``tables``.
 
     ``tables`` holds ``queries.csv``, a line a query of each test set and draw; ``draws.csv``, the drawn gallery images;
-    and ``submission_<test set>.txt`` for a test set without identities. `ranking.h5` holds, of the leading test set's
-    first draw, `rows` `(Q,)` query rows of the table, `gallery` `(Q, R)` int64 rows of the nearest images padded with
-    -1, `distances` `(Q, R)` float32 padded with infinity, and `match` `(Q, R)` bool.
+    and ``submission_<test set>.txt`` for a test set without identities. ``ranking.h5`` is of the leading test set's
+    first draw.
 
     Args:
         folder: ``data/evaluation/<dataset>/<model>``.
         store: The table.
         features: What was evaluated.
-        leading: The leading test set.
-        everything: All test sets.
-        metrics: Content of ``metrics.json``.
+        evaluation: Its evaluation.
         curve_length: Ranks of the CMC curve.
         made_by: Makers, for the header of ``ranking.h5``.
     """
-    paths = store.paths[features.rows]
+    paths, everything, leading = store.paths[features.rows], evaluation.test_sets, evaluation.leading
     with atomic_directory(folder / "tables") as tables:
         queries = [line for item in everything if not item.test.withheld for line in _query_lines(item, paths)]
         write_csv(tables / "queries.csv", queries, QUERY_COLUMNS)
@@ -57,10 +52,20 @@ def write_evaluation(
         for item in everything:
             if item.test.withheld:
                 write_submission(tables / SUBMISSION.format(item.test.name), item, paths)
-    _write_ranking(folder / "ranking.h5", store, features, leading, made_by)
+    write_ranking(folder / "ranking.h5", store.digest, _ranking(features, leading), made_by)
     rates = [] if leading.test.withheld else _rates(leading, curve_length)
     write_csv(folder / "cmc.csv", rates, ("rank", "rate"))
-    write_json(folder / "metrics.json", metrics)
+    write_json(folder / "metrics.json", evaluation.metrics)
+
+
+def outcome(metrics: dict[str, Any]) -> str:
+    """One line that sums the leading test set up, from the metrics of an evaluation."""
+    about = f"{metrics['test_set']} by {metrics['protocol']}, {metrics['queries']:,} queries"
+    if metrics["mAP"] is None:
+        file = SUBMISSION.format(metrics["test_set"])
+        return f"{about}: identities are withheld; tables/{file} holds the ranking for the benchmark's server"
+    low, high = metrics["interval"].get("mAP", (metrics["mAP"], metrics["mAP"]))
+    return f"{about}: mAP {metrics['mAP']:.3f} (95 %: {low:.3f} to {high:.3f})"
 
 
 def _rates(leading: Evaluated, curve_length: int) -> list[dict[str, object]]:
@@ -107,14 +112,12 @@ def write_submission(path: Path, evaluated: Evaluated, paths: np.ndarray[Any, An
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _write_ranking(
-    path: Path, store: ImageStore, features: Features, evaluated: Evaluated, made_by: dict[str, str]
-) -> None:
+def _ranking(features: Features, evaluated: Evaluated) -> Ranking:
     problem, nearest = evaluated.problems[0], evaluated.ranks.nearest
     found = nearest >= 0
-    match = found & (problem.gallery_vehicles[nearest] == problem.query_vehicles[:, None])
-    with hdf5.create(path, hdf5.Header(RANKING_SCHEMA, store.digest, made_by)) as cache:
-        cache.array("rows", features.rows[problem.queries])
-        cache.array("gallery", np.where(found, features.rows[problem.gallery[nearest]], -1))
-        cache.array("distances", evaluated.ranks.nearest_distances)
-        cache.array("match", match)
+    return Ranking(
+        rows=features.rows[problem.queries],
+        gallery=np.where(found, features.rows[problem.gallery[nearest]], -1),
+        distances=evaluated.ranks.nearest_distances,
+        match=found & (problem.gallery_vehicles[nearest] == problem.query_vehicles[:, None]),
+    )

@@ -6,26 +6,21 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import NonNegativeInt, PositiveInt
 
 from pipeline.retrieval.ranking import Pairs
 from pipeline.store.images import ImageStore
+from pipeline.store.params import parameters
 
 
-@dataclass(frozen=True)
-class Draws:
-    """`evaluate.draws`, for protocols that draw their gallery.
+@parameters
+class DrawsParams:
+    """`evaluate.draws`, for protocols that draw their gallery."""
 
-    Attributes:
-        count: Draws; metrics are their mean.
-        seed: Of the first; draw k is seeded by (seed, k).
-    """
-
-    count: int
-    seed: int
-
-    def __post_init__(self) -> None:
-        if self.count < 1 or self.seed < 0:
-            raise ValueError(f"evaluate.draws: expected count from 1 and seed from 0, got {self.count}, {self.seed}")
+    count: PositiveInt
+    """Draws; metrics are their mean."""
+    seed: NonNegativeInt
+    """Of the first; draw k is seeded by (seed, k)."""
 
 
 @dataclass(frozen=True)
@@ -119,11 +114,11 @@ class Problem:
         return Pairs(queries[~junk], gallery[~junk]), Pairs(queries[junk], gallery[junk])
 
 
-Rule = Callable[[TestSet, Draws], list[Problem]]
+Rule = Callable[[TestSet, DrawsParams], list[Problem]]
 """A protocol: one problem, or one for each draw, whose metrics are averaged."""
 
 
-def cross_camera(test: TestSet, draws: Draws) -> list[Problem]:
+def cross_camera(test: TestSet, draws: DrawsParams) -> list[Problem]:
     """Gallery images with the query's vehicle and camera are removed: the rule of VeRi-776 and VERI-Wild.
 
     On VeRi-776 this equals the shipped ``gt_index.txt`` and ``jk_index.txt`` (Liu et al. 2016).
@@ -134,7 +129,7 @@ def cross_camera(test: TestSet, draws: Draws) -> list[Problem]:
     return [_listed_problem(test, remove_same_camera=True)]
 
 
-def every_camera(test: TestSet, draws: Draws) -> list[Problem]:
+def every_camera(test: TestSet, draws: DrawsParams) -> list[Problem]:
     """No image is removed: the rule of VRIC (Kanaci et al. 2018), whose pairs are from two cameras throughout.
 
     Raises:
@@ -143,7 +138,7 @@ def every_camera(test: TestSet, draws: Draws) -> list[Problem]:
     return [_listed_problem(test, remove_same_camera=False)]
 
 
-def drawn_gallery(test: TestSet, draws: Draws) -> list[Problem]:
+def drawn_gallery(test: TestSet, draws: DrawsParams) -> list[Problem]:
     """One random image of each vehicle is the gallery, the others are queries, none is removed (VehicleID).
 
     A draw depends on its seed, the vehicles' names and the order of each vehicle's images in the table alone. The
@@ -178,33 +173,38 @@ class Protocol:
     Attributes:
         rule: What it does.
         version: Of the rule.
+        note: What it does, for readers of a page.
     """
 
     rule: Rule
     version: int
+    note: str
 
+
+OTHER_CAMERAS = "Images of the asked vehicle by the query's own camera are left out, as the protocol demands."
+ALL_CAMERAS = "Images by every camera count."
 
 PROTOCOLS: dict[str, Protocol] = {
-    "veri776": Protocol(cross_camera, 1),
-    "vehicleid": Protocol(drawn_gallery, 1),
-    "vric": Protocol(every_camera, 1),
-    "veri_wild": Protocol(cross_camera, 1),
-    "cityflow_reid": Protocol(cross_camera, 1),
-    "cross_camera": Protocol(cross_camera, 1),
-    "every_camera": Protocol(every_camera, 1),
+    "veri776": Protocol(cross_camera, 1, OTHER_CAMERAS),
+    "vehicleid": Protocol(drawn_gallery, 1, "The gallery is that of the first draw: one image of each vehicle."),
+    "vric": Protocol(every_camera, 1, ALL_CAMERAS),
+    "veri_wild": Protocol(cross_camera, 1, OTHER_CAMERAS),
+    "cityflow_reid": Protocol(cross_camera, 1, OTHER_CAMERAS),
+    "cross_camera": Protocol(cross_camera, 1, OTHER_CAMERAS),
+    "every_camera": Protocol(every_camera, 1, ALL_CAMERAS),
 }
-"""The benchmarks' protocols, and two for any table; metrics name them as ``veri776/1``."""
+"""The benchmarks' protocols, and two for any table."""
 
 
-def protocol_of(name: str) -> tuple[Rule, str]:
-    """A protocol's rule, and its name with its version.
+def protocol_of(name: str) -> Protocol:
+    """A protocol by its name.
 
     Raises:
         ValueError: There is no such protocol.
     """
     if name not in PROTOCOLS:
         raise ValueError(f"protocol: expected one of {', '.join(PROTOCOLS)}, got {name!r}")
-    return PROTOCOLS[name].rule, f"{name}/{PROTOCOLS[name].version}"
+    return PROTOCOLS[name]
 
 
 def find_test_sets(store: ImageStore, rows: NDArray[np.int64]) -> list[TestSet]:

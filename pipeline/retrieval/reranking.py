@@ -10,15 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import PositiveInt
 from scipy.sparse import coo_array, csc_array, csr_array, vstack
 
 from pipeline.artifacts.features import Features
 from pipeline.retrieval.blocks import RANKED_AT_ONCE, distance_blocks
-from pipeline.retrieval.distances import PAIRED
+from pipeline.retrieval.distances import DISTANCES
 from pipeline.retrieval.ranking import Pairs, rank_block
-
-SQUARED = ("euclidean",)
-"""Distances that are squares already; the algorithm squares the others."""
+from pipeline.store.params import Share, parameters
 
 ENCODED_AT_ONCE = 4096
 """Images whose neighbourhoods are expanded together."""
@@ -30,26 +29,16 @@ PAIRS_AT_ONCE = 16384
 """Pairs of features that are compared one by one together."""
 
 
-@dataclass(frozen=True)
-class Rerank:
-    """`evaluate.rerank`.
+@parameters
+class RerankParams:
+    """`evaluate.rerank`."""
 
-    Attributes:
-        k1: Nearest images among which reciprocal ones are sought.
-        k2: Nearest images whose encodings are averaged.
-        original_weight: Weight of the original distance in the result, lambda in the paper, in [0, 1].
-    """
-
-    k1: int
-    k2: int
-    original_weight: float
-
-    def __post_init__(self) -> None:
-        if self.k1 < 1 or self.k2 < 1 or not 0 <= self.original_weight <= 1:
-            raise ValueError(
-                f"evaluate.rerank: expected k1 and k2 from 1 and original_weight in [0, 1], got {self.k1}, {self.k2}, "
-                f"{self.original_weight}"
-            )
+    k1: PositiveInt
+    """Nearest images among which reciprocal ones are sought."""
+    k2: PositiveInt
+    """Nearest images whose encodings are averaged."""
+    original_weight: Share
+    """Weight of the original distance in the result, lambda in the paper."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +54,7 @@ class Neighbours:
     farthest: NDArray[np.float32]
 
 
-def announced_memory(images: int, rerank: Rerank) -> tuple[int, int]:
+def announced_memory(images: int, rerank: RerankParams) -> tuple[int, int]:
     """Bytes that re-ranking holds beyond features and blocks of distances: at least, and at most.
 
     At least: no image has a reciprocal neighbour but itself. At most: all neighbours are reciprocal, every expansion
@@ -90,7 +79,7 @@ def reranked_blocks(
     features: Features,
     queries: NDArray[np.int64],
     gallery: NDArray[np.int64],
-    rerank: Rerank,
+    rerank: RerankParams,
     megabytes: int,
     device: torch.device,
 ) -> Iterator[NDArray[np.float32]]:
@@ -143,7 +132,7 @@ def find_neighbours(
 
 
 def _squared(block: NDArray[np.float32], features: Features) -> NDArray[np.float32]:
-    return block if features.distance in SQUARED else np.square(block, out=block)
+    return block if DISTANCES[features.distance].squared else np.square(block, out=block)
 
 
 def _reciprocal(indices: NDArray[np.int64]) -> csr_array:
@@ -182,7 +171,7 @@ def _encodings(features: Features, images: NDArray[np.int64], nearest: Neighbour
         span = slice(start, start + PAIRS_AT_ONCE)
         first, second = (torch.from_numpy(images[ends[span]]) for ends in (rows, expanded.indices))
         sides = values[first], values[second], ratios[first], ratios[second]
-        distances[span] = _squared(PAIRED[features.distance](*sides, features.dimensions).numpy(), features)
+        distances[span] = _squared(DISTANCES[features.distance].between(*sides, features.dimensions).numpy(), features)
     weights = np.exp(-distances / nearest.farthest[rows])
     weights /= np.bincount(rows, weights, minlength=len(images))[rows]
     return csr_array((weights.astype(np.float32), expanded.indices, expanded.indptr), shape=expanded.shape)

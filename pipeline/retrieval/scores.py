@@ -138,7 +138,7 @@ def bootstrap_intervals(
     Args:
         sums: Metric -> `(Q,)` sum of each query image's values; the same images in each.
         asked: `(Q,)` times each is asked, at least 1.
-        samples: Bootstrap samples.
+        samples: BootstrapParams samples.
         seed: Of the draws, which all metrics share.
 
     Returns:

@@ -7,27 +7,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import NonNegativeInt
 
 from pipeline.retrieval.protocols import Problem, TestSet
 from pipeline.retrieval.ranking import Ranks
 from pipeline.retrieval.scores import METRICS, Scores, bootstrap_intervals, matched_within, summarise
+from pipeline.store.params import parameters
 
 
-@dataclass(frozen=True)
-class Bootstrap:
-    """`evaluate.bootstrap`: 95 % intervals over queries.
+@parameters
+class BootstrapParams:
+    """`evaluate.bootstrap`: 95 % intervals over queries."""
 
-    Attributes:
-        samples: Times the queries are drawn with replacement; 0 leaves the intervals out.
-        seed: Of the draws.
-    """
-
-    samples: int
-    seed: int
-
-    def __post_init__(self) -> None:
-        if self.samples < 0 or self.seed < 0:
-            raise ValueError(f"evaluate.bootstrap: expected samples and seed from 0, got {self.samples}, {self.seed}")
+    samples: NonNegativeInt
+    """Times the queries are drawn with replacement; 0 leaves the intervals out."""
+    seed: NonNegativeInt
+    """Of the draws."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +42,7 @@ class Evaluated:
     ranks: Ranks
 
 
-def metrics_of(evaluated: Evaluated, ranks: Sequence[int], bootstrap: Bootstrap) -> dict[str, Any]:
+def metrics_of(evaluated: Evaluated, ranks: Sequence[int], bootstrap: BootstrapParams) -> dict[str, Any]:
     """Metrics of a test set.
 
     Args:

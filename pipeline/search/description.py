@@ -9,20 +9,19 @@ from numpy.typing import NDArray
 
 from pipeline.artifacts.parts import Detections
 from pipeline.artifacts.views import area_ratios
-from pipeline.foreground.network import restore_foreground
-from pipeline.foreground.prediction import predict
-from pipeline.foreground.training import KIND as FOREGROUND
-from pipeline.networks import weights
-from pipeline.parts.detection import detect, restore_detector
-from pipeline.parts.trained_on import KIND as DETECTOR
+from pipeline.foreground import network as foreground_network
+from pipeline.foreground import prediction as foreground_prediction
+from pipeline.parts import network as parts_network
+from pipeline.parts.detection import detect
 from pipeline.reid.augmentation import Sample
-from pipeline.reid.embedding import embed_samples
-from pipeline.reid.network import ReidArchitecture, ReidNetwork
+from pipeline.reid.embedding import embed
+from pipeline.reid.network import ReidNetwork
 from pipeline.reid.samples import sample_of
-from pipeline.search.workspace import SearchParams, Workspace
+from pipeline.search.fitting import SearchParams
 from pipeline.store.images import Images
-from pipeline.views.prediction import load_span, predict_masks
-from pipeline.views.training import KIND as SPAN
+from pipeline.store.places import Workspace
+from pipeline.views import network as views_network
+from pipeline.views import prediction as views_prediction
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,6 @@ class Description:
 def describe(
     images: Images,
     network: ReidNetwork,
-    architecture: ReidArchitecture,
     workspace: Workspace,
     values: SearchParams,
     fabric: Fabric,
@@ -89,7 +87,6 @@ def describe(
     Args:
         images: The images.
         network: The trained model.
-        architecture: What it was built with.
         workspace: Where the other networks' weights are.
         values: The stages' parameters.
         fabric: Places networks and batches.
@@ -98,17 +95,15 @@ def describe(
     parts = _parts(images, workspace, values, fabric) if "parts" in shown else None
     masks = _masks(images, workspace, values, fabric) if "part_masks" in shown else None
     ratios = None if masks is None else area_ratios(masks)
-    seen = Inputs(images, architecture.input_size, parts, masks, ratios)
+    seen = Inputs(images, network.shape.input_size, parts, masks, ratios)
     inputs = seen.only(network.inputs)
-    rows = range(len(images))
-    batches = list(embed_samples(network, inputs, rows, values.embedding.batch_size, values.runtime, fabric))
+    batches = list(embed(network, inputs, range(len(images)), values.embedding, values.runtime, fabric))
     features, shares = zip(*batches, strict=True)
     return Description(inputs, seen, np.concatenate(features), np.concatenate(shares))
 
 
 def _parts(images: Images, workspace: Workspace, values: SearchParams, fabric: Fabric) -> Detections:
-    path = workspace.path("detector")
-    detector = restore_detector(*weights.load(path, DETECTOR), where=str(path))
+    detector = parts_network.restore(workspace.existing("detector"))
     found = list(detect(detector, images, values.detection, values.runtime, fabric))
     return Detections(
         np.concatenate([batch.boxes for batch in found]),
@@ -118,14 +113,14 @@ def _parts(images: Images, workspace: Workspace, values: SearchParams, fabric: F
 
 
 def _masks(images: Images, workspace: Workspace, values: SearchParams, fabric: Fabric) -> NDArray[np.uint8]:
-    path = workspace.path("span")
-    span = load_span(*weights.load(path, SPAN), where=str(path))
-    within = values.part_masks.within_foreground
+    span = views_network.restore(workspace.existing("span"))
+    within = values.views.within_foreground
     foreground = {"masks": _foreground(images, workspace, values, fabric)} if within else {}
-    return np.concatenate(list(predict_masks(span, images, foreground, values.part_masks, values.runtime, fabric)))
+    predicted = views_prediction.predict(span, images, foreground, values.views, values.runtime, fabric)
+    return np.concatenate(list(predicted))
 
 
 def _foreground(images: Images, workspace: Workspace, values: SearchParams, fabric: Fabric) -> NDArray[np.uint8]:
-    path = workspace.path("foreground_network")
-    network = restore_foreground(*weights.load(path, FOREGROUND), where=str(path))
-    return np.concatenate(list(predict(network, images, values.foreground, values.runtime, fabric)))
+    network = foreground_network.restore(workspace.existing("foreground_network"))
+    predicted = foreground_prediction.predict(network, images, values.foreground, values.runtime, fabric)
+    return np.concatenate(list(predicted))

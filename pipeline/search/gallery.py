@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.artifacts.features import SCHEMA
+from pipeline.artifacts.features import open_features
 from pipeline.reid.samples import ReidSources, check_makers, open_sources
-from pipeline.retrieval.distances import DISTANCES_TO
-from pipeline.search.workspace import Workspace
+from pipeline.retrieval.distances import DISTANCES
 from pipeline.store import hdf5
 from pipeline.store.files import file_digest
 from pipeline.store.images import ImageStore
+from pipeline.store.places import Workspace
 
 GALLERY_ROLES = ("gallery", "both", "drawn")
 """Roles in a test set, of `pipeline.store.vocabulary.ROLES`, whose images can be found."""
@@ -38,7 +38,7 @@ class GalleryFeatures:
 
     @property
     def distance(self) -> str:
-        """How features compare, a key of `DISTANCES_TO`."""
+        """How features compare, a key of `DISTANCES`."""
         return str(self.cache.header.notes["distance"])
 
     @property
@@ -98,14 +98,14 @@ def open_gallery(workspace: Workspace, inputs: Sequence[str], trained_with: dict
         FileNotFoundError: A file is missing; the message names the stage that makes it.
         ValueError: Files do not fit each other, the features are of another model, or there is no gallery.
     """
-    store = ImageStore(workspace.path("images"))
-    sources = open_sources(store, {kind: workspace.path(kind) for kind in inputs}, inputs)
+    store = ImageStore(workspace.existing("images"))
+    sources = open_sources(store, workspace.existing, inputs)
     check_makers(sources, trained_with)
-    features = hdf5.Cache(workspace.path("features"), SCHEMA, store.digest)
+    features = open_features(workspace.existing("features"), store.digest)
     found = features.header.notes["model"]
     if found != workspace.model:
         raise ValueError(f"{features.path}: expected features of model {workspace.model!r}, got {found!r}")
-    weights = {"weights": file_digest(workspace.path("reid"))}
+    weights = {"weights": file_digest(workspace.existing("reid"))}
     hdf5.check_same("weights", weights, features.header.made_by, features.path)
     rows = features["rows"][()]
     roles = [np.isin(roles, GALLERY_ROLES) for roles in store.roles.values()]
@@ -137,7 +137,7 @@ def find(
     Returns:
         One `Matches` for each feature; equal distances are ordered by position.
     """
-    compare = DISTANCES_TO[gallery.distance]
+    compare = DISTANCES[gallery.distance].to
     queries, query_ratios = torch.from_numpy(features), torch.from_numpy(area_ratios)
     best = [Matches(np.zeros(0, np.int64), np.zeros(0, np.float32)) for _ in features]
     for start in range(0, len(gallery.member), GALLERY_AT_ONCE):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.datasets.limits import ImageLimits, check_image
+from pipeline.datasets.limits import ImageLimitsParams, check_image
 from pipeline.store.decoding import BadImageError, decode
 
 
@@ -25,7 +25,7 @@ class ImageFiles:
         ValueError: A file is a folder or no usable image, or no file is given; the message names the file.
     """
 
-    def __init__(self, paths: Sequence[Path], limits: ImageLimits) -> None:
+    def __init__(self, paths: Sequence[Path], limits: ImageLimitsParams) -> None:
         if not paths:
             raise ValueError("expected at least one image file, got none")
         self.paths = list(paths)
@@ -39,7 +39,7 @@ class ImageFiles:
         return decode(self._encoded[row])
 
 
-def _read(path: Path, limits: ImageLimits) -> bytes:
+def _read(path: Path, limits: ImageLimitsParams) -> bytes:
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such image file")
     if path.is_dir():

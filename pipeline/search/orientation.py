@@ -6,12 +6,13 @@ What the model reads was checked before and must be there; the rest is left out 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.reid.samples import SCHEMAS, ReidSources
-from pipeline.search.workspace import SearchParams, Workspace, check_networks
+from pipeline.reid.samples import OPENERS, ReidSources
+from pipeline.search.fitting import SearchParams, check_networks
 from pipeline.store import hdf5
+from pipeline.store.places import Workspace
 
 TITLES = {"parts": "Part boxes", "part_masks": "View masks"}
-"""Kind of cache, a key of `SCHEMAS` -> its name on the page."""
+"""Kind of cache, a key of `OPENERS` -> its name on the page."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Shown:
     """What the page shows of images beside the images themselves.
 
     Attributes:
-        caches: Kind of cache -> the open cache, in the order of `SCHEMAS`.
+        caches: Kind of cache -> the open cache, in the order of `OPENERS`.
         read: Kinds of them the model reads; the others are shown for orientation.
         remarks: Why a kind is not shown, a line each.
     """
@@ -39,7 +40,7 @@ def open_shown(workspace: Workspace, values: SearchParams, sources: ReidSources)
     """
     caches: dict[str, hdf5.Cache] = {}
     remarks = []
-    for kind in SCHEMAS:
+    for kind in OPENERS:
         try:
             read = sources.caches.get(kind)
             caches[kind] = _open_fitting(kind, workspace, values, sources.store.digest) if read is None else read
@@ -49,6 +50,6 @@ def open_shown(workspace: Workspace, values: SearchParams, sources: ReidSources)
 
 
 def _open_fitting(kind: str, workspace: Workspace, values: SearchParams, table: str) -> hdf5.Cache:
-    cache = hdf5.Cache(workspace.path(kind), SCHEMAS[kind], table)
+    cache = OPENERS[kind](workspace.existing(kind), table)
     check_networks(workspace, values, {kind: cache.header.made_by}, cache.path)
     return cache

@@ -4,13 +4,17 @@ from pathlib import Path
 
 from lightning_fabric import Fabric
 
-from pipeline.reid import build as reid
+from pipeline.reid.build import restore
 from pipeline.search.description import describe
+from pipeline.search.fitting import SearchParams, check_networks
 from pipeline.search.gallery import find, open_gallery
 from pipeline.search.image_files import ImageFiles
 from pipeline.search.orientation import open_shown
 from pipeline.search.page import Search
-from pipeline.search.workspace import SearchParams, Workspace, check_networks
+from pipeline.store.places import Workspace
+
+PARTS_SHOWN = 8
+"""Part boxes shown of a model that reads none: D of PGAN §3.2."""
 
 
 def search(
@@ -33,15 +37,18 @@ def search(
         ValueError: A file is no usable image, or outputs that the model needs do not fit each other.
     """
     files = ImageFiles(paths, values.limits)
-    network, architecture, metadata = reid.load(workspace.path("reid"), workspace.model)
+    weights = workspace.existing("reid")
+    network, metadata = restore(weights, workspace.model)
     gallery = open_gallery(workspace, network.inputs, metadata["makers"])
-    check_networks(workspace, values, metadata["makers"], workspace.path("reid"))
+    check_networks(workspace, values, metadata["makers"], weights)
     shown = open_shown(workspace, values, gallery.sources)
-    described = describe(files, network, architecture, workspace, values, fabric, shown.caches)
+    described = describe(files, network, workspace, values, fabric, shown.caches)
     ratios = described.area_ratios[:, : gallery.features.area_ratios.shape[1]]
     groups = gallery.vehicles() if vehicles_once else None
     matches = find(gallery.features, described.features, ratios, top, groups)
-    return Search(files, described, gallery, shown, matches, workspace.dataset, workspace.model, architecture.top_d)
+    return Search(
+        files, described, gallery, shown, matches, workspace.dataset, workspace.model, network.top_d or PARTS_SHOWN
+    )
 
 
 def table(found: Search) -> str:

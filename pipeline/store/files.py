@@ -1,8 +1,11 @@
-"""Whole files or none: everything the pipeline writes goes through `atomic` or `atomic_directory`."""
+"""Whole files or none: everything the pipeline writes goes through `atomic` or `atomic_directory`.
+
+Each leaves an empty hidden file beside what it wrote, ``.NAME.lock``, which Git and DVC ignore.
+"""
 
 import contextlib
 import csv
-import fcntl
+import errno
 import hashlib
 import json
 import os
@@ -11,21 +14,34 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
+_NO_LOCKS: frozenset[int] = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
+"""Error numbers of a file system that has no file locks."""
+
 
 @contextlib.contextmanager
 def _exclusive(path: Path) -> Iterator[None]:
-    """Hold an advisory lock beside `path`, so that an orphaned earlier writer is noticed."""
+    """Hold an advisory lock beside `path`, so that a second writer, an orphaned earlier one say, is noticed.
+
+    The lock's file stays: were it removed, a process that had opened it and one that makes it anew would both hold it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock_path = path.with_name(f".{path.name}.lock")
-    with open(lock_path, "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RuntimeError(f"{path}: another process is writing it; wait for it or stop it first") from error
-        try:
-            yield
-        finally:
-            lock_path.unlink(missing_ok=True)
+    lock = FileLock(lock_path, timeout=0, thread_local=False, preserve_lock_file=True)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise RuntimeError(f"{path}: another process is writing it; wait for it or stop it first") from error
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        advice = "mount it with locks (NFS: without nolock, its lock service running) or work on a local disk"
+        raise OSError(f"{path}: its file system has no file locks; {advice}") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextlib.contextmanager
@@ -39,7 +55,8 @@ def atomic(path: Path) -> Iterator[Path]:
         The temporary path to write to.
 
     Raises:
-        RuntimeError: Another process is writing the same file.
+        RuntimeError: Another process, or another block of this one, is writing the same file.
+        OSError: The file system refuses the file, or has no file locks.
     """
     with _exclusive(path):
         temporary = path.with_name(f".{path.name}.tmp")
@@ -64,7 +81,8 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         The temporary directory to fill.
 
     Raises:
-        RuntimeError: Another process is writing the same directory.
+        RuntimeError: Another process, or another block of this one, is writing the same directory.
+        OSError: The file system refuses the directory, or has no file locks.
     """
     with _exclusive(path):
         temporary = path.with_name(f".{path.name}.tmp")
@@ -72,6 +90,8 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         temporary.mkdir()
         try:
             yield temporary
+            for lock_path in temporary.rglob(".*.lock"):  # of files in it, all closed, that no other process knows
+                lock_path.unlink()
             shutil.rmtree(path, ignore_errors=True)
             os.replace(temporary, path)
         finally:
@@ -105,3 +125,23 @@ def file_digest(path: Path) -> str:
     """SHA-256 (hexadecimal) of a file's bytes."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        FileNotFoundError: `path` does not exist.
+    """
+    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return value
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Read a CSV file with a head row.
+
+    Raises:
+        FileNotFoundError: `path` does not exist.
+    """
+    with open(path, newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))

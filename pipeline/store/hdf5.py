@@ -6,6 +6,7 @@ kind of file it is, which table its rows follow and what made it, and a reader r
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -140,7 +141,8 @@ def create(path: Path, header: Header) -> Iterator[CacheWriter]:
 class Cache:
     """A cache opened for reading, lazily and once in each process.
 
-    Safe to send to data-loader workers: the handle is never pickled.
+    Safe to send to data-loader workers: the handle is never pickled, and never used by a process that inherited it in
+    a fork.
 
     Args:
         path: The file.
@@ -155,6 +157,7 @@ class Cache:
     def __init__(self, path: Path, schema: str, table: str | None = None) -> None:
         self.path = path
         self._file: h5py.File | None = None
+        self._process = 0
         self.header = read_header(path)
         if self.header.schema != schema:
             raise ValueError(f"{path}: expected a file of kind {schema!r}, got {self.header.schema!r}")
@@ -167,8 +170,9 @@ class Cache:
     @property
     def file(self) -> h5py.File:
         """The open HDF5 file of this process."""
-        if self._file is None:
-            self._file = h5py.File(self.path, "r")
+        if self._file is None or self._process != os.getpid():
+            self.close()  # else HDF5 would read on through a handle inherited in a fork
+            self._file, self._process = h5py.File(self.path, "r"), os.getpid()
         return self._file
 
     def __contains__(self, name: str) -> bool:

@@ -1,43 +1,79 @@
-"""`params.yaml` sections as frozen dataclasses: unknown, missing and ill-typed keys are refused by name."""
+"""Sections of `params.yaml` as frozen dataclasses: unknown, missing, ill-typed and out-of-range values are refused."""
 
 import contextlib
 import dataclasses
+import json
 import types
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 T = TypeVar("T")
 
+Share = Annotated[float, Field(ge=0, le=1)]
+"""A number from 0 to 1."""
 
-def load(path: Path, section: str, cls: type[T], *, dataset: str | None = None, variant: str | None = None) -> T:
-    """Read one section of a parameter file into a frozen dataclass.
+UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
+"""Kinds of pydantic errors that say that a key is unknown."""
 
-    Later layers win, key by key: `section`, then `variant` (a dotted path to a mapping of differences, as
-    ``reid_models.pgan``), then ``overrides.<dataset>.<section>``.
+OF_THE_RUN = ("datasets", "fleets", "models", "runtime", "overrides", "report")
+"""Keys of a parameter file that no data set may override."""
+
+EXPECTED: dict[str, str] = {
+    "bool_type": "true or false",
+    "dataclass_type": "a mapping",
+    "dict_type": "a mapping",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "less_than": "a number below {lt:g}",
+    "less_than_equal": "{le:g} or less",
+    "multiple_of": "a multiple of {multiple_of:g}",
+    "none_required": "null",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+"""Kind of a pydantic error -> what was expected, in our words."""
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(Field,))
+def parameters(cls: type[T]) -> type[T]:
+    """Make a class of annotated fields a frozen dataclass whose values are checked whenever one is made.
+
+    Types are strict (a whole number is no truth value, text is no number; a whole number serves as a number), and a
+    docstring below a field becomes its description in the JSON schema.
+    """
+    config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    return checked_dataclass(cls, frozen=True, config=config)  # type: ignore[return-value]  # its own protocol
+
+
+def load(path: Path, section: str, cls: type[T], *, dataset: str | None = None) -> T:
+    """Read one section of a parameter file.
+
+    ``overrides.<dataset>.<section>`` wins over `section`, key by key at every depth.
 
     Args:
         path: The parameter file (YAML 1.2, read as DVC reads it).
         section: Top-level key that holds the values.
-        cls: Dataclass to fill; its field types are enforced.
+        cls: A class made by `parameters`.
         dataset: Data set whose overrides apply.
-        variant: Dotted path of a further mapping laid over the section.
 
     Returns:
         An instance of `cls`.
 
     Raises:
-        ValueError: The section is absent, or a key is unknown, missing or of another type.
+        ValueError: The section is absent, or a key is unknown, missing, of another type or out of range.
     """
     document = read(path)
-    values = dict(_mapping(document, section, path))
-    if variant is not None:
-        values |= _mapping(document, variant, path)
-    if dataset is not None:
-        values |= _mapping(document, f"overrides.{dataset}", path).get(section) or {}
+    values = merge(mapping(document, path, section), *overrides(document, path, dataset, (section,)))
     return build(cls, values, f"{path}: {section}")
 
 
@@ -54,6 +90,97 @@ def read(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ValueError(f"{path}: expected a mapping of sections, got {type(document).__name__}")
     return document
+
+
+def mapping(document: Mapping[str, Any], path: Path, *keys: str) -> Mapping[str, Any]:
+    """The mapping under some keys, each below the one before, of a parsed parameter file.
+
+    Raises:
+        ValueError: It is absent or no mapping.
+    """
+    value: Any = document
+    name = ".".join(keys)
+    for key in keys:
+        if not isinstance(value, Mapping) or key not in value:
+            raise ValueError(f"{path}: section {name!r} is missing")
+        value = value[key]
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{path}: section {name!r} must be a mapping, got {value!r}")
+    return value
+
+
+def overrides(
+    document: Mapping[str, Any], path: Path, dataset: str | None, *sections: tuple[str, ...]
+) -> list[Mapping[str, Any]]:
+    """What a data set does differently in each of some sections; one that it leaves alone needs no entry.
+
+    Args:
+        document: A parsed parameter file.
+        path: Where it was read from, for messages.
+        dataset: Key under ``overrides``; None, or a data set without an entry, changes nothing.
+        sections: Keys of each, as ``("train_reid",)`` or ``("reid_models", "pgan")``.
+
+    Returns:
+        One mapping a section.
+
+    Raises:
+        ValueError: An entry is no mapping, or stands for a section that the file lacks or no data set may override.
+    """
+    where = f"{path}: overrides.{dataset}"
+    by_name = {str(name): changes for name, changes in _entry(document, "overrides", f"{path}: overrides").items()}
+    changes = _entry(by_name, dataset or "", where)
+    known = [key for key in document if key not in OF_THE_RUN]
+    unknown = sorted(set(changes) - set(known))
+    if unknown:
+        raise ValueError(f"{where}: unknown section {unknown[0]!r}; a data set may override {', '.join(known)}")
+    found = []
+    for keys in sections:
+        value = changes
+        for key in keys:
+            value = _entry(value, key, f"{where}.{'.'.join(keys)}")
+        found.append(value)
+    return found
+
+
+def _entry(holder: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
+    """The mapping under a key, empty where there is none."""
+    value = holder.get(key)
+    if value is not None and not isinstance(value, Mapping):
+        raise ValueError(f"{where}: expected a mapping, got {value!r}")
+    return value or {}
+
+
+def merge(base: Mapping[str, Any], *layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay mappings over `base`, key by key at every depth; anything that is no mapping on both sides is replaced."""
+    merged = dict(base)
+    for layer in layers:
+        for key, value in layer.items():
+            below = merged.get(key)
+            both = isinstance(below, Mapping) and isinstance(value, Mapping)
+            merged[key] = merge(below, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def model_values(document: Mapping[str, Any], path: Path, dataset: str, model: str) -> dict[str, Any]:
+    """The values that a re-ID model is trained with on a data set, as they stand in the file.
+
+    Later layers win, key by key at every depth: `train_reid`, ``reid_models.<model>``,
+    ``overrides.<dataset>.train_reid``, ``overrides.<dataset>.reid_models.<model>``.
+
+    Args:
+        document: A parsed parameter file.
+        path: Where it was read from, for messages.
+        dataset: Name of the data set.
+        model: A key of ``reid_models``.
+
+    Raises:
+        ValueError: The model has no entry, or one that is no mapping, or an override changes its network.
+    """
+    changes = overrides(document, path, dataset, ("train_reid",), ("reid_models", model))
+    if "network" in changes[1]:
+        where = f"{path}: overrides.{dataset}.reid_models.{model}"
+        raise ValueError(f"{where}: a model has one network; give another network a model of its own")
+    return merge(mapping(document, path, "train_reid"), mapping(document, path, "reid_models", model), *changes)
 
 
 @contextlib.contextmanager
@@ -74,94 +201,64 @@ def unchanged(path: Path) -> Iterator[None]:
 
 
 def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
-    """Fill dataclass `cls` from a mapping, checking names and types.
+    """Fill a class made by `parameters` from a mapping as YAML or JSON gives it.
 
     Args:
-        cls: A dataclass; fields may be scalars, `Literal`s, optionals, tuples, `dict`s and dataclasses.
-        values: Key to value, as parsed.
+        cls: The class.
+        values: Key to value, as parsed; lists serve as tuples.
         where: Prefix of every error message.
 
     Raises:
-        ValueError: A key is unknown, missing or of another type.
+        ValueError: A key is unknown, missing, of another type or out of range.
     """
-    hints = get_type_hints(cls)
-    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    unknown = sorted(set(values) - set(fields))
-    if unknown:
-        raise ValueError(f"{where}: unknown key {unknown[0]!r}; known keys are {', '.join(sorted(fields))}")
-    required = {name for name, field in fields.items() if _has_no_default(field)}
-    missing = sorted(required - set(values))
-    if missing:
-        raise ValueError(f"{where}: key {missing[0]!r} is missing")
-    return cls(**{name: _convert(value, hints[name], f"{where}.{name}") for name, value in values.items()})
+    try:
+        filled: T = TypeAdapter(cls).validate_json(json.dumps(values, default=str))
+        return filled
+    except ValidationError as error:
+        raise ValueError(_sentence(cls, error, where)) from None
 
 
-def _has_no_default(field: "dataclasses.Field[Any]") -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+def _sentence(cls: type[Any], error: ValidationError, where: str) -> str:
+    """The first fault of an error in one sentence: where, what was expected, what came."""
+    first = min(error.errors(include_url=False), key=lambda fault: fault["type"] not in UNKNOWN)  # before what it lacks
+    *path, last = first["loc"] or ("",)
+    kind, holder = first["type"], _type_at(cls, path)
+    above = where + "".join(_step(step) for step in path)
+    if kind in UNKNOWN:
+        known = ", ".join(sorted(field.name for field in dataclasses.fields(holder)))
+        return f"{above}: unknown key {last!r}; known keys are {known}"
+    if kind == "missing" and dataclasses.is_dataclass(holder):
+        return f"{above}: key {last!r} is missing"
+    if kind == "missing" or (kind == "too_long" and get_origin(_type_at(cls, [*path, last])) is tuple):
+        wanted, above = (holder, above) if kind == "missing" else (_type_at(cls, [*path, last]), above + _step(last))
+        return f"{above}: expected a list of {len(get_args(wanted))}, got {first['input']!r}"
+    here = above + _step(last)
+    if kind == "value_error":
+        return f"{here}: {first['ctx']['error']}" if last else f"{where}: {first['ctx']['error']}"
+    return f"{here}: expected {_expected(_type_at(cls, [*path, last]), first)}, got {first['input']!r}"
 
 
-def _mapping(document: Mapping[str, Any], dotted: str, path: Path) -> Mapping[str, Any]:
-    value: Any = document
-    for key in dotted.split("."):
-        if not isinstance(value, Mapping) or key not in value:
-            raise ValueError(f"{path}: section {dotted!r} is missing")
-        value = value[key]
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{path}: section {dotted!r} must be a mapping, got {value!r}")
-    return value
+def _expected(hint: Any, error: Any) -> str:
+    if error["type"] == "literal_error":
+        return f"one of {', '.join(map(str, get_args(hint)))}"
+    text = EXPECTED.get(error["type"])
+    return str(error["msg"]) if text is None else text.format(**error.get("ctx", {}))
 
 
-def _convert(value: Any, hint: Any, where: str) -> Any:
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
-        return _convert_union(value, arguments, where)
-    if origin is Literal:
-        return _checked(value in arguments, value, f"one of {', '.join(map(str, arguments))}", where)
-    if origin is tuple:
-        return _convert_tuple(value, arguments, where)
-    if origin is dict:
-        _checked(isinstance(value, Mapping), value, "a mapping", where)
-        return {
-            _convert(key, arguments[0], where): _convert(item, arguments[1], f"{where}.{key}")
-            for key, item in value.items()
-        }
-    if dataclasses.is_dataclass(hint):
-        _checked(isinstance(value, Mapping), value, "a mapping", where)
-        return build(hint, value, where)  # type: ignore[arg-type]
-    if hint is float:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return float(_checked(number, value, "a number", where))
-    if hint is int:
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        return _checked(whole, value, "a whole number", where)
-    return _checked(isinstance(value, hint), value, {bool: "true or false", str: "text"}.get(hint, str(hint)), where)
+def _step(key: int | str) -> str:
+    return f"[{key}]" if isinstance(key, int) else f".{key}" if key else ""
 
 
-def _convert_union(value: Any, options: tuple[Any, ...], where: str) -> Any:
-    if value is None and type(None) in options:
-        return None
-    errors = []
-    for option in options:
-        if option is not type(None):
-            try:
-                return _convert(value, option, where)
-            except ValueError as error:
-                errors.append(str(error))
-    raise ValueError(errors[0])
-
-
-def _convert_tuple(value: Any, arguments: tuple[Any, ...], where: str) -> tuple[Any, ...]:
-    _checked(isinstance(value, list | tuple), value, "a list", where)
-    if len(arguments) == 2 and arguments[1] is Ellipsis:
-        return tuple(_convert(item, arguments[0], f"{where}[{index}]") for index, item in enumerate(value))
-    _checked(len(value) == len(arguments), value, f"a list of {len(arguments)}", where)
-    return tuple(
-        _convert(item, hint, f"{where}[{index}]")
-        for index, (item, hint) in enumerate(zip(value, arguments, strict=True))
-    )
-
-
-def _checked(holds: bool, value: Any, expected: str, where: str) -> Any:
-    if not holds:
-        raise ValueError(f"{where}: expected {expected}, got {value!r}")
-    return value
+def _type_at(cls: Any, path: list[int | str]) -> Any:
+    """The type annotated at a place inside a class made by `parameters`, without ``| None`` and constraints."""
+    hint: Any = cls
+    for step in path:
+        if dataclasses.is_dataclass(hint):
+            hint = get_type_hints(hint).get(str(step))
+        elif get_origin(hint) is tuple and get_args(hint)[-1] is not Ellipsis and isinstance(step, int):
+            hint = get_args(hint)[step] if step < len(get_args(hint)) else None
+        else:
+            hint = next(iter(get_args(hint)[-1 if get_origin(hint) is dict else 0 :]), None)
+        while get_origin(hint) in (Union, types.UnionType):
+            hint = next(option for option in get_args(hint) if option is not type(None))
+    return hint

@@ -81,7 +81,7 @@ def sample_view(camera: Camera, vertices: Floats, azimuth: float, elevation: flo
         vertices: `(V, 3)` float32, what the crop has to hold, metres.
         azimuth: Degrees; 0 sees the front, 90 the left side.
         elevation: Degrees above the horizon.
-        rng: Draws distance, size and margins.
+        rng: DrawsParams distance, size and margins.
     """
     turn, tilt = np.deg2rad(azimuth), np.deg2rad(elevation)
     toward = np.array([np.cos(tilt) * np.cos(turn), np.cos(tilt) * np.sin(turn), np.sin(tilt)])

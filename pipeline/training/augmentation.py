@@ -1,9 +1,15 @@
-"""Image, box and mask transforms that stay in step with each other, on arrays."""
+"""Random changes of images that several trainings share."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.networks.tensors import IMAGENET_MEAN
+
+ERASED_AREA = (0.02, 0.4)
+"""Least and greatest share of an image that random erasing covers."""
+
+LEAST_ASPECT = 0.3
+"""Least aspect ratio of the erased rectangle; the greatest is its inverse."""
 
 
 def flip(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -11,24 +17,17 @@ def flip(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(array[:, ::-1])
 
 
-def erase(
-    image: NDArray[np.uint8],
-    generator: np.random.Generator,
-    area: tuple[float, float] = (0.02, 0.4),
-    aspect: float = 0.3,
-) -> NDArray[np.uint8]:
+def erase(image: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
     """Random erasing: fill one rectangle with ImageNet's mean colour (Zhong et al. 2017; PGAN §4.2).
 
     Args:
         image: `(H, W, 3)` uint8, RGB.
         generator: Source of the rectangle.
-        area: Least and greatest share of the image the rectangle covers.
-        aspect: Least aspect ratio; the greatest is its inverse.
     """
     height, width = image.shape[:2]
     for _ in range(100):
-        target = generator.uniform(*area) * height * width
-        ratio = np.exp(generator.uniform(np.log(aspect), -np.log(aspect)))
+        target = generator.uniform(*ERASED_AREA) * height * width
+        ratio = np.exp(generator.uniform(np.log(LEAST_ASPECT), -np.log(LEAST_ASPECT)))
         h, w = round(np.sqrt(target * ratio)), round(np.sqrt(target / ratio))
         if 0 < h < height and 0 < w < width:
             top, left = int(generator.integers(height - h + 1)), int(generator.integers(width - w + 1))
@@ -38,13 +37,13 @@ def erase(
     return image
 
 
-def jitter_colour(image: NDArray[np.uint8], generator: np.random.Generator, strength: float) -> NDArray[np.uint8]:
+def jitter_colour(image: NDArray[np.uint8], strength: float, generator: np.random.Generator) -> NDArray[np.uint8]:
     """Scale brightness, contrast and saturation, each by a factor drawn from [1 - strength, 1 + strength].
 
     Args:
         image: `(H, W, 3)` uint8, RGB.
+        strength: In [0, 1]; 0 returns the image as it is.
         generator: Source of the factors.
-        strength: In [0, 1); 0 returns the image as it is.
     """
     if strength == 0:
         return image

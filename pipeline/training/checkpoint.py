@@ -1,6 +1,7 @@
 """The state of an interrupted training, kept so that it continues bit for bit."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ class Checkpoint:
     Kept as safetensors with one JSON key; nothing is pickled.
 
     Args:
-        path: The file.
+        path: The file, in a folder of its own.
         network: Its parameters and buffers are saved and restored in place.
         optimiser: Likewise its state.
         state: Further tensors, restored in place.
@@ -63,9 +64,7 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Delete the checkpoint and its folder, once training has ended."""
-        self._path.unlink(missing_ok=True)
-        if self._path.parent.exists() and not any(self._path.parent.iterdir()):
-            self._path.parent.rmdir()
+        shutil.rmtree(self._path.parent, ignore_errors=True)
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

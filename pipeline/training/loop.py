@@ -2,51 +2,81 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import torch
 from lightning_fabric import Fabric
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from pipeline.networks import weights
+from pipeline.networks.loading import Batches
+from pipeline.store.files import write_csv
+from pipeline.store.params import Share, parameters
 from pipeline.training.checkpoint import Checkpoint
 
 Batch = TypeVar("Batch")
-BatchCovariant = TypeVar("BatchCovariant", covariant=True)
+Network = TypeVar("Network", bound=nn.Module, covariant=True)
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 
-class Batches(Sized, Iterable[BatchCovariant], Protocol[BatchCovariant]):
-    """The batches of one epoch: iterable, with a known number."""
-
-
 @dataclass(frozen=True)
-class Schedule:
-    """Optimiser (Adam) and its learning rate over time.
+class Trained(Generic[Network]):
+    """What a training leaves.
 
     Attributes:
-        epochs: Passes over the training rows.
-        learning_rate: Rate after warm-up.
-        weight_decay: L2 penalty added to gradients.
-        warmup_epochs: Epochs of linear rise from `warmup_start` x rate; 0 starts at the full rate.
-        warmup_start: Share of the rate at step 0.
-        decay: ``step`` multiplies by `decay_factor` every `decay_every` epochs; ``cosine`` falls to
-            `decay_factor` x rate over all epochs; ``constant`` stays.
-        decay_every: Epochs between two steps.
-        decay_factor: See `decay`.
+        network: In evaluation mode, on the CPU.
+        history: One row an epoch, see `fit`.
+        metadata: What the weights are saved with, JSON values only.
     """
 
-    epochs: int
-    learning_rate: float
-    weight_decay: float
-    warmup_epochs: float
-    warmup_start: float
+    network: Network
+    history: list[dict[str, float]]
+    metadata: dict[str, Any]
+
+    @property
+    def last_loss(self) -> float:
+        """Mean loss of the last epoch, NaN where there was none."""
+        return self.history[-1]["loss"] if self.history else math.nan
+
+    def write(self, path: Path, kind: str, history: Path) -> None:
+        """Write weights and history, each whole or not at all.
+
+        Args:
+            path: The ``.safetensors`` file.
+            kind: What the weights are for, as ``span/1``.
+            history: CSV of losses by epoch; an epoch fills the columns of its own phase.
+        """
+        weights.save(path, self.network.state_dict(), kind, self.metadata)
+        columns = dict.fromkeys(name for row in self.history for name in row)
+        write_csv(history, self.history, list(columns))
+
+
+@parameters
+class ScheduleParams:
+    """Optimiser (Adam) and its learning rate over time."""
+
+    epochs: NonNegativeInt
+    """Passes over the training rows."""
+    learning_rate: PositiveFloat
+    """Rate after the warm-up."""
+    weight_decay: NonNegativeFloat
+    """L2 penalty added to gradients."""
+    warmup_epochs: NonNegativeFloat
+    """Epochs of linear rise from `warmup_start` x rate; 0 starts at the full rate."""
+    warmup_start: Share
+    """Share of the rate at step 0."""
     decay: Literal["step", "cosine", "constant"]
-    decay_every: int
-    decay_factor: float
+    """``step`` multiplies by `decay_factor` every `decay_every` epochs; ``cosine`` falls to `decay_factor` x rate over
+    all epochs; ``constant`` stays."""
+    decay_every: PositiveInt
+    """Epochs between two steps."""
+    decay_factor: Share
+    """Of the rate at each step, or at the end of a cosine."""
 
     def factor(self, progress: float) -> float:
         """Learning rate at `progress` epochs (a fraction counts), relative to `learning_rate`."""
@@ -64,12 +94,11 @@ def fit(
     network: nn.Module,
     losses: Callable[[nn.Module, Batch], dict[str, Tensor]],
     batches: Callable[[int], Batches[Batch]],
-    schedule: Schedule,
+    schedule: ScheduleParams,
     fabric: Fabric,
     *,
     scratch: Path | None = None,
     state: dict[str, Tensor] | None = None,
-    parameters: Iterable[nn.Parameter] | None = None,
 ) -> list[dict[str, float]]:
     """Train `network` in place.
 
@@ -83,7 +112,6 @@ def fit(
         scratch: Folder for a checkpoint, named by a digest of all inputs; None keeps none. A checkpoint found
             there is continued from, and the folder is emptied at the end.
         state: Further tensors that `losses` and `batches` read and change in place (kept in checkpoints).
-        parameters: What to optimise; by default every parameter that requires a gradient.
 
     Returns:
         One row an epoch: ``epoch``, ``learning_rate``, ``loss`` and the mean of each named loss.
@@ -91,7 +119,7 @@ def fit(
     Raises:
         FloatingPointError: The loss is no longer finite; the message names the epoch and the losses.
     """
-    trained = list(parameters or (p for p in network.parameters() if p.requires_grad))
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.Adam(trained, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
     checkpoint = (
         None if scratch is None else Checkpoint(scratch / "checkpoint.safetensors", network, optimiser, state or {})
@@ -118,7 +146,7 @@ def _train_epoch(
     optimiser: Any,
     losses: Callable[[nn.Module, Batch], dict[str, Tensor]],
     batches: Batches[Batch],
-    schedule: Schedule,
+    schedule: ScheduleParams,
     epoch: int,
     fabric: Fabric,
 ) -> dict[str, float]:

@@ -1,28 +1,29 @@
 """SPAN's network (SPAN figure 2a, supplement figure 2): one encoder and a mask generator for each view."""
 
-from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from pipeline.networks import weights
 from pipeline.networks.backbone import Backbone, BackboneParams
-from pipeline.networks.weights import Pretrained
+from pipeline.networks.weights import PretrainedParams
+from pipeline.store.params import parameters
+from pipeline.views.trained_on import KIND
 
 
-@dataclass(frozen=True)
-class SpanArchitecture:
-    """Shape of the network.
+@parameters
+class SpanNetworkParams:
+    """Shape of SPAN."""
 
-    Attributes:
-        encoder: ResNet whose stem to ``layer3`` (the paper's conv1 to conv4) is the feature extractor.
-        stem_pooling: Keep the stem's max-pooling: features of stride 16, masks of half the input's side. Without
-            it, as in the authors' code, features of stride 8 and masks as large as the input.
-        input_size: Side of the square input, pixels, a multiple of 16.
-    """
-
-    encoder: str
+    backbone: str
+    """ResNet whose stem to ``layer3`` (the paper's conv1 to conv4, SPAN §4.2) is the feature extractor."""
     stem_pooling: bool
-    input_size: int
+    """Keep the stem's max-pooling: features of stride 16, masks of half the input's side. Without it, as in the
+    authors' code, features of stride 8 and masks as large as the input."""
+    input_size: PositiveInt
+    """Side of the square input, pixels, a multiple of 16 (SPAN supplement §2)."""
 
     @property
     def mask_size(self) -> int:
@@ -34,25 +35,25 @@ class Span(nn.Module):
     """Predicts one mask a view, each by a generator ("mask decoder") of its own over shared features.
 
     Args:
-        architecture: Its shape.
+        shape: Its shape.
         views: Number of generators; one for each entry of the image-level label.
 
     Attributes:
-        architecture: As given.
+        shape: As given.
         encoder: Images to features, `(B, width, h, w)`.
         width: Channels of the features.
         generators: One mask decoder a view.
 
     Raises:
-        ValueError: The encoder is unknown or the input size no multiple of 16.
+        ValueError: The backbone is unknown or the input size no multiple of 16.
     """
 
-    def __init__(self, architecture: SpanArchitecture, views: int) -> None:
+    def __init__(self, shape: SpanNetworkParams, views: int) -> None:
         super().__init__()
-        if architecture.input_size <= 0 or architecture.input_size % 16:
-            raise ValueError(f"input_size: expected a multiple of 16, got {architecture.input_size}")
-        self.architecture = architecture
-        backbone = _backbone(architecture)
+        if shape.input_size <= 0 or shape.input_size % 16:
+            raise ValueError(f"input_size: expected a multiple of 16, got {shape.input_size}")
+        self.shape = shape
+        backbone = _backbone(shape)
         self.encoder = backbone.stem
         self.width = backbone.stem_width
         self.generators = nn.ModuleList(_generator(self.width) for _ in range(views))
@@ -64,29 +65,45 @@ class Span(nn.Module):
             images: `(B, 3, S, S)` float32.
 
         Returns:
-            `(B, views, s, s)` float in [0, 1], `s` the architecture's `mask_size`.
+            `(B, views, s, s)` float in [0, 1], `s` the shape's `mask_size`.
         """
         features = self.encoder(images)
         return torch.cat([generator(features) for generator in self.generators], dim=1)
 
 
-def build_span(architecture: SpanArchitecture, views: int, pretrained: Pretrained) -> Span:
+def build_span(shape: SpanNetworkParams, views: int, pretrained: PretrainedParams) -> Span:
     """SPAN with its encoder's first weights loaded, or random where `pretrained.source` is null.
 
     Raises:
         FileNotFoundError: The file of pretrained weights does not exist.
-        ValueError: The pretrained weights do not fit, or the architecture is impossible.
+        ValueError: The pretrained weights do not fit, or the shape is impossible.
     """
-    span = Span(architecture, views)
+    span = Span(shape, views)
     if pretrained.source is not None:
-        backbone = _backbone(architecture)
+        backbone = _backbone(shape)
         backbone.load_pretrained(pretrained)
         span.encoder.load_state_dict(backbone.stem.state_dict())
     return span
 
 
-def _backbone(architecture: SpanArchitecture) -> Backbone:
-    return Backbone(BackboneParams(architecture.encoder, architecture.stem_pooling, last_stride=1))
+def restore(path: Path) -> Span:
+    """Rebuild a trained SPAN, in evaluation mode.
+
+    Args:
+        path: Its weights.
+
+    Raises:
+        FileNotFoundError: `path` does not exist.
+        ValueError: It holds other weights, or those of another version of this pipeline.
+    """
+    state, metadata = weights.load(path, KIND)
+    span = Span(weights.params_of(SpanNetworkParams, metadata, "network", path), len(metadata["views"]))
+    weights.fill(span, state, path)
+    return span.to(memory_format=torch.channels_last).eval()
+
+
+def _backbone(shape: SpanNetworkParams) -> Backbone:
+    return Backbone(BackboneParams(shape.backbone, shape.stem_pooling, last_stride=1))
 
 
 def _generator(width: int) -> nn.Sequential:

@@ -1,95 +1,68 @@
-"""View masks and area ratios of a data set, by a trained SPAN: the cache `data/part_masks/<dataset>.h5`."""
+"""View masks of every image, predicted by a trained SPAN (SPAN §3.1)."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
+from pydantic import PositiveInt
 from torch import Tensor
 from torch.nn import functional
-from tqdm import tqdm
 
-from pipeline.networks.runtime import Runtime, batches_of
+from pipeline.networks.loading import ResizedImages, batches_of, shown
+from pipeline.networks.runtime import RuntimeParams
 from pipeline.networks.tensors import channels_last, normalise, to_batch
 from pipeline.store import hdf5
 from pipeline.store.images import Images
-from pipeline.store.params import build
+from pipeline.store.params import parameters
 from pipeline.store.resizing import resize
-from pipeline.views.network import Span, SpanArchitecture
+from pipeline.views.network import Span
 
 
-@dataclass(frozen=True)
-class PartMasksParams:
-    """The `predict_part_masks` section of `params.yaml`.
+@parameters
+class ViewPredictionParams:
+    """The `predict_part_masks` section of `params.yaml`."""
 
-    Attributes:
-        size: Side of the stored masks, pixels.
-        batch_size: Images a forward pass.
-        within_foreground: Multiply the masks by the foreground probability; the paper takes them as they are.
-    """
-
-    size: int
-    batch_size: int
+    size: PositiveInt
+    """Side of the stored masks, pixels; SPAN's own are 96 (192 without the stem's pooling)."""
+    batch_size: PositiveInt
+    """Images a forward pass."""
     within_foreground: bool
+    """Multiply the masks by the foreground probability; the paper takes them as they are."""
 
 
-def load_span(state: dict[str, Tensor], metadata: dict[str, Any], where: str) -> Span:
-    """Rebuild SPAN from its weights and their metadata, in evaluation mode.
-
-    Args:
-        state: Name -> tensor.
-        metadata: Beside them, as `pipeline.views.training.train` returns it.
-        where: Their file, for messages.
-
-    Raises:
-        ValueError: The metadata describes no SPAN.
-    """
-    span = Span(build(SpanArchitecture, metadata["architecture"], f"{where}: architecture"), len(metadata["views"]))
-    span.load_state_dict(state)
-    return span.to(memory_format=torch.channels_last).eval()
-
-
-def predict_masks(
+@torch.inference_mode()
+def predict(
     span: Span,
-    store: Images,
+    images: Images,
     foreground: hdf5.Cache | Mapping[str, NDArray[np.uint8]],
-    params: PartMasksParams,
-    runtime: Runtime,
+    params: ViewPredictionParams,
+    runtime: RuntimeParams,
     fabric: Fabric,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Predict the view masks of every image, in table order.
+    """Predict the view masks of all images, in order, batch by batch.
 
     Args:
         span: Trained, in evaluation mode.
-        store: The images, of a data set or others.
+        images: Images of a data set, or others.
         foreground: Their foreground masks as ``masks``; read only when `params.within_foreground`.
         params: Size of the masks, and whether they are cut to the foreground.
-        runtime: Gives the number of loader processes.
+        runtime: Gives the loader processes.
         fabric: Places network and batches.
 
     Yields:
         `(B, 3, size, size)` uint8, probability x 255.
     """
-    side = span.architecture.input_size
-
-    def load(row: int) -> NDArray[np.uint8]:
-        return resize(store.image(row), side, side)
-
     module = fabric.setup_module(span)
-    rows = range(len(store))
-    batches = cast(Iterable[Tensor], batches_of(rows, load, params.batch_size, runtime, to_batch))
+    load = ResizedImages(images, span.shape.input_size)
     first = 0
-    with torch.inference_mode():
-        for images in tqdm(batches, unit="batch", mininterval=5, disable=None):
-            predicted = module(channels_last(normalise(fabric.to_device(images)))).float()
-            masks = _resized(predicted, params.size)
-            if params.within_foreground:
-                masks = _within(masks, foreground["masks"][first : first + len(masks)])
-            first += len(masks)
-            yield masks
+    for batch in shown(batches_of(range(len(images)), load, params.batch_size, runtime, to_batch)):
+        masks = _resized(module(channels_last(normalise(fabric.to_device(batch)))).float(), params.size)
+        if params.within_foreground:
+            masks = _within(masks, foreground["masks"][first : first + len(masks)])
+        first += len(masks)
+        yield masks
 
 
 def _resized(masks: Tensor, size: int) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ from pipeline.networks.runtime import generator_of
 from pipeline.networks.tensors import to_batch
 from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
+from pipeline.store.params import Share, parameters
 from pipeline.store.resizing import resize
 from pipeline.store.vocabulary import VIEWPOINTS
 from pipeline.training.augmentation import jitter_colour
@@ -22,22 +23,19 @@ SLANT = 25.0
 _SIDE_ONLY = list(VIEWPOINTS).index("side")
 
 
-@dataclass(frozen=True)
-class SpanAugmentation:
-    """How training images vary.
+@parameters
+class SpanAugmentationParams:
+    """How training images vary."""
 
-    Attributes:
-        flip: Probability of a mirror image.
-        slanted_sides: Probability that an image of a side alone is squeezed and rotated, so that the side's generator
-            meets slanted sides too (the authors' code: 0.5; the paper does not mention it: 0).
-        colour: Strength of colour jitter, see `jitter_colour`.
-        zoom: Greatest share by which an image is enlarged or shrunk and shifted.
-    """
-
-    flip: float
-    slanted_sides: float
-    colour: float
-    zoom: float
+    flip_probability: Share
+    """Chance of mirroring left to right (release: 0.5)."""
+    slanted_sides: Share
+    """Probability that an image of a side alone is squeezed and rotated, so that the side's generator meets slanted
+    sides too (release: 0.5; the paper does not mention it: 0)."""
+    colour_jitter: Share
+    """Brightness, contrast and saturation vary by this share."""
+    zoom: Share
+    """Size varies by this share, place by half of it."""
 
 
 class SpanBatch(TypedDict):
@@ -81,51 +79,43 @@ def training_rows(store: ImageStore, images_per_viewpoint: int | None, seed: int
     return np.sort(np.concatenate([group[:images_per_viewpoint] for group in drawn]))
 
 
-class SpanSamples:
-    """Loads augmented samples of one epoch: a picklable function of (seed, epoch, row).
+@dataclass(frozen=True)
+class ViewLoader:
+    """Loads training samples, see `pipeline.training.samples.SampleLoader`.
 
-    Args:
+    Attributes:
         store: The images, with viewpoints.
-        foreground: Their foreground masks, ``foreground/1``.
-        augmentation: How they vary.
-        input_size: Side of the images returned, pixels.
-        mask_size: Side of the foreground returned, pixels.
-        seed: Of the augmentation.
+        foreground: Their foreground masks.
+        input_size: Side of the images, pixels.
+        mask_size: Side of the foreground masks, pixels.
+        augmentation: Random changes.
+        seed: Of the changes.
         epoch: Likewise.
     """
 
-    def __init__(
-        self,
-        store: ImageStore,
-        foreground: hdf5.Cache,
-        augmentation: SpanAugmentation,
-        input_size: int,
-        mask_size: int,
-        seed: int,
-        epoch: int = 0,
-    ) -> None:
-        self._arguments = (store, foreground, augmentation, input_size, mask_size, seed)
-        self._epoch = epoch
-
-    def of_epoch(self, epoch: int) -> "SpanSamples":
-        """The same samples as another epoch sees them."""
-        return SpanSamples(*self._arguments, epoch)
+    store: ImageStore
+    foreground: hdf5.Cache
+    input_size: int
+    mask_size: int
+    augmentation: SpanAugmentationParams
+    seed: int
+    epoch: int = 0
 
     def __call__(self, row: int) -> Sample:
         """Image `(S, S, 3)` uint8, foreground `(s, s)` bool and viewpoint of one row."""
-        store, foreground, augmentation, input_size, mask_size, seed = self._arguments
-        viewpoint = int(store.viewpoints[row])
-        image = resize(store.image(row), input_size, input_size)
-        mask = resize(foreground["masks"][row], input_size, input_size)
-        image, mask = augment(image, mask, viewpoint == _SIDE_ONLY, augmentation, generator_of(seed, self._epoch, row))
-        return image, resize(mask, mask_size, mask_size) >= 128, viewpoint
+        viewpoint = int(self.store.viewpoints[row])
+        image = resize(self.store.image(row), self.input_size, self.input_size)
+        mask = resize(self.foreground["masks"][row], self.input_size, self.input_size)
+        generator = generator_of(self.seed, self.epoch, row)
+        image, mask = augment(image, mask, viewpoint == _SIDE_ONLY, self.augmentation, generator)
+        return image, resize(mask, self.mask_size, self.mask_size) >= 128, viewpoint
 
 
 def augment(
     image: NDArray[np.uint8],
     mask: NDArray[np.uint8],
     shows_side_alone: bool,
-    augmentation: SpanAugmentation,
+    params: SpanAugmentationParams,
     generator: np.random.Generator,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Vary an image and its foreground together.
@@ -134,15 +124,15 @@ def augment(
         image: `(S, S, 3)` uint8, RGB.
         mask: `(S, S)` uint8.
         shows_side_alone: Whether the image may be slanted.
-        augmentation: How.
+        params: How.
         generator: Source of all draws.
 
     Returns:
         Both, of the same shapes; beyond the border the image is repeated and the mask is 0.
     """
-    flips, slants = generator.random() < augmentation.flip, generator.random() < augmentation.slanted_sides
-    scale = 1 + generator.uniform(-augmentation.zoom, augmentation.zoom, 2)
-    shift = generator.uniform(-augmentation.zoom, augmentation.zoom, 2) / 2
+    flips, slants = generator.random() < params.flip_probability, generator.random() < params.slanted_sides
+    scale = 1 + generator.uniform(-params.zoom, params.zoom, 2)
+    shift = generator.uniform(-params.zoom, params.zoom, 2) / 2
     squeeze, angle = generator.uniform(*SQUEEZE), generator.uniform(-SLANT, SLANT)
     if shows_side_alone and slants:
         matrix = _about_centre(np.array([squeeze, 1.0]) * scale, angle, shift, len(mask))
@@ -153,7 +143,7 @@ def augment(
     size = (len(mask), len(mask))
     varied = cv2.warpAffine(image, matrix[:2], size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     moved = cv2.warpAffine(mask, matrix[:2], size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    coloured = jitter_colour(np.asarray(varied, np.uint8), generator, augmentation.colour)
+    coloured = jitter_colour(np.asarray(varied, np.uint8), params.colour_jitter, generator)
     return coloured, np.asarray(moved, np.uint8)
 
 

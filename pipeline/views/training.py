@@ -1,92 +1,79 @@
 """Training SPAN from image-level viewpoints and foreground masks (SPAN §3.1, §4.2)."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
+from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.networks.runtime import Runtime, batches_of, generator_of
+from pipeline.networks.runtime import RuntimeParams
 from pipeline.networks.tensors import channels_last, normalise
-from pipeline.networks.weights import Pretrained
+from pipeline.networks.weights import PretrainedParams
 from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
+from pipeline.store.params import Share, parameters
 from pipeline.store.vocabulary import VIEWPOINTS, VIEWS
-from pipeline.training.loop import Batches, Schedule, fit
+from pipeline.training.loop import ScheduleParams, Trained, fit
+from pipeline.training.samples import shuffled_epochs
 from pipeline.views.losses import area_loss, diversity_loss, reconstruction_loss
-from pipeline.views.network import Span, SpanArchitecture, build_span
-from pipeline.views.samples import SpanAugmentation, SpanBatch, SpanSamples, collate, training_rows
-
-KIND = "span/1"
-HISTORY = ("epoch", "learning_rate", "loss", "visible_views", "reconstruction", "area", "diversity")
-"""Columns of the training history; an epoch fills those of its own phase."""
+from pipeline.views.network import Span, SpanNetworkParams, build_span
+from pipeline.views.samples import SpanAugmentationParams, SpanBatch, ViewLoader, collate, training_rows
 
 
-@dataclass(frozen=True)
-class SpanWeights:
-    """Weights of the losses in SPAN (6); 0 leaves a loss out (SPAN table 1).
+@parameters
+class SpanLossParams:
+    """Weights of the losses in SPAN (6), §4.2; 0 leaves a loss out (SPAN table 1)."""
 
-    Attributes:
-        reconstruction: Of SPAN (1).
-        area: Of SPAN (2).
-        diversity: Of SPAN (3).
-    """
-
-    reconstruction: float
-    area: float
-    diversity: float
+    reconstruction: NonNegativeFloat
+    """Of SPAN (1)."""
+    area: NonNegativeFloat
+    """Of SPAN (2)."""
+    diversity: NonNegativeFloat
+    """Of SPAN (3)."""
 
 
-@dataclass(frozen=True)
-class Margins:
-    """Overlap m that a pair of views may have, as a mean over pixels (supplement table 2).
+@parameters
+class SpanMarginParams:
+    """Overlap m that a pair of views may have, as a mean over pixels of two masks' product (supplement table 2)."""
 
-    Attributes:
-        front_rear: Views that never show together.
-        front_side: Adjacent views.
-        rear_side: Adjacent views.
-    """
-
-    front_rear: float
-    front_side: float
-    rear_side: float
+    front_rear: NonNegativeFloat
+    """Of views that never show together."""
+    front_side: NonNegativeFloat
+    """Of adjacent views."""
+    rear_side: NonNegativeFloat
+    """Of adjacent views."""
 
 
-@dataclass(frozen=True)
-class SpanTraining:
-    """The `train_span` section of `params.yaml`.
-
-    Attributes:
-        dataset: Data set with viewpoints that is trained on.
-        architecture: Shape of the network.
-        pretrained: ImageNet weights of the encoder.
-        images_per_viewpoint: Images drawn of each viewpoint; null takes all.
-        batch_size: Images a step.
-        augmentation: How training images vary.
-        weights: Of the losses.
-        max_area: Viewpoint -> a of `VIEWS` in order, the greatest area relative to the foreground's (supplement
-            table 1).
-        margins: m of the pairs of views.
-        warmup: Epochs and rate of a first phase in which the encoder alone learns to tell the visible views
-            (0 epochs where its weights come from ImageNet, as in the paper).
-        schedule: Epochs and rate of SPAN itself.
-    """
+@parameters
+class SpanTrainingParams:
+    """The `train_span` section of `params.yaml`."""
 
     dataset: str
-    architecture: SpanArchitecture
-    pretrained: Pretrained
-    images_per_viewpoint: int | None
-    batch_size: int
-    augmentation: SpanAugmentation
-    weights: SpanWeights
-    max_area: dict[str, tuple[float, float, float]]
-    margins: Margins
-    warmup: Schedule
-    schedule: Schedule
+    """Data set with viewpoints that the workspace's one SPAN is trained on (as SPAN)."""
+    network: SpanNetworkParams
+    """Shape of the network."""
+    pretrained: PretrainedParams
+    """ImageNet weights of the backbone."""
+    images_per_viewpoint: PositiveInt | None
+    """Images drawn of each viewpoint; null takes all (the release lists 11,852 images of 5 viewpoints)."""
+    batch_size: PositiveInt
+    """Images a step (release)."""
+    augmentation: SpanAugmentationParams
+    """How training images vary."""
+    weights: SpanLossParams
+    """Of the losses, the lambdas of SPAN (6)."""
+    max_area: dict[str, tuple[Share, Share, Share]]
+    """Viewpoint -> a: the greatest area of front, rear and side, relative to the foreground's (supplement table 1)."""
+    margins: SpanMarginParams
+    """m of the pairs of views."""
+    warmup: ScheduleParams
+    """A first phase in which a random encoder learns to tell the visible views; 0 epochs: none (paper)."""
+    schedule: ScheduleParams
+    """Epochs and rate of SPAN itself."""
 
 
 class SpanLoss:
@@ -99,7 +86,7 @@ class SpanLoss:
         ValueError: `training.max_area` does not list exactly the viewpoints, or all weights are 0.
     """
 
-    def __init__(self, training: SpanTraining) -> None:
+    def __init__(self, training: SpanTrainingParams) -> None:
         if set(training.max_area) != set(VIEWPOINTS):
             raise ValueError(f"max_area: expected {', '.join(VIEWPOINTS)}, got {', '.join(training.max_area)}")
         if not any(asdict(training.weights).values()):
@@ -149,11 +136,11 @@ def visible_views_loss(classifier: nn.Module, batch: SpanBatch) -> dict[str, Ten
 def train(
     store: ImageStore,
     foreground: hdf5.Cache,
-    training: SpanTraining,
-    runtime: Runtime,
+    training: SpanTrainingParams,
+    runtime: RuntimeParams,
     fabric: Fabric,
     scratch: Path | None,
-) -> tuple[Span, list[dict[str, float]], dict[str, Any]]:
+) -> Trained[Span]:
     """Train SPAN; only the splits `train` and `extra` are read.
 
     Args:
@@ -165,24 +152,17 @@ def train(
         scratch: Folder for checkpoints, see `fit`.
 
     Returns:
-        SPAN in evaluation mode; one row an epoch, those of the encoder's warm-up first; and the metadata its weights
-        are saved with.
+        SPAN; its history, the epochs of the encoder's warm-up first; and the metadata.
 
     Raises:
         ValueError: No labelled images, or impossible parameters.
     """
     loss = SpanLoss(training)
     rows = training_rows(store, training.images_per_viewpoint, runtime.seed)
-    architecture = training.architecture
-    span = build_span(architecture, len(VIEWS), training.pretrained).to(memory_format=torch.channels_last)
-    sizes = architecture.input_size, architecture.mask_size
-    samples = SpanSamples(store, foreground, training.augmentation, *sizes, runtime.seed)
-
-    def batches(epoch: int) -> Batches[SpanBatch]:
-        order = generator_of(runtime.seed, epoch).permutation(rows)
-        loader = batches_of(order, samples.of_epoch(epoch), training.batch_size, runtime, collate)
-        return cast(Batches[SpanBatch], loader)
-
+    shape = training.network
+    span = build_span(shape, len(VIEWS), training.pretrained).to(memory_format=torch.channels_last)
+    load = ViewLoader(store, foreground, shape.input_size, shape.mask_size, training.augmentation, runtime.seed)
+    batches = shuffled_epochs(rows, load, training.batch_size, runtime, collate)
     scratches = [
         None if scratch is None else scratch.with_name(f"{scratch.name}_{name}") for name in ("views", "masks")
     ]
@@ -197,11 +177,11 @@ def train(
     )
     for row in history:
         row["epoch"] += training.warmup.epochs
-    metadata = {"architecture": asdict(architecture), "images": len(rows), "table": store.digest, "views": list(VIEWS)}
-    return span, warmed + history, metadata
+    metadata = {"network": asdict(shape), "images": len(rows), "table": store.digest, "views": list(VIEWS)}
+    return Trained(span, warmed + history, metadata)
 
 
-def _margin_matrix(margins: Margins) -> Tensor:
+def _margin_matrix(margins: SpanMarginParams) -> Tensor:
     """`(3, 3)` margins above the diagonal, order `VIEWS`."""
     matrix = torch.zeros(len(VIEWS), len(VIEWS))
     for name, value in asdict(margins).items():

@@ -9,12 +9,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from click.testing import CliRunner
+from tiny_run import PROJECT, run_stage
 
 from pipeline.store.images import ImageStore
+from pipeline.store.places import Workspace
 from stages.prepare import prepare
-
-PARAMS = Path(__file__).parents[2] / "params.yaml"
 
 VERI_TRAIN = ("0001_c001_00016450_0.jpg", "0001_c002_00016460_0.jpg", "0005_c019_00000001_12.jpg")
 VERI_GALLERY = (
@@ -216,19 +215,21 @@ WRITERS = {
 """Data set, as in `params.yaml` -> what writes its miniature."""
 
 
-def prepared(dataset: str, folder: Path) -> tuple[ImageStore, list[str]]:
-    """Run the stage `prepare` on `folder/raw` with the project's own parameters.
+def raw(dataset: str, root: Path) -> Path:
+    """Where a data set's files lie below the folder that a stage gets as its root."""
+    return Workspace(root, dataset).path("raw")
+
+
+def prepared(dataset: str, root: Path) -> tuple[ImageStore, list[str]]:
+    """Run the stage `prepare` below `root` with the project's own parameters.
 
     Args:
         dataset: A key of `overrides` in `params.yaml`.
-        folder: Where the miniature lies in ``raw`` and the outputs go.
+        root: Where the miniature lies, see `raw`, and the outputs go.
 
     Returns:
         The image store, and the lines the stage said.
     """
-    shutil.copy(PARAMS, folder / "params.yaml")
-    options = {"dataset": dataset, "source": folder / "raw", "output": folder / "i.h5", "truth": folder / "t.h5"}
-    arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-    result = CliRunner().invoke(prepare, [*arguments, "--params", str(folder / "params.yaml")])
-    assert result.exit_code == 0, result.output
-    return ImageStore(folder / "i.h5"), result.output.splitlines()
+    shutil.copy(PROJECT / "params.yaml", root)
+    lines = run_stage(prepare, root, dataset=dataset).splitlines()
+    return ImageStore(Workspace(root, dataset).path("images")), lines

@@ -1,18 +1,29 @@
 from pathlib import Path
-from typing import get_args, get_type_hints
 
 import pytest
+from pydantic import TypeAdapter
+from tiny_run import PROJECT
 
-from pipeline.datasets.adapters import ADAPTERS, PrepareParams, read_data_set
+from pipeline.datasets.adapters import ADAPTERS, PrepareParams, adapter_of, read_data_set
 from pipeline.datasets.records import check_records
 from pipeline.store import params
-from tests.datasets.miniatures import PARAMS, WRITERS
+from tests.datasets.miniatures import WRITERS
 
-DOCS = PARAMS.parent / "docs"
+PARAMS, DOCS = PROJECT / "params.yaml", PROJECT / "docs"
 
 
-def test_every_adapter_can_be_chosen() -> None:
-    assert set(get_args(get_type_hints(PrepareParams)["adapter"])) == set(ADAPTERS)
+def test_every_adapter_can_be_chosen_and_is_named_where_it_is_chosen() -> None:
+    described = TypeAdapter(PrepareParams).json_schema()["properties"]["adapter"]["description"]
+    for name, adapter in ADAPTERS.items():
+        values = params.build(PrepareParams, params.read(PARAMS)["prepare"] | {"adapter": name}, "prepare")
+        assert adapter_of(values) is adapter
+        assert name in described
+
+
+def test_another_adapter_is_refused_with_the_names_there_are() -> None:
+    values = params.build(PrepareParams, params.read(PARAMS)["prepare"] | {"adapter": "veri"}, "prepare")
+    with pytest.raises(ValueError, match=f"prepare.adapter: expected one of {', '.join(ADAPTERS)}, got 'veri'"):
+        adapter_of(values)
 
 
 @pytest.mark.parametrize("dataset", WRITERS)

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 import torch
 from retrieval_oracle import queries_of, summary
+from tiny_run import PROJECT
 
 from pipeline.artifacts.features import Features
 from pipeline.retrieval.evaluation import EvaluateParams, evaluate_table
 from pipeline.retrieval.output import write_evaluation
-from pipeline.retrieval.protocols import Draws, cross_camera, find_test_sets
+from pipeline.retrieval.protocols import DrawsParams, cross_camera, find_test_sets
 from pipeline.retrieval.ranking import Pairs
 from pipeline.store import params
 from pipeline.store.images import ImageStore
-from tests.datasets.miniatures import PARAMS, WRITERS, prepared, write_veri776
+from tests.datasets.miniatures import WRITERS, prepared, raw, write_veri776
 
 CPU = torch.device("cpu")
 BENCHMARKS = {
@@ -36,15 +37,16 @@ def features_of(store: ImageStore) -> Features:
 
 @pytest.mark.parametrize("dataset", BENCHMARKS)
 def test_a_benchmark_is_scored_as_its_protocol_says(dataset: str, tmp_path: Path) -> None:
-    WRITERS[dataset](tmp_path / "raw")
+    WRITERS[dataset](raw(dataset, tmp_path))
     store, _ = prepared(dataset, tmp_path)
-    values = params.load(PARAMS, "evaluate", EvaluateParams, dataset=dataset)
+    values = params.load(PROJECT / "params.yaml", "evaluate", EvaluateParams, dataset=dataset)
     features = features_of(store)
-    leading, everything, metrics = evaluate_table(store, features, values, CPU)
+    evaluation = evaluate_table(store, features, values, CPU)
+    metrics = evaluation.metrics
     protocol, name, names = BENCHMARKS[dataset]
     assert (metrics["protocol"], metrics["test_set"], list(metrics["test_sets"])) == (protocol, name, names)
     removes = dataset in ("veri776", "veri_wild", "cityflow_reid")
-    for item in everything:
+    for item in evaluation.test_sets:
         if item.test.withheld:
             continue
         found = metrics["test_sets"].get(item.test.name, metrics)
@@ -59,19 +61,20 @@ def test_a_benchmark_is_scored_as_its_protocol_says(dataset: str, tmp_path: Path
             assert found["interval"][measure][0] <= mean <= found["interval"][measure][1]
         for count in ("queries", "gallery", "junk", "queries_without_match"):
             assert found[count] == expected[0][count]
-    write_evaluation(tmp_path / "out", store, features, leading, everything, metrics, 50, {})
+    write_evaluation(tmp_path / "out", store, features, evaluation, 50, {})
     assert (tmp_path / "out" / "tables" / "submission_official.txt").exists() == (dataset == "cityflow_reid")
 
 
 def test_veri776s_rule_gives_its_own_lists_of_good_and_junk_images(tmp_path: Path) -> None:
-    write_veri776(tmp_path / "raw")
+    folder = raw("veri776", tmp_path)
+    write_veri776(folder)
     store, _ = prepared("veri776", tmp_path)
     (test,) = find_test_sets(store, store.test_rows())
-    (problem,) = cross_camera(test, Draws(1, 0))
+    (problem,) = cross_camera(test, DrawsParams(1, 0))
     relevant, junk = problem.relevance(0, len(problem.queries))
-    assert listed(tmp_path / "raw" / "gt_index.txt") == by_query(relevant, len(problem.queries))
-    assert listed(tmp_path / "raw" / "jk_index.txt") == by_query(junk, len(problem.queries))
-    assert sum(len(indices) for indices in listed(tmp_path / "raw" / "jk_index.txt")) > 0
+    assert listed(folder / "gt_index.txt") == by_query(relevant, len(problem.queries))
+    assert listed(folder / "jk_index.txt") == by_query(junk, len(problem.queries))
+    assert sum(len(indices) for indices in listed(folder / "jk_index.txt")) > 0
 
 
 def listed(path: Path) -> list[list[int]]:

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.datasets.records import ImageRecord, check_records, roles_by_test_set
-from pipeline.datasets.sources.cityflow_reid import CityFlowParams, local_split, read_cityflow_reid
-from tests.datasets.miniatures import CITYFLOW_TRAIN, prepared, write_cityflow_reid, write_image, write_lines
+from pipeline.datasets.sources import cityflow_reid
+from pipeline.datasets.sources.cityflow_reid import CityFlowParams, local_split
+from pipeline.store.params import build
+from tests.datasets.miniatures import CITYFLOW_TRAIN, prepared, raw, write_cityflow_reid, write_image, write_lines
 
 NO_SPLIT = CityFlowParams(0.0, 0)
 SPLIT = CityFlowParams(0.3, 0)
@@ -14,8 +16,8 @@ SPLIT = CityFlowParams(0.3, 0)
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    write_cityflow_reid(tmp_path / "raw")
-    return tmp_path / "raw"
+    write_cityflow_reid(raw("cityflow_reid", tmp_path))
+    return raw("cityflow_reid", tmp_path)
 
 
 def training(*images: tuple[str, str]) -> list[ImageRecord]:
@@ -23,7 +25,7 @@ def training(*images: tuple[str, str]) -> list[ImageRecord]:
 
 
 def test_the_official_layout_becomes_one_table(root: Path) -> None:
-    found = read_cityflow_reid(root, NO_SPLIT)
+    found = cityflow_reid.read(root, NO_SPLIT)
     check_records(found.records, "cityflow_reid")
     trained, tested = found.records[:90], found.records[90:]
     assert trained[3] == ImageRecord(
@@ -38,22 +40,22 @@ def test_the_official_layout_becomes_one_table(root: Path) -> None:
 
 
 def test_lists_test_labels_and_tracks_may_be_absent(root: Path) -> None:
-    expected = [record.path for record in read_cityflow_reid(root, NO_SPLIT).records]
+    expected = [record.path for record in cityflow_reid.read(root, NO_SPLIT).records]
     for pattern in ("name_*.txt", "*_track.txt"):
         for file in root.glob(pattern):
             file.unlink()
-    found = read_cityflow_reid(root, NO_SPLIT)
+    found = cityflow_reid.read(root, NO_SPLIT)
     assert [record.path for record in found.records] == expected
     assert found.records[-1].camera_id == "c007"
     for name in ("query", "test"):
         (root / f"{name}_label.xml").unlink()
-    found = read_cityflow_reid(root, NO_SPLIT)
+    found = cityflow_reid.read(root, NO_SPLIT)
     assert [record.path for record in found.records] == expected
     assert (found.records[-1].camera_id, found.records[-1].groups) == (None, {"track": ""})
 
 
 def test_the_local_split_takes_whole_vehicles_and_is_named_last(root: Path) -> None:
-    found = read_cityflow_reid(root, SPLIT)
+    found = cityflow_reid.read(root, SPLIT)
     check_records(found.records, "cityflow_reid")
     assert list(roles_by_test_set(found.records)) == ["official", "local_split"]
     held_out = [record for record in found.records if "local_split" in record.roles]
@@ -91,15 +93,15 @@ def test_a_cameras_only_image_is_both_and_a_vehicle_of_one_camera_is_gallery() -
 
 
 def test_a_share_of_zero_trains_on_every_vehicle(root: Path) -> None:
-    found = read_cityflow_reid(root, NO_SPLIT)
+    found = cityflow_reid.read(root, NO_SPLIT)
     assert list(roles_by_test_set(found.records)) == ["official"]
     assert sum(record.split == "train" for record in found.records) == 90
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.0])
-def test_a_share_out_of_range_is_refused(root: Path, share: float) -> None:
-    with pytest.raises(ValueError, match=rf"local_share: expected 0 <= share < 1, got {share}"):
-        read_cityflow_reid(root, CityFlowParams(share, 0))
+@pytest.mark.parametrize(("share", "wanted"), [(-0.1, "0 or more"), (1.0, "a number below 1")])
+def test_a_share_out_of_range_is_refused(share: float, wanted: str) -> None:
+    with pytest.raises(ValueError, match=rf"local_share: expected {wanted}, got {share}"):
+        build(CityFlowParams, {"local_share": share, "local_seed": 0}, "prepare.cityflow_reid")
 
 
 def test_a_training_image_without_a_label_is_named(root: Path) -> None:
@@ -107,12 +109,12 @@ def test_a_training_image_without_a_label_is_named(root: Path) -> None:
     with pytest.raises(
         ValueError, match=r"name_train\.txt, line 2: '000099\.jpg' and 1 more are not in .*train_label\.xml"
     ):
-        read_cityflow_reid(root, NO_SPLIT)
+        cityflow_reid.read(root, NO_SPLIT)
 
 
 def test_files_that_no_list_names_are_reported(root: Path) -> None:
     write_image(root / "image_query" / "000009.jpg")
-    assert read_cityflow_reid(root, NO_SPLIT).remarks == ["1 files of image_query are not in name_query.txt"]
+    assert cityflow_reid.read(root, NO_SPLIT).remarks == ["1 files of image_query are not in name_query.txt"]
 
 
 def test_it_is_prepared_with_the_projects_parameters(root: Path, tmp_path: Path) -> None:
@@ -121,4 +123,4 @@ def test_it_is_prepared_with_the_projects_parameters(root: Path, tmp_path: Path)
     assert Counter(store.roles["official"].tolist()) == {"": 90, "query": 2, "gallery": 5}
     assert Counter(store.roles["local_split"].tolist()) == {"": 70, "query": 9, "gallery": 18}
     assert set(store.vehicle_ids[store.splits == "extra"]) == {""}
-    assert lines[-1] == f"cityflow_reid: 97 images, 0 left out -> {tmp_path / 'i.h5'}"
+    assert lines[-1] == f"cityflow_reid: 97 images, 0 left out -> {tmp_path / 'data/images/cityflow_reid.h5'}"

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.datasets.limits import ImageLimits
+from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.packing import write_store
 from pipeline.datasets.records import ImageRecord
 from pipeline.store.boxes import PartBoxes
 from pipeline.store.images import ImageStore
 
-STOP = ImageLimits(max_pixels=10_000, min_side=8, on_bad_image="stop")
+STOP = ImageLimitsParams(max_pixels=10_000, min_side=8, on_bad_image="stop")
 SKIP = replace(STOP, on_bad_image="skip")
 BOXES = PartBoxes(np.array([[0, 0, 0.5, 1], [0.25, 0, 1, 1]], np.float32), np.array([14, 2], np.uint8), (20, 30))
 

@@ -3,19 +3,20 @@ from pathlib import Path
 import pytest
 
 from pipeline.datasets.records import ImageRecord
-from pipeline.datasets.sources.table import TableParams, read_table
+from pipeline.datasets.sources import table
+from pipeline.datasets.sources.table import TableParams
 
 HEADER = "path,split,vehicle_id,camera_id,viewpoint,source\n"
 
 
-def table(root: Path, text: str, encoding: str = "utf-8") -> TableParams:
+def written(root: Path, text: str, encoding: str = "utf-8") -> TableParams:
     (root / "images.csv").write_text(text, encoding=encoding)
     return TableParams("images.csv")
 
 
 def test_rows_become_records_in_their_order(tmp_path: Path) -> None:
     text = HEADER + "b/2.jpg,train,7,c1,rear-side,x\na.png, query ,8,,,\n\n3.jpg,extra,,,2,y\n"
-    found = read_table(tmp_path, table(tmp_path, text))
+    found = table.read(tmp_path, written(tmp_path, text))
     assert found.records == [
         ImageRecord("b/2.jpg", "train", "7", "c1", "rear-side", {"source": "x"}),
         ImageRecord("a.png", "query", "8", None, None, {"source": ""}),
@@ -28,13 +29,13 @@ def test_rows_become_records_in_their_order(tmp_path: Path) -> None:
     ("cell", "viewpoint"), [("0", "front"), ("1", "rear"), ("2", "side"), ("3", "front-side"), ("4", "rear-side")]
 )
 def test_codes_follow_spans_table(tmp_path: Path, cell: str, viewpoint: str) -> None:
-    found = read_table(tmp_path, table(tmp_path, f"{HEADER}a.jpg,extra,,,{cell},\nb.jpg,extra,,,{viewpoint},\n"))
+    found = table.read(tmp_path, written(tmp_path, f"{HEADER}a.jpg,extra,,,{cell},\nb.jpg,extra,,,{viewpoint},\n"))
     assert [record.viewpoint for record in found.records] == [viewpoint, viewpoint]
 
 
 def test_columns_may_come_in_any_order_after_a_byte_order_mark_and_cells_may_be_quoted(tmp_path: Path) -> None:
     text = 'viewpoint,camera_id,path,vehicle_id,split\nfront,"c,1","a ""1"".jpg",ö,gallery\n'
-    found = read_table(tmp_path, table(tmp_path, text, "utf-8-sig"))
+    found = table.read(tmp_path, written(tmp_path, text, "utf-8-sig"))
     assert found.records == [ImageRecord('a "1".jpg', "gallery", "ö", "c,1", "front", {})]
 
 
@@ -56,7 +57,7 @@ def test_columns_may_come_in_any_order_after_a_byte_order_mark_and_cells_may_be_
 )
 def test_a_wrong_cell_is_named_by_file_line_and_column(tmp_path: Path, row: str, message: str) -> None:
     with pytest.raises(ValueError, match=rf"images\.csv.*{message}"):
-        read_table(tmp_path, table(tmp_path, f"{HEADER}a.jpg,train,7,c1,front,\n{row}\n"))
+        table.read(tmp_path, written(tmp_path, f"{HEADER}a.jpg,train,7,c1,front,\n{row}\n"))
 
 
 @pytest.mark.parametrize(
@@ -70,9 +71,9 @@ def test_a_wrong_cell_is_named_by_file_line_and_column(tmp_path: Path, row: str,
 )
 def test_a_wrong_header_is_refused(tmp_path: Path, header: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        read_table(tmp_path, table(tmp_path, f"{header}\n"))
+        table.read(tmp_path, written(tmp_path, f"{header}\n"))
 
 
 def test_another_encoding_is_refused_with_the_files_name(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"images\.csv: not a CSV file in UTF-8"):
-        read_table(tmp_path, table(tmp_path, f"{HEADER}ä.jpg,extra,,,,\n", "latin-1"))
+        table.read(tmp_path, written(tmp_path, f"{HEADER}ä.jpg,extra,,,,\n", "latin-1"))

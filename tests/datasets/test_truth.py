@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.artifacts.truth import Truth, read_view_labels, write_truth
 from pipeline.datasets.annotations.polygons import ViewPolygonsParams, polygon_truth
 from pipeline.datasets.annotations.rendered import rendered_truth
-from pipeline.datasets.limits import ImageLimits
+from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.packing import write_store
 from pipeline.datasets.records import ImageRecord
 from pipeline.store import hdf5
@@ -28,7 +28,7 @@ def store(tmp_path: Path) -> ImageStore:
     for path in PATHS:
         cv2.imwrite(str(tmp_path / path), np.zeros((*SIZE, 3), np.uint8))
     records = [ImageRecord(path, "extra") for path in PATHS]
-    write_store(tmp_path / "images.h5", records, tmp_path, ImageLimits(1000, 8, "stop"), "set")
+    write_store(tmp_path / "images.h5", records, tmp_path, ImageLimitsParams(1000, 8, "stop"), "set")
     return ImageStore(tmp_path / "images.h5")
 
 

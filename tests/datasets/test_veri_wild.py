@@ -3,20 +3,21 @@ from pathlib import Path
 import pytest
 
 from pipeline.datasets.records import ImageRecord, check_records, roles_by_test_set
-from pipeline.datasets.sources.veri_wild import VeriWildParams, read_veri_wild
-from tests.datasets.miniatures import prepared, write_lines, write_veri_wild
+from pipeline.datasets.sources import veri_wild
+from pipeline.datasets.sources.veri_wild import VeriWildParams
+from tests.datasets.miniatures import prepared, raw, write_lines, write_veri_wild
 
 SETS = VeriWildParams({"large": 10000, "medium": 5000, "small": 3000})
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    write_veri_wild(tmp_path / "raw")
-    return tmp_path / "raw"
+    write_veri_wild(raw("veri_wild", tmp_path))
+    return raw("veri_wild", tmp_path)
 
 
 def test_the_official_layout_becomes_one_table(root: Path) -> None:
-    found = read_veri_wild(root, SETS)
+    found = veri_wild.read(root, SETS)
     check_records(found.records, "veri_wild")
     groups = {"model": "雪铁龙 C5", "type": "SUV", "color": "dark gray"}
     assert found.records[:3] == [
@@ -28,7 +29,7 @@ def test_the_official_layout_becomes_one_table(root: Path) -> None:
 
 
 def test_an_image_has_its_role_of_each_set_and_the_split_of_the_largest(root: Path) -> None:
-    records = {record.path[-6:-4]: record for record in read_veri_wild(root, SETS).records[3:]}
+    records = {record.path[-6:-4]: record for record in veri_wild.read(root, SETS).records[3:]}
     roles = {image: record.roles for image, record in records.items()}
     assert roles == {
         "11": {"small": "query", "medium": "gallery"},
@@ -47,29 +48,29 @@ def test_an_image_has_its_role_of_each_set_and_the_split_of_the_largest(root: Pa
 def test_the_names_and_columns_of_the_download_say_the_same(root: Path, tmp_path: Path) -> None:
     write_veri_wild(tmp_path / "download", as_downloaded=True)
     assert not (tmp_path / "download" / "train_test_split" / "train_list.txt").exists()
-    assert read_veri_wild(tmp_path / "download", SETS) == read_veri_wild(root, SETS)
+    assert veri_wild.read(tmp_path / "download", SETS) == veri_wild.read(root, SETS)
 
 
 def test_a_models_semicolons_and_a_foreign_encoding_are_read(root: Path) -> None:
     path = root / "train_test_split" / "vehicle_info.txt"
     text = path.read_text().replace("雪铁龙 C5", "大众;朗逸", 1)
     path.write_bytes(text.encode("gb18030"))
-    records = read_veri_wild(root, SETS).records
+    records = veri_wild.read(root, SETS).records
     assert records[0].groups == {"model": "大众;朗逸", "type": "SUV", "color": "dark gray"}
     assert records[1].groups["model"] == "雪铁龙 C5"
 
 
 def test_the_table_of_cameras_may_lie_beside_the_lists_folder(root: Path) -> None:
-    expected = read_veri_wild(root, SETS)
+    expected = veri_wild.read(root, SETS)
     (root / "train_test_split" / "vehicle_info.txt").rename(root / "vehicle_info.txt")
-    assert read_veri_wild(root, SETS) == expected
+    assert veri_wild.read(root, SETS) == expected
 
 
 def test_an_image_the_table_lacks_is_named_with_its_line(root: Path) -> None:
     write_lines(root / "train_test_split" / "vehicle_info.txt", ["id/image;Camera ID;Time;Model;Type;Color"])
     where = r".*train_list\.txt, line 1"
     with pytest.raises(ValueError, match=rf"vehicle_info\.txt: 10 listed images .* as '00001/000001\.jpg' \({where}\)"):
-        read_veri_wild(root, SETS)
+        veri_wild.read(root, SETS)
 
 
 @pytest.mark.parametrize(
@@ -88,17 +89,17 @@ def test_an_image_the_table_lacks_is_named_with_its_line(root: Path) -> None:
 def test_a_wrong_line_is_named(root: Path, file: str, lines: list[str], message: str) -> None:
     write_lines(root / "train_test_split" / file, lines)
     with pytest.raises(ValueError, match=message):
-        read_veri_wild(root, SETS)
+        veri_wild.read(root, SETS)
 
 
 def test_an_absent_list_is_named_by_both_its_names(root: Path) -> None:
     (root / "train_test_split" / "train_list.txt").unlink()
     with pytest.raises(FileNotFoundError, match=r"expected a file train_list\.txt or train_list_start0\.txt"):
-        read_veri_wild(root, SETS)
+        veri_wild.read(root, SETS)
 
 
 def test_it_is_prepared_with_the_projects_parameters(tmp_path: Path) -> None:
-    write_veri_wild(tmp_path / "raw", as_downloaded=True)
+    write_veri_wild(raw("veri_wild", tmp_path), as_downloaded=True)
     store, lines = prepared("veri_wild", tmp_path)
     assert list(store.roles) == ["small", "medium", "large"]
     counts = {
@@ -107,4 +108,4 @@ def test_it_is_prepared_with_the_projects_parameters(tmp_path: Path) -> None:
     }
     assert counts == {"small": [1, 2, 0], "medium": [2, 3, 0], "large": [2, 3, 1]}
     assert store.groups["model"][0] == "雪铁龙 C5"
-    assert lines[-1] == f"veri_wild: 10 images, 0 left out -> {tmp_path / 'i.h5'}"
+    assert lines[-1] == f"veri_wild: 10 images, 0 left out -> {tmp_path / 'data/images/veri_wild.h5'}"

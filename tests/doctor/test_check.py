@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.datasets.adapters import PrepareParams
-from pipeline.datasets.limits import ImageLimits
-from pipeline.datasets.official import BENCHMARKS, Benchmark, Size
+from pipeline.datasets.adapters import ADAPTERS, PrepareParams
+from pipeline.datasets.limits import ImageLimitsParams
+from pipeline.datasets.official import Benchmark, Size
 from pipeline.datasets.records import Found, ImageRecord
 from pipeline.doctor import check
 from pipeline.doctor.check import check_data_set
@@ -16,7 +16,7 @@ from pipeline.doctor.findings import Finding, Report, report_lines
 from pipeline.store import params
 from pipeline.store.boxes import PartBoxes
 
-LIMITS = ImageLimits(max_pixels=2_000, min_side=8, on_bad_image="stop")
+LIMITS = ImageLimitsParams(max_pixels=2_000, min_side=8, on_bad_image="stop")
 BOXES = PartBoxes(np.array([[0, 0, 1, 1]], np.float32), np.array([0], np.uint8), (20, 30))
 
 TRAIN = [ImageRecord(f"t{n}.png", "train", "1", f"c{n}", "front", parts=BOXES) for n in (1, 2)]
@@ -247,6 +247,14 @@ def test_a_training_image_that_is_tested_on_is_an_error(report_of: ReportOf, tmp
     assert report.findings[0].what == "sets of identical images that are both trained on and tested on"
 
 
+def test_a_training_image_that_is_tested_on_under_other_bytes_is_a_note(report_of: ReportOf, tmp_path: Path) -> None:
+    save(tmp_path / "t1.png", 50)
+    cv2.imwrite(str(tmp_path / "g1.bmp"), cv2.imread(str(tmp_path / "t1.png")))
+    finding = only(report_of([*CLEAN, replace(TEST[1], path="g1.bmp")]))
+    assert (finding.level, finding.count) == ("note", 1)
+    assert finding.examples == ("g1.bmp (gallery, vehicle 2, camera c2) like t1.png (train, vehicle 1, camera c1)",)
+
+
 def test_other_copies_are_a_warning_and_long_sets_are_shortened(report_of: ReportOf, tmp_path: Path) -> None:
     for n in range(3, 7):
         duplicate(tmp_path, "t1.png", f"t{n}.png")
@@ -348,7 +356,8 @@ def test_a_copy_that_lacks_some_of_a_benchmark_is_a_warning(
     report_of: ReportOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = {"train": Size(2, 1), "test: query": Size(1, 1), "test: gallery": Size(2, None)}
-    monkeypatch.setitem(BENCHMARKS, "veri776", Benchmark("VeRi-776", sizes))
+    small = replace(ADAPTERS["veri776"], benchmark=Benchmark("VeRi-776", sizes))
+    monkeypatch.setitem(ADAPTERS, "veri776", small)
     report = report_of(CLEAN, adapter="veri776")
     assert (only(report).level, only(report).examples) == ("warning", ("gallery: 1 images, officially 2",))
     assert [(row.official_images, row.official_vehicles) for row in report.counts] == [(2, 1), (1, 1), (2, None)]

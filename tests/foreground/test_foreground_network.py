@@ -1,25 +1,33 @@
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 import torch
+from older_weights import check_older_weights_are_refused
 from torch import nn
 
-from pipeline.foreground.network import ForegroundArchitecture, build_foreground, restore_foreground
-from pipeline.networks.weights import Pretrained
+from pipeline.foreground.network import (
+    KIND,
+    ForegroundNetwork,
+    ForegroundNetworkParams,
+    build_foreground,
+    restore,
+)
+from pipeline.networks.weights import PretrainedParams, save
 
-PAPER = ForegroundArchitecture("resnet50", True, "layer4", 2, (256, 128, 64), 64)
-SMALL = ForegroundArchitecture("resnet10_narrow", True, "layer4", 1, (16, 8), 32)
+PAPER = ForegroundNetworkParams("resnet50", True, "layer4", 2, (256, 128, 64), 64)
+SMALL = ForegroundNetworkParams("resnet10_narrow", True, "layer4", 1, (16, 8), 32)
 
 
 def test_the_papers_network_is_a_whole_resnet_and_four_transposed_convolutions() -> None:
-    network = build_foreground(PAPER, Pretrained(None))
+    network = build_foreground(PAPER, PretrainedParams(None))
     deconvolutions = [layer for layer in network.modules() if isinstance(layer, nn.ConvTranspose2d)]
     assert [layer.in_channels for layer in deconvolutions] == [2048, 256, 128, 64]
     assert deconvolutions[-1].out_channels == 1
 
 
 @pytest.mark.parametrize(
-    ("architecture", "side"),
+    ("shape", "side"),
     [
         (PAPER, 32),
         (SMALL, 16),
@@ -28,29 +36,38 @@ def test_the_papers_network_is_a_whole_resnet_and_four_transposed_convolutions()
         (replace(SMALL, last_stride=2, decoder_widths=(16, 8, 8)), 16),
     ],
 )
-def test_masks_have_the_side_the_architecture_announces(architecture: ForegroundArchitecture, side: int) -> None:
-    size = architecture.input_size
-    masks = build_foreground(architecture, Pretrained(None)).eval()(torch.randn(1, 3, size, size))
-    assert architecture.mask_size == side
+def test_masks_have_the_side_the_shape_announces(shape: ForegroundNetworkParams, side: int) -> None:
+    images = torch.randn(1, 3, shape.input_size, shape.input_size)
+    masks = build_foreground(shape, PretrainedParams(None)).eval()(images)
+    assert shape.mask_size == side
     assert masks.shape == (1, side, side)
 
 
-def test_an_input_the_encoder_cannot_divide_is_refused_with_both_numbers() -> None:
-    with pytest.raises(ValueError, match="multiple of the encoder's stride 16, got 40"):
-        build_foreground(replace(SMALL, input_size=40), Pretrained(None))
+def test_an_input_the_backbone_cannot_divide_is_refused_with_both_numbers() -> None:
+    with pytest.raises(ValueError, match="multiple of the backbone's stride 16, got 40"):
+        build_foreground(replace(SMALL, input_size=40), PretrainedParams(None))
 
 
-def test_a_network_comes_back_from_its_weights_and_metadata_alone() -> None:
-    network = build_foreground(SMALL, Pretrained(None)).eval()
-    metadata = {"architecture": {**asdict(SMALL), "decoder_widths": [16, 8]}}
-    restored = restore_foreground(network.state_dict(), metadata, "file")
-    images = torch.randn(2, 3, 32, 32)
+def saved(path: Path, shape: ForegroundNetworkParams = SMALL) -> ForegroundNetwork:
+    """A network of the small shape whose weights lie at `path`, said to be of `shape`."""
+    network = build_foreground(SMALL, PretrainedParams(None)).eval()
+    save(path, network.state_dict(), KIND, {"network": asdict(shape)})
+    return network
+
+
+def test_a_network_comes_back_from_its_file_alone(tmp_path: Path) -> None:
+    network, images = saved(tmp_path / "weights.safetensors"), torch.randn(2, 3, 32, 32)
+    restored = restore(tmp_path / "weights.safetensors")
+    assert restored.shape == SMALL
     assert torch.equal(restored(images), network(images))
 
 
-def test_weights_of_another_shape_or_without_architecture_are_refused_by_file_name() -> None:
-    state = build_foreground(SMALL, Pretrained(None)).state_dict()
-    with pytest.raises(ValueError, match="file: weights do not fit"):
-        restore_foreground(state, {"architecture": asdict(replace(SMALL, decoder_widths=(8, 8)))}, "file")
-    with pytest.raises(ValueError, match="file: its metadata have no architecture"):
-        restore_foreground(state, {}, "file")
+def test_weights_of_another_shape_are_refused_by_file_name(tmp_path: Path) -> None:
+    saved(tmp_path / "weights.safetensors", replace(SMALL, decoder_widths=(8, 8)))
+    with pytest.raises(ValueError, match=r"weights\.safetensors: weights do not fit"):
+        restore(tmp_path / "weights.safetensors")
+
+
+def test_weights_of_an_older_version_are_refused_with_file_and_key(tmp_path: Path) -> None:
+    saved(tmp_path / "weights.safetensors")
+    check_older_weights_are_refused(tmp_path / "weights.safetensors", KIND, "network", "backbone", restore)

@@ -2,26 +2,26 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from cpu_runtime import RUNTIME
 from drawn_vehicles import ROWS, TinyData
 
-from pipeline.foreground.network import ForegroundArchitecture, ForegroundNetwork, build_foreground
-from pipeline.foreground.prediction import ForegroundPrediction, predict
-from pipeline.networks.runtime import Runtime, start
+from pipeline.foreground.network import ForegroundNetwork, ForegroundNetworkParams, build_foreground
+from pipeline.foreground.prediction import ForegroundPredictionParams, predict
+from pipeline.networks.runtime import start
 from pipeline.networks.tensors import normalise, to_batch
-from pipeline.networks.weights import Pretrained
+from pipeline.networks.weights import PretrainedParams
 from pipeline.store.resizing import resize
 
-RUNTIME = Runtime(0, 1, 0, "cpu", 1, "32-true")
-PREDICTION = ForegroundPrediction(size=16, batch_size=3, mirrored_too=False)
+PREDICTION = ForegroundPredictionParams(size=16, batch_size=3, mirrored_too=False)
 
 
 def network() -> ForegroundNetwork:
     torch.manual_seed(0)
-    architecture = ForegroundArchitecture("resnet10_narrow", True, "layer4", 1, (16, 8), 32)
-    return build_foreground(architecture, Pretrained(None)).eval()
+    shape = ForegroundNetworkParams("resnet10_narrow", True, "layer4", 1, (16, 8), 32)
+    return build_foreground(shape, PretrainedParams(None)).eval()
 
 
-def masks_of(data: TinyData, values: ForegroundPrediction) -> np.ndarray:
+def masks_of(data: TinyData, values: ForegroundPredictionParams) -> np.ndarray:
     return np.concatenate(list(predict(network(), data.store, values, RUNTIME, start(RUNTIME))))
 
 

@@ -4,35 +4,37 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from cpu_runtime import RUNTIME
 from drawn_vehicles import ROWS, TinyData
 
-from pipeline.foreground.network import ForegroundArchitecture
-from pipeline.foreground.samples import ForegroundAugmentation, augmented, training_rows
-from pipeline.foreground.training import ForegroundTraining, NoisySeeds, train
-from pipeline.networks.runtime import Runtime, start
-from pipeline.networks.weights import Pretrained
+from pipeline.artifacts.seeds import open_seeds
+from pipeline.foreground.network import KIND, ForegroundNetworkParams, restore
+from pipeline.foreground.samples import ForegroundAugmentationParams, augment, training_rows
+from pipeline.foreground.training import ForegroundTrainingParams, NoisySeeds, train
+from pipeline.networks.runtime import start
+from pipeline.networks.weights import PretrainedParams
 from pipeline.store import hdf5
+from pipeline.store.files import read_csv
 from pipeline.training import loop as training_loop
-from pipeline.training.loop import Schedule
+from pipeline.training.loop import ScheduleParams
 
-RUNTIME = Runtime(0, 1, 0, "cpu", 1, "32-true")
-TRAINING = ForegroundTraining(
-    architecture=ForegroundArchitecture("resnet10_narrow", True, "layer4", 1, (16, 8), 32),
-    pretrained=Pretrained(None),
+TRAINING = ForegroundTrainingParams(
+    network=ForegroundNetworkParams("resnet10_narrow", True, "layer4", 1, (16, 8), 32),
+    pretrained=PretrainedParams(None),
     loss="mse",
     remove_from_epoch=1,
     remove_deviations=3.0,
     relabel_from_epoch=1,
     relabel_share=0.5,
-    augmentation=ForegroundAugmentation(0.5, (0.9, 1.1), 0.1, 0.2),
+    augmentation=ForegroundAugmentationParams(0.5, (0.9, 1.1), 0.1, 0.2),
     batch_size=2,
-    schedule=Schedule(4, 1e-3, 0.0, 0, 1.0, "constant", 1, 1.0),
+    schedule=ScheduleParams(4, 1e-3, 0.0, 0, 1.0, "constant", 1, 1.0),
 )
-STILL = ForegroundAugmentation(0.0, (1.0, 1.0), 0.0, 0.0)
+STILL = ForegroundAugmentationParams(0.0, (1.0, 1.0), 0.0, 0.0)
 
 
 def seeds_of(data: TinyData) -> hdf5.Cache:
-    return hdf5.Cache(data.path("grabcut"), "grabcut/1", data.store.digest)
+    return open_seeds(data.path("grabcut"), data.store.digest)
 
 
 def test_failed_seeds_and_images_of_query_and_gallery_are_left_out(tiny_data: TinyData, tmp_path: Path) -> None:
@@ -55,24 +57,24 @@ def test_without_any_usable_seed_training_is_refused(tiny_data: TinyData, tmp_pa
 def test_image_and_mask_are_moved_alike() -> None:
     mask = np.zeros((64, 64), np.uint8)
     mask[20:40, 10:50] = 255
-    values = ForegroundAugmentation(0.5, (0.7, 1.4), 0.2, 0.0)
+    values = ForegroundAugmentationParams(0.5, (0.7, 1.4), 0.2, 0.0)
     for seed in range(10):
-        image, moved = augmented(np.repeat(mask[..., None], 3, 2), mask, np.random.default_rng(seed), values)
+        image, moved = augment(np.repeat(mask[..., None], 3, 2), mask, values, np.random.default_rng(seed))
         np.testing.assert_array_equal(image[..., 0], moved)
 
 
 def test_without_extent_augmentation_changes_nothing() -> None:
     generator = np.random.default_rng(0)
     image, mask = generator.integers(0, 255, (16, 16, 3), np.uint8), generator.integers(0, 255, (8, 8), np.uint8)
-    unchanged = augmented(image, mask, generator, STILL)
+    unchanged = augment(image, mask, STILL, generator)
     np.testing.assert_array_equal(unchanged[0], image)
     np.testing.assert_array_equal(unchanged[1], mask)
 
 
 def test_moved_images_repeat_their_border_and_moved_masks_do_not() -> None:
     white = np.full((32, 32, 3), 255, np.uint8)
-    image, mask = augmented(
-        white, white[..., 0], np.random.default_rng(0), ForegroundAugmentation(0.0, (0.5, 0.5), 0.0, 0.0)
+    image, mask = augment(
+        white, white[..., 0], ForegroundAugmentationParams(0.0, (0.5, 0.5), 0.0, 0.0), np.random.default_rng(0)
     )
     assert image.min() == 255
     assert mask[0, 0] == 0
@@ -117,8 +119,8 @@ def test_training_repeats_bit_for_bit_and_continues_after_an_interruption(
 ) -> None:
     def run(scratch: Path | None) -> tuple[dict[str, torch.Tensor], list[dict[str, float]], object]:
         fabric = start(RUNTIME)
-        network, rows, metadata = train(tiny_data.store, seeds_of(tiny_data), TRAINING, RUNTIME, fabric, scratch)
-        return network.state_dict(), rows, metadata
+        trained = train(tiny_data.store, seeds_of(tiny_data), TRAINING, RUNTIME, fabric, scratch)
+        return trained.network.state_dict(), trained.history, trained.metadata
 
     straight = run(None)
     monkeypatch.setattr(training_loop, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
@@ -137,3 +139,16 @@ def test_training_repeats_bit_for_bit_and_continues_after_an_interruption(
     assert continued[1:] == straight[1:]
     for name, tensor in straight[0].items():
         assert torch.equal(continued[0][name], tensor), name
+
+
+def test_what_training_writes_restores_the_network_and_counts_what_was_removed(
+    tiny_data: TinyData, tmp_path: Path
+) -> None:
+    weights, history = tmp_path / "weights.safetensors", tmp_path / "history.csv"
+    trained = train(tiny_data.store, seeds_of(tiny_data), TRAINING, RUNTIME, start(RUNTIME), None)
+    trained.write(weights, KIND, history)
+    restored, state = restore(weights).state_dict(), trained.network.state_dict()
+    assert all(torch.equal(restored[name], tensor) for name, tensor in state.items())
+    assert [int(row["removed"]) for row in read_csv(history)] == trained.metadata["removed"]
+    assert trained.metadata["trained_rows"] == 4
+    assert trained.metadata["table"] == tiny_data.store.digest

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from drawn_vehicles import TinyData, draw_vehicle, true_labels
 
+from pipeline.artifacts.seeds import Seeds, write_seeds
 from pipeline.foreground import grabcut
-from pipeline.foreground.grabcut import GrabCutParams, Seeds, seed_mask, write_seeds
+from pipeline.foreground.grabcut import GrabCutParams, have_failed, make_seeds, seed_mask
 from pipeline.quality.masks import foreground_iou
 from pipeline.store import hdf5
+from pipeline.store.images import ImageStore
+from pipeline.store.params import build
 from pipeline.store.resizing import resize
 
 PARAMS = GrabCutParams(
@@ -56,15 +59,21 @@ def test_two_orientations_keep_what_the_image_and_its_half_turn_agree_on() -> No
 
 def test_an_image_of_one_colour_has_failed_seeds_and_raises_nothing() -> None:
     mask, agreement = seed_mask(np.full((20, 30, 3), 77, np.uint8), PARAMS)
-    assert Seeds(mask[None], np.array([agreement], np.float32)).failed(PARAMS).all()
+    assert have_failed(mask[None], np.array([agreement], np.float32), PARAMS).all()
 
 
 def test_almost_empty_almost_full_and_disagreeing_seeds_have_failed() -> None:
     masks = np.zeros((4, 10, 10), np.uint8)
     masks[1], masks[2, :5], masks[3, :5] = 255, 255, 255
-    seeds = Seeds(masks, np.array([1, 1, 1, 0.5], np.float32))
-    np.testing.assert_array_equal(seeds.failed(PARAMS), [True, True, False, True])
-    np.testing.assert_array_equal(seeds.shares, np.array([0, 1, 0.5, 0.5], np.float32))
+    failed = have_failed(masks, np.array([1, 1, 1, 0.5], np.float32), PARAMS)
+    np.testing.assert_array_equal(failed, [True, True, False, True])
+    np.testing.assert_array_equal(Seeds(masks, failed).shares, np.array([0, 1, 0.5, 0.5], np.float32))
+
+
+def write(store: ImageStore, params: GrabCutParams, output: Path, scratch: Path, processes: int = 1) -> int:
+    """Make and write all seeds of a store; the number of failed ones."""
+    seeds = make_seeds(store, params, scratch, processes)
+    return write_seeds(output, store.digest, len(store), params.size, seeds, {})
 
 
 def test_an_interrupted_run_goes_on_and_writes_the_same_bytes(
@@ -72,7 +81,7 @@ def test_an_interrupted_run_goes_on_and_writes_the_same_bytes(
 ) -> None:
     monkeypatch.setattr(grabcut, "SHARD_ROWS", 3)
     straight, continued, scratch = tmp_path / "a.h5", tmp_path / "b.h5", tmp_path / "scratch"
-    write_seeds(tiny_data.store, PARAMS, straight, scratch, processes=1)
+    write(tiny_data.store, PARAMS, straight, scratch)
 
     original, segmented = grabcut.seed_mask, []
 
@@ -84,20 +93,20 @@ def test_an_interrupted_run_goes_on_and_writes_the_same_bytes(
 
     monkeypatch.setattr(grabcut, "seed_mask", broken)
     with pytest.raises(KeyboardInterrupt):
-        write_seeds(tiny_data.store, PARAMS, continued, scratch, processes=1)
+        write(tiny_data.store, PARAMS, continued, scratch)
     assert not continued.exists()
     segmented.clear()
     monkeypatch.setattr(grabcut, "seed_mask", lambda *_: segmented.append(1) or original(*_))
-    write_seeds(tiny_data.store, PARAMS, continued, scratch, processes=1)
+    write(tiny_data.store, PARAMS, continued, scratch)
     assert len(segmented) == 5  # the first shard of three was kept
     assert continued.read_bytes() == straight.read_bytes()
-    assert not any(scratch.iterdir())
+    assert not scratch.exists()
 
 
 def test_the_cache_holds_masks_shares_and_failures_of_every_row(tiny_data: TinyData, tmp_path: Path) -> None:
     store, output = tiny_data.store, tmp_path / "seeds.h5"
     strict = replace(PARAMS, max_share=0.3)  # the drawn vehicle fills 45 %
-    assert write_seeds(store, strict, output, tmp_path / "scratch", processes=1) == len(store)
+    assert write(store, strict, output, tmp_path / "scratch") == len(store)
     with hdf5.Cache(output, "grabcut/1", store.digest) as cache:
         assert cache["failed"][()].all()
         for row in range(len(store)):
@@ -110,11 +119,18 @@ def test_processes_change_nothing(tiny_data: TinyData, tmp_path: Path, monkeypat
     monkeypatch.setattr(grabcut, "SHARD_ROWS", 4)
     outputs = [tmp_path / f"{processes}.h5" for processes in (1, 2)]
     for processes, output in enumerate(outputs, start=1):
-        write_seeds(tiny_data.store, PARAMS, output, tmp_path / "scratch", processes)
+        write(tiny_data.store, PARAMS, output, tmp_path / "scratch", processes)
     assert outputs[0].read_bytes() == outputs[1].read_bytes()
 
 
-@pytest.mark.parametrize("change", [{"padding": 0}, {"iterations": 0}, {"orientations": 3}])
-def test_impossible_parameters_are_refused(change: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="grabcut: expected padding and iterations of at least 1"):
-        replace(PARAMS, **change)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"padding": 0}, r"grabcut\.padding: expected a number above 0, got 0"),
+        ({"iterations": 0}, r"grabcut\.iterations: expected a number above 0, got 0"),
+        ({"orientations": 3}, r"grabcut\.orientations: expected one of 1, 2, got 3"),
+    ],
+)
+def test_impossible_parameters_are_refused(change: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build(GrabCutParams, asdict(PARAMS) | change, "grabcut")

@@ -1,14 +1,18 @@
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipeline.datasets.formats.csv_table import read_csv
+from pipeline.labelling import label_file
 from pipeline.labelling.label_file import LabelFile
+from pipeline.store.files import atomic
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -47,6 +51,25 @@ def test_rows_that_another_program_adds_meanwhile_are_kept(tmp_path: Path) -> No
         other.put(f"other{number}", "rear")
     assert len(LabelFile(path).viewpoints) == 6
     assert one.viewpoints.keys() < other.viewpoints.keys()
+
+
+def test_a_row_that_another_program_adds_right_after_one_s_own_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "labels.csv"
+    one, other = LabelFile(path), LabelFile(path)
+
+    @contextlib.contextmanager
+    def followed(path: Path) -> Iterator[Path]:
+        with atomic(path) as temporary:
+            yield temporary
+        monkeypatch.setattr(label_file, "atomic", atomic)
+        other.put("b", "rear")
+
+    monkeypatch.setattr(label_file, "atomic", followed)
+    for image in ("a", "c"):
+        one.put(image, "front")
+    assert LabelFile(path).viewpoints == {"a": "front", "b": "rear", "c": "front"}
 
 
 def test_a_file_that_was_removed_is_written_again(tmp_path: Path) -> None:
@@ -117,3 +140,30 @@ def test_a_killed_program_leaves_every_label_it_confirmed(tmp_path: Path, after:
     resumed.put("next.jpg", "front")
     assert [name for name in os.listdir(tmp_path) if not name.startswith(".")] == ["labels.csv"]
     assert len(LabelFile(path).viewpoints) == len(rows) + 1
+
+
+def test_two_programs_at_once_lose_no_label_that_was_confirmed(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from pipeline.labelling.label_file import LabelFile\n"
+        "labels, who = LabelFile(Path(sys.argv[1])), sys.argv[2]\n"
+        "sys.stdin.readline()\n"
+        "for number in range(100):\n"
+        "    while True:\n"
+        "        try:\n"
+        "            labels.put(f'{who}{number}.jpg', 'rear-side'); break\n"
+        "        except RuntimeError: time.sleep(0.0005)"
+    )
+    path = tmp_path / "labels.csv"
+    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+    programs = [
+        subprocess.Popen([sys.executable, "-c", code, str(path), who], text=True, cwd=REPOSITORY, **pipes)
+        for who in ("one", "other")
+    ]
+    for program in programs:  # both wait for this line, so that neither is done before the other began
+        assert program.stdin is not None
+        program.stdin.write("go\n")
+        program.stdin.flush()
+    errors = [program.communicate()[1] for program in programs]
+    expected = {f"{who}{number}.jpg": "rear-side" for who in ("one", "other") for number in range(100)}
+    assert LabelFile(path).viewpoints == expected
+    assert errors == ["", ""]

@@ -10,10 +10,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from parsed_page import HOSTILE, check_hostile_names
 
 from pipeline.labelling.label_file import LabelFile
 from pipeline.labelling.pictures import Candidate, Pictures
-from pipeline.labelling.server import PAGE, LabellingServer
+from pipeline.labelling.server import LabellingServer
 from pipeline.labelling.session import Session
 from pipeline.store.decoding import BadImageError
 from pipeline.store.vocabulary import VIEWPOINTS
@@ -59,13 +60,24 @@ def test_the_page_fetches_nothing_from_anywhere_else(server: LabellingServer) ->
     assert not re.search(rb"https?://|//[a-z]+\.|@import|url\(", page)
 
 
-def test_the_page_offers_the_five_viewpoints_in_their_order() -> None:
-    assert re.findall(r'data-viewpoint="(.*?)"', PAGE.read_text()) == list(VIEWPOINTS)
+def test_the_page_offers_the_five_viewpoints_in_their_order_and_explains_them(server: LabellingServer) -> None:
+    page = ask(server, "GET", "/")[2].decode()
+    offered = re.findall(r'data-viewpoint="(.*?)" aria-keyshortcuts="(.)".*?<kbd>(.)</kbd> (.*?)<', page)
+    assert offered == [(name, f"{key}", f"{key}", name) for key, name in enumerate(VIEWPOINTS, 1)]
+    assert re.findall(r"<dt>(.*?)</dt>", page) == [*VIEWPOINTS, "unclear"]
+
+
+def test_the_page_has_the_title_of_the_sitting_and_a_hostile_one_stays_text(server: LabellingServer) -> None:
+    page = ask(server, "GET", "/")[2].decode()
+    assert "<title>shop, train</title>" in page
+    assert '<h1 id="title">shop, train</h1>' in page
+    with LabellingServer(0, server.session, server.pictures, f"title {HOSTILE}") as hostile:
+        check_hostile_names(hostile.page.decode(), f"title {HOSTILE}")
 
 
 def test_a_label_is_on_disk_when_the_answer_comes(server: LabellingServer) -> None:
     state = json.loads(ask(server, "GET", "/state")[2])
-    assert (state["title"], state["total"], len(state["waiting"])) == ("shop, train", 3, 3)
+    assert (state["total"], len(state["waiting"])) == (3, 3)
     shown = state["shown"]["path"]
     status, _, answer = ask(server, "POST", "/label", {"image": shown, "viewpoint": "rear-side"})
     assert status == 200

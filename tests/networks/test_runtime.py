@@ -1,41 +1,46 @@
+import random
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from cpu_runtime import RUNTIME
 
-from pipeline.networks import runtime
-from pipeline.networks.runtime import Runtime, batches_of
-
-RUNTIME = Runtime(seed=5, threads=0, workers=0, accelerator="cpu", devices=1, precision="32-true")
+from pipeline.networks.runtime import generator_of, seed_everything, start
 
 
-def draw(row: int) -> NDArray[np.float64]:
-    """Something that depends on the row alone."""
-    return np.random.default_rng(row).random(3)
+def draws() -> list[float]:
+    noise = np.zeros((2, 2), np.float32)
+    cv2.randu(noise, 0, 1)
+    return [random.random(), float(np.random.rand()), float(torch.rand(())), float(noise.sum())]  # noqa: NPY002
 
 
-def test_batches_keep_the_order_of_rows_and_the_last_may_be_smaller() -> None:
-    rows = np.array([4, 0, 7, 2, 9], np.int64)
-    assert list(batches_of(rows, lambda row: row, 2, RUNTIME, list)) == [[4, 0], [7, 2], [9]]
+def test_one_seed_fixes_every_generator_and_another_changes_each() -> None:
+    results = []
+    for seed in (3, 3, 4):
+        seed_everything(seed, torch.get_num_threads())
+        results.append(draws())
+    assert results[0] == results[1]
+    assert all(one != other for one, other in zip(results[0], results[2], strict=True))
 
 
-def test_no_rows_give_no_batches() -> None:
-    assert list(batches_of([], draw, 2, RUNTIME, list)) == []
-
-
-def test_the_number_of_workers_does_not_change_the_batches() -> None:
-    alone, shared = (
-        np.concatenate([np.stack(batch) for batch in batches_of(range(7), draw, 2, used, list)])  # type: ignore[arg-type, call-overload]
-        for used in (RUNTIME, replace(RUNTIME, workers=2))
-    )
-    np.testing.assert_array_equal(alone, shared)
+def test_generators_depend_on_all_keys_and_their_number() -> None:
+    keys = [(0,), (0, 0), (0, 0, 0), (1,), (1, 0), (0, 1), (1, 2, 3), (1, 3, 2)]
+    values = {generator_of(*key).random() for key in keys}
+    assert len(values) == len(keys)
+    assert generator_of(1, 2, 3).random() == generator_of(1, 2, 3).random()
 
 
 def test_starting_seeds_and_places() -> None:
     values = []
     for _ in range(2):
-        fabric = runtime.start(RUNTIME)
+        fabric = start(RUNTIME)
         values.append(torch.rand(3))
     assert torch.equal(*values)
     assert fabric.device == torch.device("cpu")
+    assert torch.get_num_threads() == RUNTIME.threads
+
+
+def test_neither_devices_nor_workers_decide_the_result_of_a_training() -> None:
+    elsewhere = replace(RUNTIME, workers=3, accelerator="auto", devices=2)
+    assert elsewhere.arithmetic == RUNTIME.arithmetic == {"seed": 0, "threads": 1, "precision": "32-true"}

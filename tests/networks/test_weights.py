@@ -7,7 +7,7 @@ from torch import nn
 from torchvision.models import resnet18
 
 from pipeline.networks import weights
-from pipeline.networks.weights import Pretrained, load, load_pretrained, save
+from pipeline.networks.weights import PretrainedParams, load, load_pretrained, save
 from pipeline.store.files import file_digest
 
 
@@ -62,7 +62,7 @@ def resnet_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_local_file_fills_all_but_a_classifier_of_another_size(resnet_file: Path) -> None:
     torch.manual_seed(2)
     network = resnet18(num_classes=7)
-    left = load_pretrained(network, "resnet18", Pretrained(str(resnet_file), file_digest(resnet_file)))
+    left = load_pretrained(network, "resnet18", PretrainedParams(str(resnet_file), file_digest(resnet_file)))
     assert left == ["fc.bias", "fc.weight"]
     torch.manual_seed(1)
     expected = resnet18().state_dict()
@@ -73,24 +73,24 @@ def test_a_pickled_state_of_tensors_is_accepted(resnet_file: Path, tmp_path: Pat
     network = resnet18()
     torch.save(network.state_dict(), tmp_path / "w.pth")
     other = resnet18()
-    assert load_pretrained(other, "resnet18", Pretrained(str(tmp_path / "w.pth"))) == []
+    assert load_pretrained(other, "resnet18", PretrainedParams(str(tmp_path / "w.pth"))) == []
     assert torch.equal(other.conv1.weight, network.conv1.weight)
 
 
 def test_training_from_scratch_leaves_every_weight(monkeypatch: pytest.MonkeyPatch) -> None:
     network = nn.Linear(2, 2)
     before = network.weight.clone()
-    assert load_pretrained(network, "resnet18", Pretrained(None)) == ["bias", "weight"]
+    assert load_pretrained(network, "resnet18", PretrainedParams(None)) == ["bias", "weight"]
     assert torch.equal(network.weight, before)
 
 
-def test_a_file_with_another_digest_or_architecture_is_refused(resnet_file: Path) -> None:
+def test_a_file_with_another_digest_or_backbone_is_refused(resnet_file: Path) -> None:
     with pytest.raises(ValueError, match="SHA-256 is .* expected abc"):
-        load_pretrained(resnet18(), "resnet18", Pretrained(str(resnet_file), "abc"))
+        load_pretrained(resnet18(), "resnet18", PretrainedParams(str(resnet_file), "abc"))
     with pytest.raises(ValueError, match="weights of resnet50 are absent or of another shape, as 0.bias, 0.weight"):
-        load_pretrained(nn.Sequential(nn.Linear(2, 2)), "resnet50", Pretrained(str(resnet_file)))
+        load_pretrained(nn.Sequential(nn.Linear(2, 2)), "resnet50", PretrainedParams(str(resnet_file)))
     with pytest.raises(FileNotFoundError, match="absent.pth"):
-        load_pretrained(resnet18(), "resnet18", Pretrained("absent.pth"))
+        load_pretrained(resnet18(), "resnet18", PretrainedParams("absent.pth"))
 
 
 def test_a_name_asks_the_hub_and_checks_what_comes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,6 +103,6 @@ def test_a_name_asks_the_hub_and_checks_what_comes(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(weights, "get_model_weights", lambda name: {"IMAGENET1K_V1": Weights()})
     network = nn.Linear(2, 2)
-    load_pretrained(network, "resnet18", Pretrained("IMAGENET1K_V1"))
+    load_pretrained(network, "resnet18", PretrainedParams("IMAGENET1K_V1"))
     assert asked == [{"progress": True, "check_hash": True}]
     assert torch.equal(network.weight, torch.ones(2, 2))

@@ -1,35 +1,23 @@
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from cpu_runtime import RUNTIME
 from numpy.typing import NDArray
-from torch import nn
+from torchvision.models.detection.ssd import SSD
 
-from pipeline.artifacts.parts import Detections, write_parts
-from pipeline.networks.runtime import Runtime, start
-from pipeline.networks.weights import Pretrained
-from pipeline.parts.detection import PartDetection, detect, fill_up, most_confident, restore_detector
-from pipeline.parts.network import Architecture, build_detector
-from pipeline.store.hdf5 import Cache
-from pipeline.store.params import build
+from pipeline.artifacts.parts import Detections
+from pipeline.networks.runtime import start
+from pipeline.networks.weights import PretrainedParams
+from pipeline.parts.detection import PartDetectionParams, detect, fill_up, most_confident
+from pipeline.parts.network import DetectorNetworkParams, ResnetSsdParams, build_detector
 from pipeline.store.resizing import resize
 from pipeline.store.vocabulary import PART_CLASSES
 
-RUNTIME = Runtime(seed=0, threads=1, workers=0, accelerator="cpu", devices=1, precision="32-true")
-DETECTION = PartDetection(max_parts=6, nms_iou=0.45, cross_class_iou=1.0, candidates=20, batch_size=2)
-RESNET = {
-    "size": 32,
-    "backbone": "resnet10_narrow",
-    "stem_stride": 4,
-    "layers": (1, 2),
-    "channels": 8,
-    "scales": (0.1, 0.3, 0.6),
-    "aspect_ratios": (),
-}
-METADATA = {"classes": list(PART_CLASSES), "architecture": {"name": "ssd_resnet", "resnet": RESNET}}
+DETECTION = PartDetectionParams(max_parts=6, nms_iou=0.45, cross_class_iou=1.0, candidates=20, batch_size=2)
+NETWORK = DetectorNetworkParams("ssd_resnet", ResnetSsdParams(32, "resnet10_narrow", 4, (1, 2), 8, (0.1, 0.3, 0.6), ()))
 
 
 class Pictures:
@@ -49,19 +37,14 @@ def kept(items: Sequence[tuple[tuple[float, float, float, float], int, float]], 
     return most_confident(boxes, labels, scores, dataclasses.replace(DETECTION, **changes))  # type: ignore[arg-type]
 
 
-def run(detector: nn.Module, detection: PartDetection = DETECTION) -> Detections:
-    found = list(detect(detector, Pictures(), detection, RUNTIME, start(RUNTIME)))  # type: ignore[arg-type]
+def run(detector: SSD, detection: PartDetectionParams = DETECTION) -> Detections:
+    found = list(detect(detector, Pictures(), detection, RUNTIME, start(RUNTIME)))
     return Detections(*(np.concatenate([getattr(b, name) for b in found]) for name in ("boxes", "labels", "scores")))
 
 
-def fresh_detector() -> nn.Module:
+def fresh_detector() -> SSD:
     torch.manual_seed(0)
-    state = build_detector(restore_architecture(), Pretrained(None)).state_dict()
-    return restore_detector(state, METADATA, where="here")
-
-
-def restore_architecture() -> Architecture:
-    return build(Architecture, METADATA["architecture"], "here")  # type: ignore[arg-type]
+    return build_detector(NETWORK, PretrainedParams(None)).to(memory_format=torch.channels_last).eval()
 
 
 def test_every_image_gets_exactly_max_parts_valid_boxes_by_falling_score() -> None:
@@ -77,8 +60,8 @@ def test_every_image_gets_exactly_max_parts_valid_boxes_by_falling_score() -> No
 
 
 def test_boxes_do_not_depend_on_the_batch() -> None:
-    one = run(fresh_detector(), PartDetection(6, 0.45, 1.0, 20, 1))
-    all_at_once = run(fresh_detector(), PartDetection(6, 0.45, 1.0, 20, 5))
+    one = run(fresh_detector(), PartDetectionParams(6, 0.45, 1.0, 20, 1))
+    all_at_once = run(fresh_detector(), PartDetectionParams(6, 0.45, 1.0, 20, 5))
     np.testing.assert_allclose(one.boxes, all_at_once.boxes, atol=1e-5)
 
 
@@ -134,22 +117,3 @@ def test_missing_boxes_become_cells_of_ever_finer_grids() -> None:
     np.testing.assert_array_equal(filled.boxes[2], [0.5, 0, 1, 0.5])
     assert len(filled.boxes) == len(filled.scores) == len(filled.labels) == 7
     assert (filled.boxes[:, 2:] > filled.boxes[:, :2]).all()
-
-
-def test_a_detector_of_other_classes_is_refused() -> None:
-    with pytest.raises(ValueError, match="here: trained on classes"):
-        restore_detector({}, {**METADATA, "classes": ["wheel"]}, where="here")
-
-
-def test_a_cache_holds_every_row_and_says_what_made_it(tmp_path: Path) -> None:
-    class Store(Pictures):
-        digest = "abc"
-
-    found = run(fresh_detector())
-    write_parts(tmp_path / "parts.h5", Store(), [found], 6, {"detector": "d"})  # type: ignore[arg-type]
-    cache = Cache(tmp_path / "parts.h5", "parts/1", "abc")
-    assert cache.header.made_by == {"detector": "d"}
-    assert cache.header.notes == {"max_parts": 6}
-    np.testing.assert_array_equal(cache["boxes"][()], found.boxes)
-    np.testing.assert_array_equal(cache["labels"][()], found.labels)
-    np.testing.assert_array_equal(cache["scores"][()], found.scores)

@@ -1,39 +1,41 @@
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from cpu_runtime import RUNTIME
 
-from pipeline.datasets.limits import ImageLimits
+from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.packing import write_store
 from pipeline.datasets.records import ImageRecord
-from pipeline.networks.runtime import Runtime, start
-from pipeline.networks.weights import Pretrained
-from pipeline.parts.augmentation import PartAugmentation
-from pipeline.parts.network import Architecture, ResnetShape, build_detector
-from pipeline.parts.trained_on import unseen_rows
-from pipeline.parts.training import DetectorTraining, collate, detection_losses, train, training_rows
+from pipeline.networks.runtime import start
+from pipeline.networks.weights import PretrainedParams
+from pipeline.parts.augmentation import PartAugmentationParams
+from pipeline.parts.network import DetectorNetworkParams, ResnetSsdParams, build_detector
+from pipeline.parts.samples import collate, training_rows
+from pipeline.parts.trained_on import KIND, read_trained_images, trained_images, unseen_rows
+from pipeline.parts.training import DetectorTrainingParams, detection_losses, train
 from pipeline.store.boxes import PartBoxes
 from pipeline.store.images import ImageStore
 from pipeline.store.vocabulary import PART_CLASSES
-from pipeline.training.loop import Schedule
+from pipeline.training.loop import ScheduleParams
 
-RUNTIME = Runtime(seed=0, threads=1, workers=0, accelerator="cpu", devices=1, precision="32-true")
-SHAPE = ResnetShape(64, "resnet10_narrow", 4, (1, 2), 16, (0.1, 0.3, 0.6), ())
+SHAPE = ResnetSsdParams(64, "resnet10_narrow", 4, (1, 2), 16, (0.1, 0.3, 0.6), ())
 PARTS = PartBoxes(np.array([[0.2, 0.2, 0.6, 0.6]], np.float32), np.array([14], np.uint8))
 NO_PARTS = PartBoxes(np.zeros((0, 4), np.float32), np.zeros(0, np.uint8))
 
 
-def training(held_back_every: int = 0, epochs: int = 1) -> DetectorTraining:
-    return DetectorTraining(
+def training(held_back_every: int = 0, epochs: int = 1) -> DetectorTrainingParams:
+    return DetectorTrainingParams(
         dataset="tiny",
-        architecture=Architecture("ssd_resnet", SHAPE),
-        pretrained=Pretrained(None),
+        network=DetectorNetworkParams("ssd_resnet", SHAPE),
+        pretrained=PretrainedParams(None),
         held_back_every=held_back_every,
         batch_size=4,
-        augmentation=PartAugmentation(0.5, (0.7, 1.3), 1.2, 0.5, 0.2, 9, 0.5, 2),
-        schedule=Schedule(epochs, 5e-3, 0.0, 0, 0, "constant", 1, 1),
+        augmentation=PartAugmentationParams(0.5, (0.7, 1.3), 1.2, 0.5, 0.2, 9, 0.5, 2),
+        schedule=ScheduleParams(epochs, 5e-3, 0.0, 0, 0, "constant", 1, 1),
     )
 
 
@@ -52,7 +54,7 @@ def make_store(folder: Path, name: str = "store", splits: str = "ttttttttqgxx") 
         vehicle = None if letter == "x" else str(row)
         parts = None if row == len(splits) - 1 else PARTS
         records.append(ImageRecord(f"{row:02d}.png", names[letter], vehicle, parts=parts))
-    write_store(folder / f"{name}.h5", records, folder, ImageLimits(10_000, 8, "stop"), name)
+    write_store(folder / f"{name}.h5", records, folder, ImageLimitsParams(10_000, 8, "stop"), name)
     return ImageStore(folder / f"{name}.h5")
 
 
@@ -79,14 +81,23 @@ def test_a_data_set_without_annotations_is_refused_by_name(tmp_path: Path) -> No
 def test_unseen_rows_are_annotated_never_trained_on_and_without_copies(tmp_path: Path) -> None:
     store = make_store(tmp_path, splits="tqggttttxxqq")  # rows 0 and 1 are copies: a query that was trained on
     rows, held_back = training_rows(store, 3)
-    _, _, metadata = train(store, training(held_back_every=3), RUNTIME, start(RUNTIME), None)
-    unseen = unseen_rows(store, metadata)
+    weights = tmp_path / "detector.safetensors"
+    found = train(store, training(held_back_every=3), RUNTIME, start(RUNTIME), None)
+    found.write(weights, KIND, tmp_path / "history.csv")
+    unseen = unseen_rows(store, read_trained_images(weights))
     trained = set(store.image_digests[rows])
     expected = {d for d, known in zip(store.image_digests, store.annotated, strict=True) if known} - trained
     assert set(store.image_digests[unseen]) == expected
     assert len(unseen) == len(expected)
-    assert metadata["held_back"] == store.paths[held_back].tolist()
-    assert metadata["table"] == store.digest
+    assert found.metadata["held_back"] == store.paths[held_back].tolist()
+    assert found.metadata["table"] == store.digest
+
+
+def test_every_image_counts_as_unseen_by_a_detector_that_was_trained_on_none(tmp_path: Path) -> None:
+    store = make_store(tmp_path, splits="tqggttttxxqq")
+    assert unseen_rows(store, []).tolist() == [0, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    assert unseen_rows(store, trained_images(store, np.arange(len(store)))).tolist() == []
+    assert len(trained_images(store, np.array([0, 1]))) == 1, "copies of one image"
 
 
 def test_a_batch_holds_pixels_and_labels_from_one() -> None:
@@ -100,7 +111,7 @@ def test_a_batch_holds_pixels_and_labels_from_one() -> None:
 
 
 def test_the_losses_are_finite_with_and_without_parts() -> None:
-    detector = build_detector(Architecture("ssd_resnet", SHAPE), Pretrained(None)).train()
+    detector = build_detector(DetectorNetworkParams("ssd_resnet", SHAPE), PretrainedParams(None)).train()
     image = np.zeros((64, 64, 3), np.uint8)
     losses = detection_losses(detector, collate([(image, PARTS), (image, NO_PARTS)]))
     assert set(losses) == {"bbox_regression", "classification"}
@@ -111,9 +122,9 @@ def test_training_learns_and_repeats_bit_for_bit_until_the_seed_changes(tmp_path
     store = make_store(tmp_path)
 
     def state_of(seed: int) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
-        runtime = Runtime(seed, 1, 0, "cpu", 1, "32-true")
-        detector, history, _ = train(store, training(epochs=8), runtime, start(runtime), None)
-        return detector.state_dict(), history
+        runtime = replace(RUNTIME, seed=seed)
+        trained = train(store, training(epochs=8), runtime, start(runtime), None)
+        return trained.network.state_dict(), trained.history
 
     (first, history), (again, _), (other, _) = state_of(0), state_of(0), state_of(1)
     assert all(torch.equal(first[name], again[name]) for name in first)

@@ -5,11 +5,15 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.networks.runtime import generator_of
-from pipeline.parts.augmentation import PartAugmentation, augment, cut, distort, parts_within
+from pipeline.parts.augmentation import PartAugmentationParams, augment, cut, distort, parts_within
 from pipeline.store.boxes import PartBoxes
 
-STILL = PartAugmentation(window=0, scale=(1, 1), aspect=1, flip=0, colour=0, hue=0, blur=0, noise=0)
-LIVELY = PartAugmentation(window=1, scale=(0.4, 1.6), aspect=1.4, flip=0.5, colour=0.3, hue=18, blur=1.0, noise=5)
+STILL = PartAugmentationParams(
+    window=0, scale=(1, 1), aspect=1, flip_probability=0, colour_jitter=0, hue=0, blur=0, noise=0
+)
+LIVELY = PartAugmentationParams(
+    window=1, scale=(0.4, 1.6), aspect=1.4, flip_probability=0.5, colour_jitter=0.3, hue=18, blur=1.0, noise=5
+)
 
 
 def marked_image(box: tuple[int, int, int, int]) -> tuple[NDArray[np.uint8], PartBoxes]:
@@ -34,7 +38,7 @@ def test_without_variation_a_sample_is_the_resized_image() -> None:
 
 
 def test_boxes_follow_their_pixels_through_windows_and_flips() -> None:
-    moving = dataclasses.replace(LIVELY, colour=0, hue=0, blur=0, noise=0)
+    moving = dataclasses.replace(LIVELY, colour_jitter=0, hue=0, blur=0, noise=0)
     for key in range(40):
         image, parts = marked_image((110, 30, 150, 50))
         sample, moved = augment(image, parts, 160, moving, generator_of(key))
@@ -84,7 +88,7 @@ def test_outside_the_image_lies_the_mean_colour() -> None:
     np.testing.assert_array_equal(window[0, 9], [0, 0, 0])
 
 
-@pytest.mark.parametrize("change", [{"colour": 0.4}, {"hue": 40}, {"blur": 2.0}, {"noise": 20}])
+@pytest.mark.parametrize("change", [{"colour_jitter": 0.4}, {"hue": 40}, {"blur": 2.0}, {"noise": 20}])
 def test_each_distortion_changes_pixels_and_none_leaves_them(change: dict[str, float]) -> None:
     image = generator_of(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
     np.testing.assert_array_equal(distort(image, STILL, generator_of(1)), image)

@@ -1,27 +1,31 @@
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import torch
+from older_weights import check_older_weights_are_refused
 from torch import nn
 from torchvision.models import vgg16
 from torchvision.models.detection.ssd import SSD
 
-from pipeline.networks.weights import Pretrained, save
+from pipeline.networks.weights import PretrainedParams, save
 from pipeline.parts.network import (
     CLASSES,
-    Architecture,
+    DetectorNetworkParams,
     LeanSSD,
-    ResnetShape,
+    ResnetSsdParams,
     build_detector,
     hardest_negatives,
     input_size,
+    restore,
 )
+from pipeline.parts.trained_on import KIND
 from pipeline.store.vocabulary import PART_CLASSES
 
-SCRATCH = Pretrained(None)
+SCRATCH = PretrainedParams(None)
 
 
-def shape(**changes: object) -> ResnetShape:
+def shape(**changes: object) -> ResnetSsdParams:
     values = {
         "size": 64,
         "backbone": "resnet10_narrow",
@@ -31,18 +35,18 @@ def shape(**changes: object) -> ResnetShape:
         "scales": (0.1, 0.2, 0.4, 0.8),
         "aspect_ratios": (2.0,),
     }
-    return ResnetShape(**{**values, **changes})  # type: ignore[arg-type]
+    return ResnetSsdParams(**{**values, **changes})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("architecture", "size"),
+    ("network", "size"),
     [
-        (Architecture("ssdlite320_mobilenet_v3_large", None), 320),
-        (Architecture("ssd_resnet", shape()), 64),
+        (DetectorNetworkParams("ssdlite320_mobilenet_v3_large", None), 320),
+        (DetectorNetworkParams("ssd_resnet", shape()), 64),
     ],
 )
-def test_each_light_detector_scores_all_part_classes_and_background(architecture: Architecture, size: int) -> None:
-    detector = build_detector(architecture, SCRATCH).eval()
+def test_each_light_detector_scores_all_part_classes_and_background(network: DetectorNetworkParams, size: int) -> None:
+    detector = build_detector(network, SCRATCH).eval()
     assert input_size(detector) == size
     assert detector.head.classification_head.num_columns == CLASSES == len(PART_CLASSES) + 1
     assert detector.head.regression_head.num_columns == 4
@@ -51,13 +55,15 @@ def test_each_light_detector_scores_all_part_classes_and_background(architecture
 @pytest.mark.parametrize("stem_stride", [2, 4])
 @pytest.mark.parametrize(("layers", "strides"), [((1, 3), [4, 8, 16]), ((2, 4), [8, 16, 32])])
 def test_heads_read_the_layers_asked_for(stem_stride: int, layers: tuple[int, int], strides: list[int]) -> None:
-    detector = build_detector(Architecture("ssd_resnet", shape(stem_stride=stem_stride, layers=layers)), SCRATCH)
+    detector = build_detector(
+        DetectorNetworkParams("ssd_resnet", shape(stem_stride=stem_stride, layers=layers)), SCRATCH
+    )
     maps = detector.eval().backbone(torch.rand(1, 3, 64, 64))
     assert [64 // feature.shape[-1] for feature in maps.values()] == strides
 
 
 def test_training_returns_two_losses_and_reaches_every_weight() -> None:
-    detector = build_detector(Architecture("ssd_resnet", shape()), SCRATCH).train()
+    detector = build_detector(DetectorNetworkParams("ssd_resnet", shape()), SCRATCH).train()
     targets = [{"boxes": torch.tensor([[4.0, 4.0, 30.0, 20.0]]), "labels": torch.tensor([3])}] * 2
     losses = detector(list(torch.rand(2, 3, 64, 64)), targets)
     assert set(losses) == {"classification", "bbox_regression"}
@@ -66,7 +72,7 @@ def test_training_returns_two_losses_and_reaches_every_weight() -> None:
 
 
 def test_an_image_without_parts_trains_without_nan() -> None:
-    detector = build_detector(Architecture("ssd_resnet", shape()), SCRATCH).train()
+    detector = build_detector(DetectorNetworkParams("ssd_resnet", shape()), SCRATCH).train()
     targets = [{"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}] * 2
     assert all(torch.isfinite(loss) for loss in detector(list(torch.rand(2, 3, 64, 64)), targets).values())
 
@@ -78,7 +84,7 @@ def test_the_paper_s_detector_takes_imagenet_weights_of_vgg(tmp_path: Path) -> N
     source = vgg.to_empty(device="cpu").features
     path = tmp_path / "vgg16.safetensors"
     save(path, {f"features.{name}": tensor.fill_(0.5) for name, tensor in source.state_dict().items()}, "vgg16", {})
-    detector = build_detector(Architecture("ssd300_vgg16", None), Pretrained(str(path)))
+    detector = build_detector(DetectorNetworkParams("ssd300_vgg16", None), PretrainedParams(str(path)))
     assert input_size(detector) == 300
     assert detector.head.classification_head.num_columns == CLASSES
     assert torch.equal(detector.backbone.features[0].weight, source[0].weight)  # conv1_1
@@ -86,27 +92,31 @@ def test_the_paper_s_detector_takes_imagenet_weights_of_vgg(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("architecture", "pretrained", "message"),
+    ("network", "pretrained", "message"),
     [
-        (Architecture("ssd_resnet", None), SCRATCH, "expected a shape for ssd_resnet"),
-        (Architecture("ssd300_vgg16", shape()), SCRATCH, "null for the rest"),
-        (Architecture("ssd_resnet", shape(layers=(2, 5))), SCRATCH, "ResNet's layers 1 to 4"),
-        (Architecture("ssd_resnet", shape(scales=(0.1, 0.2, 0.4))), SCRATCH, "expected 4 rising sizes for 3 maps"),
-        (Architecture("ssd_resnet", shape(scales=(0.1, 0.2, 0.2, 0.4))), SCRATCH, "rising"),
-        (Architecture("ssd_resnet", shape(backbone="vgg16")), SCRATCH, "backbone: expected one of resnet10"),
-        (Architecture("ssdlite320_mobilenet_v3_large", None), Pretrained("x.pth"), "weights names only"),
+        (DetectorNetworkParams("ssd_resnet", None), SCRATCH, "expected a shape for ssd_resnet"),
+        (DetectorNetworkParams("ssd300_vgg16", shape()), SCRATCH, "null for the rest"),
+        (DetectorNetworkParams("ssd_resnet", shape(layers=(2, 5))), SCRATCH, "ResNet's layers 1 to 4"),
+        (
+            DetectorNetworkParams("ssd_resnet", shape(scales=(0.1, 0.2, 0.4))),
+            SCRATCH,
+            "expected 4 rising sizes for 3 maps",
+        ),
+        (DetectorNetworkParams("ssd_resnet", shape(scales=(0.1, 0.2, 0.2, 0.4))), SCRATCH, "rising"),
+        (DetectorNetworkParams("ssd_resnet", shape(backbone="vgg16")), SCRATCH, "backbone: expected one of resnet10"),
+        (DetectorNetworkParams("ssdlite320_mobilenet_v3_large", None), PretrainedParams("x.pth"), "weights names only"),
     ],
 )
 def test_impossible_detectors_are_refused_with_the_reason(
-    architecture: Architecture, pretrained: Pretrained, message: str
+    network: DetectorNetworkParams, pretrained: PretrainedParams, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        build_detector(architecture, pretrained)
+        build_detector(network, pretrained)
 
 
 def test_the_lean_losses_and_their_gradients_are_torchvision_s() -> None:
     torch.manual_seed(0)
-    detector = build_detector(Architecture("ssd_resnet", shape()), SCRATCH).train()
+    detector = build_detector(DetectorNetworkParams("ssd_resnet", shape()), SCRATCH).train()
     nn.init.normal_(detector.head.classification_head.module_list[0].weight)  # uneven scores to mine from
     images = list(torch.rand(3, 3, 64, 64))
     targets = [
@@ -137,7 +147,7 @@ def test_negatives_are_the_least_background_like_and_never_positive() -> None:
 
 
 def test_default_boxes_stay_exact_in_mixed_precision() -> None:
-    detector = build_detector(Architecture("ssd_resnet", shape()), SCRATCH).eval()
+    detector = build_detector(DetectorNetworkParams("ssd_resnet", shape()), SCRATCH).eval()
     images, _ = detector.transform([torch.rand(3, 64, 64)])
     exact = detector.anchor_generator(images, list(detector.backbone(images.tensors).values()))[0]
     with torch.autocast("cpu", torch.bfloat16):
@@ -146,3 +156,29 @@ def test_default_boxes_stay_exact_in_mixed_precision() -> None:
     assert maps[0].dtype == torch.bfloat16
     assert mixed.dtype == torch.float32
     assert torch.equal(mixed, exact)
+
+
+def saved(path: Path, classes: tuple[str, ...] = PART_CLASSES) -> SSD:
+    """A small detector whose weights lie at `path`, said to be of `classes`."""
+    network = DetectorNetworkParams("ssd_resnet", shape())
+    detector = build_detector(network, SCRATCH).eval()
+    save(path, detector.state_dict(), KIND, {"network": asdict(network), "classes": list(classes)})
+    return detector
+
+
+def test_a_detector_comes_back_from_its_file_alone(tmp_path: Path) -> None:
+    detector, image = saved(tmp_path / "weights.safetensors"), torch.rand(3, 64, 64)
+    (restored,), (expected,) = restore(tmp_path / "weights.safetensors")([image]), detector([image])
+    for name, values in expected.items():
+        torch.testing.assert_close(restored[name], values)
+
+
+def test_a_detector_of_other_classes_is_refused(tmp_path: Path) -> None:
+    saved(tmp_path / "weights.safetensors", ("wheel", "door"))
+    with pytest.raises(ValueError, match=r"weights\.safetensors: trained on the part classes wheel, door; expected"):
+        restore(tmp_path / "weights.safetensors")
+
+
+def test_weights_of_an_older_version_are_refused_with_file_and_key(tmp_path: Path) -> None:
+    saved(tmp_path / "weights.safetensors")
+    check_older_weights_are_refused(tmp_path / "weights.safetensors", KIND, "network", "name", restore)

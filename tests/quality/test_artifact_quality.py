@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from drawn_vehicles import TinyData, true_labels
 
-from pipeline.networks.weights import load
+from pipeline.artifacts.truth import open_truth
+from pipeline.parts.trained_on import read_trained_images
 from pipeline.quality.artifacts import (
     Artifacts,
     QualityParams,
@@ -17,26 +18,20 @@ from pipeline.quality.artifacts import (
     mask_columns,
     measure,
     measured_rows,
+    open_artifacts,
     summarise_masks,
     summarise_views,
 )
 from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
+from pipeline.views.trained_on import read_trained_table
 
 PARAMS = QualityParams(parts=2, spill_margin=0.0, viewpoint_share=0.2)
 
 
-def artifacts_of(data: TinyData) -> Artifacts:
-    caches = {
-        kind: hdf5.Cache(data.path(kind), f"{kind}/1")
-        for kind in ("truth", "grabcut", "foreground", "parts", "part_masks")
-    }
-    return Artifacts(store=data.store, **caches)
-
-
 def measured(data: TinyData, artifacts: Artifacts | None = None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    detector, span = load(data.weights("detector"), "part_detector/1")[1], load(data.weights("span"), "span/1")[1]
-    return measure(artifacts or artifacts_of(data), detector, span, PARAMS)
+    seen, table = read_trained_images(data.weights("detector")), read_trained_table(data.weights("span"))
+    return measure(artifacts or open_artifacts(data.path), seen, table, PARAMS)
 
 
 def truth_with(path: Path, store: ImageStore, rows: list[int], complete: bool) -> hdf5.Cache:
@@ -50,7 +45,7 @@ def truth_with(path: Path, store: ImageStore, rows: list[int], complete: bool) -
     with hdf5.create(path, header) as cache:
         cache.array("view_labels", np.tile(encoded, len(rows)))
         cache.array("view_labels_offsets", np.concatenate([[0], np.cumsum(known * len(encoded))]))
-    return hdf5.Cache(path, "truth/1")
+    return open_truth(path, store.digest)
 
 
 def test_exact_masks_score_one_and_a_seed_that_lacks_a_third_scores_two_thirds(tiny_data: TinyData) -> None:
@@ -74,8 +69,7 @@ def test_exact_boxes_have_full_precision_and_two_boxes_recall_two_of_three_parts
 def test_boxes_and_viewpoints_are_measured_on_images_no_network_was_trained_on(tiny_data: TinyData) -> None:
     metrics, _ = measured(tiny_data)
     assert metrics["parts"]["images"] == 4
-    detector, span = load(tiny_data.weights("detector"), "part_detector/1")[1], {"table": "another"}
-    elsewhere, _ = measure(artifacts_of(tiny_data), {**detector, "trained_images": []}, span, PARAMS)
+    elsewhere, _ = measure(open_artifacts(tiny_data.path), [], "another", PARAMS)
     assert elsewhere["parts"]["images"] == 8
     assert elsewhere["viewpoint"]["images"] == 7  # one image has no viewpoint
 
@@ -98,7 +92,9 @@ def test_an_image_that_is_query_and_gallery_counts_once() -> None:
 def test_without_ground_truth_nothing_is_made_up(tiny_data: TinyData, tmp_path: Path) -> None:
     store = tiny_data.store
     store.annotated[:], store.viewpoints[:] = False, -1
-    blind = replace(artifacts_of(tiny_data), store=store, truth=truth_with(tmp_path / "none.h5", store, [], False))
+    blind = replace(
+        open_artifacts(tiny_data.path), store=store, truth=truth_with(tmp_path / "none.h5", store, [], False)
+    )
     metrics, classes = measured(tiny_data, blind)
     assert metrics == {"grabcut": {"failed": 0, "failed_of": 8}}
     assert classes == []
@@ -106,7 +102,7 @@ def test_without_ground_truth_nothing_is_made_up(tiny_data: TinyData, tmp_path: 
 
 def test_incomplete_truth_gives_coverage_and_spill_and_never_an_overlap(tiny_data: TinyData, tmp_path: Path) -> None:
     truth = truth_with(tmp_path / "parts.h5", tiny_data.store, [4, 5], complete=False)
-    metrics, _ = measured(tiny_data, replace(artifacts_of(tiny_data), truth=truth))
+    metrics, _ = measured(tiny_data, replace(open_artifacts(tiny_data.path), truth=truth))
     assert metrics["grabcut"]["coverage_mean"] == pytest.approx(2 / 3, abs=0.02)
     assert metrics["foreground"]["coverage_mean"] == pytest.approx(1, abs=0.02)
     assert metrics["foreground"]["spill_mean"] == pytest.approx(0.5, abs=0.04)  # its lower half is outside the hull
@@ -123,6 +119,18 @@ def test_undefined_values_stay_out_of_means_and_the_result_is_json(tiny_data: Ti
 
 
 def test_every_measured_row_gets_one_value_a_measure(tiny_data: TinyData) -> None:
-    columns = mask_columns(artifacts_of(tiny_data), np.array([4, 6]), margin=0.0)
+    columns = mask_columns(open_artifacts(tiny_data.path), np.array([4, 6]), margin=0.0)
     assert columns["grabcut"]["iou"].shape == (2,)
     assert np.isnan(columns["part_masks"]["iou_rear"]).all()
+
+
+@pytest.mark.parametrize("kind", ["truth", "grabcut", "foreground", "parts", "part_masks"])
+def test_a_file_that_is_missing_or_of_another_kind_is_refused(tiny_data: TinyData, tmp_path: Path, kind: str) -> None:
+    def elsewhere(name: str) -> Path:
+        return tmp_path / "other.h5" if name == kind else tiny_data.path(name)
+
+    with pytest.raises(FileNotFoundError, match=r"other\.h5"):
+        open_artifacts(elsewhere)
+    (tmp_path / "other.h5").write_bytes(tiny_data.path("images").read_bytes())
+    with pytest.raises(ValueError, match=f"other\\.h5: expected a file of kind '{kind}/1', got 'images/2'"):
+        open_artifacts(elsewhere)

@@ -1,28 +1,37 @@
-"""A tiny architecture and batch for the re-ID models' tests."""
+"""A tiny shape, networks and a batch for the re-ID models' tests."""
 
+from types import ModuleType
 from typing import Any
 
 import torch
 
-from pipeline.reid.network import ReidArchitecture, ReidBatch
+from pipeline.reid.network import ReidBatch, ReidNetwork, ReidShapeParams
 
 SIZE = 32
+CLASSES = 3
+OWN: dict[str, dict[str, Any]] = {
+    "baseline": {"dimension": 16},
+    "pgan": {"dimension": 16, "top_d": 2, "attention_temperature": 1.0},
+    "span": {"global_dimension": 12, "part_dimension": 8},
+}
+"""Network -> its own parameters, as small as they may be."""
 
 
-def architecture(**changes: Any) -> ReidArchitecture:
-    """Smallest network of the family, with `changes`."""
+def shape(**changes: Any) -> ReidShapeParams:
+    """Smallest shape, with `changes`."""
     values: dict[str, Any] = {
-        "architecture": "resnet10_narrow",
+        "backbone": "resnet10_narrow",
         "stem_pooling": True,
         "last_stride": 1,
         "input_size": SIZE,
-        "dimension": 16,
-        "top_d": 2,
-        "attention_temperature": 1.0,
-        "global_dimension": 12,
-        "part_dimension": 8,
     }
-    return ReidArchitecture(**(values | changes))
+    return ReidShapeParams(**(values | changes))
+
+
+def network(module: ModuleType, backbone: str = "resnet10_narrow", **changes: Any) -> ReidNetwork:
+    """Smallest network of a module of `pipeline.reid.models`, its own parameters with `changes`."""
+    own = module.NetworkParams(**(OWN[module.__name__.rpartition(".")[2]] | changes))
+    return module.Network(shape(backbone=backbone), own, CLASSES)
 
 
 def batch() -> ReidBatch:

@@ -1,13 +1,13 @@
 import torch
 
-from pipeline.reid.models.baseline import Baseline
+from pipeline.reid.models import baseline
 from pipeline.reid.network import BatchNormNeck
-from tests.reid.reid_example import architecture, batch
+from tests.reid.reid_example import batch, network
 
 
 def test_the_baseline_reads_images_only() -> None:
     torch.manual_seed(0)
-    model = Baseline(architecture(), 3).eval()
+    model = network(baseline).eval()
     given = batch()
     blind = given._replace(boxes=given.boxes[:, :0], masks=given.masks[:, :, :0, :0], area_ratios=given.area_ratios * 0)
     with torch.no_grad():
@@ -17,7 +17,7 @@ def test_the_baseline_reads_images_only() -> None:
 
 def test_the_test_feature_is_taken_after_the_neck_and_has_length_one() -> None:
     torch.manual_seed(0)
-    model = Baseline(architecture(), 3)
+    model = network(baseline)
     for _ in range(3):
         model.train()(batch())
     with torch.no_grad():
@@ -27,7 +27,7 @@ def test_the_test_feature_is_taken_after_the_neck_and_has_length_one() -> None:
 
 
 def test_training_gives_logits_and_one_distance() -> None:
-    output = Baseline(architecture(), 3).train()(batch())
+    output = network(baseline).train()(batch())
     assert output.logits.shape == (4, 3)
     assert set(output.distances) == {"global"}
 

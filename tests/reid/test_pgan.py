@@ -4,9 +4,10 @@ from torch import nn
 
 from pipeline.reid.blocks.part_attention import PartAttentionModule, mask_guided_mean
 from pipeline.reid.blocks.part_grid import rasterise
-from pipeline.reid.models.pgan import Pgan, part_guided
+from pipeline.reid.models import pgan
+from pipeline.reid.models.pgan import part_guided
 from pipeline.reid.network import ReidBatch
-from tests.reid.reid_example import architecture, batch
+from tests.reid.reid_example import batch, network
 
 
 def features_and_masks() -> tuple[torch.Tensor, torch.Tensor]:
@@ -69,13 +70,13 @@ def test_attention_does_not_depend_on_the_order_of_parts() -> None:
 def test_without_parts_the_part_guided_map_is_the_global_one() -> None:
     features, masks = features_and_masks()
     assert torch.equal(part_guided(features, attention()(features, masks[:, :0])), features)
-    network = Pgan(architecture(top_d=0), 3).eval()
+    model = network(pgan, top_d=0).eval()
     with torch.no_grad():
-        assert network(batch()).feature.isfinite().all()
+        assert model(batch()).feature.isfinite().all()
 
 
 def test_training_gives_logits_and_a_distance_for_each_triplet_loss() -> None:
-    output = Pgan(architecture(), 3).train()(batch())
+    output = network(pgan).train()(batch())
     assert output.feature is None
     assert output.logits.shape == (4, 3)
     assert set(output.distances) == {"fused", "global", "part"}
@@ -84,12 +85,12 @@ def test_training_gives_logits_and_a_distance_for_each_triplet_loss() -> None:
 
 def test_the_feature_has_length_one_and_changes_with_the_boxes_it_is_given() -> None:
     torch.manual_seed(0)
-    network = Pgan(architecture(), 3).eval()
+    model = network(pgan).eval()
     given = batch()
     other = given._replace(boxes=given.boxes * 0.5)
     beyond = given._replace(boxes=torch.cat([given.boxes[:, :2], given.boxes[:, 2:] * 0.5], 1))
     with torch.no_grad():
-        features = [network(ReidBatch(*item)).feature for item in (given, other, beyond)]
+        features = [model(ReidBatch(*item)).feature for item in (given, other, beyond)]
     assert torch.allclose(features[0].norm(dim=1), torch.ones(4))
     assert not torch.allclose(features[0], features[1])
     assert torch.equal(features[0], features[2]), "boxes beyond the first D changed the feature"
@@ -100,20 +101,21 @@ def test_attention_can_be_exchanged_for_one_that_needs_no_parts() -> None:
         def forward(self, features: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
             return features.new_full((features.shape[0], *features.shape[2:]), 0.1)
 
-    network = Pgan(architecture(), 3, Even()).eval()
+    model = network(pgan).eval()
+    model.attention = Even()
     with torch.no_grad():
-        assert network(batch()).feature.shape == (4, 16)
+        assert model(batch()).feature.shape == (4, 16)
 
 
 def test_every_trained_parameter_gets_a_gradient() -> None:
     torch.manual_seed(0)
-    network = Pgan(architecture(), 3).train()
-    output = network(batch())
+    model = network(pgan).train()
+    output = model(batch())
     (output.logits.square().sum() + sum(distance.sum() for distance in output.distances.values())).backward()
-    without = [name for name, value in network.named_parameters() if value.requires_grad and value.grad is None]
+    without = [name for name, value in model.named_parameters() if value.requires_grad and value.grad is None]
     assert without == []
 
 
 def test_a_dimension_that_the_refinement_cannot_make_is_refused() -> None:
     with pytest.raises(ValueError, match="multiple of 4, got 6"):
-        Pgan(architecture(dimension=12), 3)
+        network(pgan, dimension=12)

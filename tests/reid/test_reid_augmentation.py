@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from pipeline.networks.runtime import generator_of
-from pipeline.reid.augmentation import AugmentationParams, Sample, augment, shifted
+from pipeline.reid.augmentation import ReidAugmentationParams, Sample, augment, shifted
 
-NONE = AugmentationParams(flip_probability=0, erase_probability=0, crop_padding=0, colour_jitter=0)
+NONE = ReidAugmentationParams(flip_probability=0, erase_probability=0, crop_padding=0, colour_jitter=0)
 SIZE, MASK_SIZE = 32, 16
 
 
@@ -27,13 +27,13 @@ def under_box(changed: Sample) -> np.ndarray:
 
 
 def test_without_any_change_a_sample_stays_as_it_is() -> None:
-    changed = augment(sample(), generator_of(0), NONE)
+    changed = augment(sample(), NONE, generator_of(0))
     for before, after in zip(sample(), changed, strict=True):
         np.testing.assert_array_equal(before, after)
 
 
 def test_a_flip_mirrors_image_boxes_and_masks_and_never_swaps_front_and_rear() -> None:
-    changed = augment(sample(), generator_of(0), replace(NONE, flip_probability=1))
+    changed = augment(sample(), replace(NONE, flip_probability=1), generator_of(0))
     np.testing.assert_array_equal(changed.image, sample().image[:, ::-1])
     np.testing.assert_array_equal(changed.masks, sample().masks[:, :, ::-1])
     assert (under_box(changed) == 220).all()
@@ -55,21 +55,21 @@ def test_a_shift_keeps_boxes_inside_the_image() -> None:
 
 
 def test_erasing_leaves_boxes_and_masks_alone() -> None:
-    changed = augment(sample(), generator_of(1), replace(NONE, erase_probability=1))
+    changed = augment(sample(), replace(NONE, erase_probability=1), generator_of(1))
     assert (changed.image != sample().image).any()
     np.testing.assert_array_equal(changed.boxes, sample().boxes)
     np.testing.assert_array_equal(changed.masks, sample().masks)
 
 
 def test_changes_depend_on_the_generator_alone() -> None:
-    every = AugmentationParams(flip_probability=0.5, erase_probability=0.5, crop_padding=4, colour_jitter=0.2)
-    first, again, other = (augment(sample(), generator_of(0, 1, row), every) for row in (7, 7, 8))
+    every = ReidAugmentationParams(flip_probability=0.5, erase_probability=0.5, crop_padding=4, colour_jitter=0.2)
+    first, again, other = (augment(sample(), every, generator_of(0, 1, row)) for row in (7, 7, 8))
     np.testing.assert_array_equal(first.image, again.image)
     assert (first.image != other.image).any()
 
 
 def test_samples_without_boxes_and_masks_can_be_changed_too() -> None:
     bare = sample()._replace(boxes=np.zeros((0, 4), np.float32), masks=np.zeros((3, 0, 0), np.uint8))
-    changed = augment(bare, generator_of(0), AugmentationParams(1, 1, 4, 0.2))
+    changed = augment(bare, ReidAugmentationParams(1, 1, 4, 0.2), generator_of(0))
     assert changed.boxes.shape == (0, 4)
     assert changed.masks.shape == (3, 0, 0)

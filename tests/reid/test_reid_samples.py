@@ -4,24 +4,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_vehicles import TinyData
 
-from pipeline.reid.augmentation import AugmentationParams
-from pipeline.reid.samples import ReidSources, SampleLoader, check_makers, collate, open_sources
+from pipeline.reid.augmentation import ReidAugmentationParams
+from pipeline.reid.samples import ReidLoader, ReidSources, check_makers, collate, open_sources
 from pipeline.reid.training import classes_of, training_rows
 from pipeline.store import hdf5
-from tests.conftest import TinyData
 
 SIZE = 24
-EVERY = AugmentationParams(flip_probability=0.5, erase_probability=0.5, crop_padding=3, colour_jitter=0.1)
+EVERY = ReidAugmentationParams(flip_probability=0.5, erase_probability=0.5, crop_padding=3, colour_jitter=0.1)
 
 
 def sources(data: TinyData, *inputs: str) -> ReidSources:
-    return open_sources(data.store, {kind: data.path(kind) for kind in ("parts", "part_masks")}, inputs)
+    return open_sources(data.store, data.path, inputs)
 
 
-def loader(data: TinyData, *inputs: str) -> SampleLoader:
+def loader(data: TinyData, *inputs: str) -> ReidLoader:
     opened = sources(data, *inputs)
-    return SampleLoader(opened, SIZE, classes_of(opened.store, training_rows(opened.store)))
+    return ReidLoader(opened, SIZE, classes_of(opened.store, training_rows(opened.store)))
 
 
 def test_a_sample_holds_what_the_caches_hold(tiny_data: TinyData) -> None:
@@ -39,8 +39,8 @@ def test_vehicles_outside_the_training_split_have_no_class(tiny_data: TinyData) 
 
 
 def test_a_cache_the_model_does_not_read_need_not_exist(tiny_data: TinyData, tmp_path: Path) -> None:
-    opened = open_sources(tiny_data.store, {"parts": tmp_path / "absent", "part_masks": tmp_path / "absent"}, ())
-    batch = collate([SampleLoader(opened, SIZE, {})(row) for row in (0, 1)])
+    opened = open_sources(tiny_data.store, lambda kind: tmp_path / "absent" / kind, ())
+    batch = collate([ReidLoader(opened, SIZE, {})(row) for row in (0, 1)])
     assert batch.images.shape == (2, 3, SIZE, SIZE)
     assert batch.boxes.shape == (2, 0, 4)
     assert batch.masks.shape == (2, 3, 0, 0)
@@ -57,7 +57,7 @@ def test_a_batch_stacks_samples_in_order(tiny_data: TinyData) -> None:
 def test_changes_depend_on_seed_epoch_and_row_alone_and_loaders_can_be_sent(tiny_data: TinyData) -> None:
     load = replace(loader(tiny_data, "parts"), augmentation=EVERY)
     first = load(1)[0].image
-    sent: SampleLoader = pickle.loads(pickle.dumps(load))
+    sent: ReidLoader = pickle.loads(pickle.dumps(load))
     np.testing.assert_array_equal(first, sent(1)[0].image)
     assert any((first != replace(load, epoch=epoch)(1)[0].image).any() for epoch in (1, 2))
     assert any((first != replace(load, seed=seed)(1)[0].image).any() for seed in (1, 2))
@@ -67,7 +67,7 @@ def test_caches_of_another_table_are_refused(tiny_data: TinyData, tmp_path: Path
     with hdf5.create(tmp_path / "parts.h5", hdf5.Header("parts/1", "0" * 64)) as cache:
         cache.array("boxes", np.zeros((8, 6, 4), np.float32))
     with pytest.raises(ValueError, match="table 000000000000"):
-        open_sources(tiny_data.store, {"parts": tmp_path / "parts.h5"}, ("parts",))
+        open_sources(tiny_data.store, lambda kind: tmp_path / f"{kind}.h5", ("parts",))
 
 
 def test_makers_must_agree_with_those_of_training(tiny_data: TinyData) -> None:

@@ -1,16 +1,22 @@
 import torch
 
-from pipeline.reid.models.span import PartFeatures, SpanReid
-from tests.reid.reid_example import architecture, batch
+from pipeline.reid.models import span
+from pipeline.reid.models.span import PartFeatures
+from pipeline.reid.network import ReidNetwork
+from tests.reid.reid_example import batch, network
 
 
-def network() -> SpanReid:
+def seeded() -> ReidNetwork:
     torch.manual_seed(0)
-    return SpanReid(architecture(), 3)
+    return network(span)
+
+
+def part_features() -> PartFeatures:
+    return seeded().get_submodule("parts").eval()  # type: ignore[return-value]
 
 
 def test_the_feature_is_the_global_block_followed_by_one_a_view() -> None:
-    model = network().eval()
+    model = seeded().eval()
     with torch.no_grad():
         feature = model(batch()).feature
     assert model.dimensions == (12, 8, 8, 8)
@@ -19,7 +25,7 @@ def test_the_feature_is_the_global_block_followed_by_one_a_view() -> None:
 
 
 def test_a_views_mask_reaches_its_own_block_only() -> None:
-    parts = PartFeatures(architecture()).eval()
+    parts = part_features()
     given = batch()
     masks = given.masks.clone()
     masks[:, 1] = 255 - masks[:, 1]
@@ -30,7 +36,7 @@ def test_a_views_mask_reaches_its_own_block_only() -> None:
 
 
 def test_masks_multiply_the_map_of_the_first_stage() -> None:
-    parts = PartFeatures(architecture()).eval()
+    parts = part_features()
     given = batch()
     seen: list[torch.Tensor] = []
     for branch in parts.branches:
@@ -45,7 +51,7 @@ def test_masks_multiply_the_map_of_the_first_stage() -> None:
 
 
 def test_training_compares_by_cpdm_and_keeps_gradients_finite_without_any_view() -> None:
-    model = network().train()
+    model = seeded().train()
     output = model(batch())
     assert output.logits.shape == (4, 3)
     assert set(output.distances) == {"cpdm"}
@@ -55,7 +61,7 @@ def test_training_compares_by_cpdm_and_keeps_gradients_finite_without_any_view()
 
 
 def test_branches_start_equal_and_share_no_weights() -> None:
-    branches = network().parts.branches
+    branches = part_features().branches
     first, second = (next(branch.get_submodule("layer4").parameters()) for branch in list(branches)[:2])
     assert torch.equal(first, second)
     assert first.data_ptr() != second.data_ptr()

@@ -10,9 +10,10 @@ from pipeline.artifacts.features import Features
 from pipeline.report.sources import ReportParams
 from pipeline.retrieval.evaluation import EvaluateParams, evaluate_table
 from pipeline.retrieval.output import write_evaluation
-from pipeline.retrieval.protocols import Draws
-from pipeline.retrieval.summary import Bootstrap
+from pipeline.retrieval.protocols import DrawsParams
+from pipeline.retrieval.summary import BootstrapParams
 from pipeline.store.files import write_csv, write_json
+from pipeline.store.places import HISTORY
 
 MODELS = ["baseline", "<pgan>"]
 """The second name would break a page that did not escape it."""
@@ -37,21 +38,21 @@ def write_results(data: TinyData) -> None:
     rows = store.test_rows()
     codes = np.unique(store.vehicle_ids[rows], return_inverse=True)[1]
     evaluate = EvaluateParams(
-        "cross_camera", None, "type", Draws(1, 0), None, (1, 2), 2, 2, Bootstrap(20, 0), chunk_megabytes=1
+        "cross_camera", None, "type", DrawsParams(1, 0), None, (1, 2), 2, 2, BootstrapParams(20, 0), chunk_megabytes=1
     )
     for model, wrong in zip(MODELS, (False, True), strict=True):
         is_query = store.splits[rows] == "query"
         values = np.eye(2, dtype=np.float32)[np.where(is_query & wrong, 1 - codes, codes)]
         features = Features(rows, values, np.zeros((len(rows), 0), np.float32), "euclidean", (2,))
-        leading, everything, metrics = evaluate_table(store, features, evaluate, torch.device("cpu"))
-        folder = data.root / "evaluation" / data.name / model
-        write_evaluation(folder, store, features, leading, everything, metrics, evaluate.curve_length, {})
+        evaluation = evaluate_table(store, features, evaluate, torch.device("cpu"))
+        folder = data.path("metrics", model).parent
+        write_evaluation(folder, store, features, evaluation, evaluate.curve_length, {})
     quality = {"grabcut": {"iou_mean": 0.5, "images": 4, "failed": 1, "failed_of": 8}}
-    write_json(data.root / "quality" / data.name / "metrics.json", quality)
+    write_json(data.path("quality"), quality)
     classes = [{"part": "wheel", "ap50": 0.25, "ap": 0.125}]
-    write_csv(data.root / "quality" / data.name / "ap_by_class.csv", classes, ("part", "ap50", "ap"))
+    write_csv(data.path("part_classes"), classes, ("part", "ap50", "ap"))
     for path in ("train_span.csv", f"train_reid/{data.name}/baseline.csv", "train_reid/other/baseline.csv"):
-        write_history(data.root / "history" / path)
+        write_history(data.root / HISTORY / path)
 
 
 def write_history(path: Path) -> None:

@@ -1,17 +1,24 @@
 import xml.etree.ElementTree as ElementTree
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.report.charts import BOTTOM, HEIGHT, LEFT, TOP, WIDTH, Axis, Series, axis, line_chart, spread
+from pipeline.report.charts import BOTTOM, HEIGHT, LEFT, TOP, WIDTH, Axis, Chart, Series, axis, line_chart, spread
+from pipeline.report.page import TEMPLATES
+from pipeline.store.pages import environment
 
 UNIT = Axis("epochs", 0, 1, [0, 1])
 
 
+def drawn(chart: Chart) -> ElementTree.Element:
+    template: Any = environment(TEMPLATES).get_template("chart.html").module
+    return ElementTree.fromstring(template.chart(chart))
+
+
 def test_a_line_runs_from_the_lower_left_to_the_upper_right_corner_of_the_plot() -> None:
-    chart = ElementTree.fromstring(line_chart([Series("a", [0, 1], [0, 1])], UNIT, UNIT, "a line"))
-    line = chart.find(".//polyline")
+    line = drawn(line_chart([Series("a", [0, 1], [0, 1])], UNIT, UNIT, "a line")).find(".//polyline")
     assert line is not None
     start, end = (tuple(map(float, point.split(","))) for point in line.attrib["points"].split())
     assert start == (LEFT, HEIGHT - BOTTOM)
@@ -19,21 +26,39 @@ def test_a_line_runs_from_the_lower_left_to_the_upper_right_corner_of_the_plot()
 
 
 def test_long_names_get_more_room_but_never_more_than_half_the_picture() -> None:
-    frames = [line_chart([Series("n" * length, [0, 1], [0, 1])], UNIT, UNIT, "") for length in (2, 12, 90)]
-    ends = [float(chart.partition("H")[2].partition('"')[0]) for chart in frames]  # of the first grid line
+    charts = [line_chart([Series("n" * length, [0, 1], [0, 1])], UNIT, UNIT, "") for length in (2, 12, 90)]
+    ends = [chart.right for chart in charts]
     assert ends[0] > ends[1] > ends[2] == WIDTH / 2
+    assert [chart.x.ticks[-1] for chart in charts] == [(1, end) for end in ends]
 
 
 def test_names_and_labels_are_escaped_and_every_line_looks_different() -> None:
     lines = [Series(f"<{index}&>", [0, 1], [0, index / 8]) for index in range(8)]
-    chart = ElementTree.fromstring(line_chart(lines, UNIT, Axis('"%"<', 0, 1, [0]), "a & b"))
-    drawn = [group.get("class") for group in chart.findall("g") if group.find("polyline") is not None]
-    assert drawn == [f"series-{index}" for index in range(8)]
+    chart = drawn(line_chart(lines, UNIT, Axis('"%"<', 0, 1, [0]), "a & b"))
+    looks = [group.get("class") for group in chart.findall("g") if group.find("polyline") is not None]
+    assert looks == [f"series-{index}" for index in range(8)]
+    assert [text.text for text in chart.findall("g/text")] == [f"<{index}&>" for index in range(8)]
+    assert '"%"<' in [text.text for text in chart.findall("text")]
     assert chart.get("aria-label") == "a & b"
 
 
+def test_a_marker_stands_on_the_first_point_in_a_shape_of_its_line() -> None:
+    lines = [Series(f"{index}", [0.5], [0.5]) for index in range(5)]
+    chart = drawn(line_chart(lines, UNIT, UNIT, ""))
+    shapes = [marker.get("d", "") for marker in chart.findall(".//path[@class='marker']")]
+    assert len(set(shapes)) == 4
+    assert shapes[4] == shapes[0]
+
+
+def test_long_lines_get_a_handful_of_markers() -> None:
+    line = Series("a", range(100), range(100))
+    (made,) = line_chart([line], axis("x", line.x), axis("y", line.y), "").lines
+    assert (len(made.points), len(made.markers)) == (100, 7)
+    assert made.markers[0] == made.points[0]
+
+
 def test_an_empty_line_is_left_out_and_a_value_that_is_not_finite_is_refused_by_name() -> None:
-    assert "polyline" not in line_chart([Series("none", [], [])], UNIT, UNIT, "")
+    assert line_chart([Series("none", [], [])], UNIT, UNIT, "").lines == []
     with pytest.raises(ValueError, match="'broken'"):
         line_chart([Series("broken", [0.0], [float("nan")])], UNIT, UNIT, "")
     with pytest.raises(ValueError, match="one finite value a position"):

@@ -1,46 +1,23 @@
 import json
 import re
-import shutil
-from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from drawn_vehicles import TinyData
+from parsed_page import HOSTILE, ParsedPage, check_hostile_names
 from report_example import MODELS, PARAMS, write_results
 
 from pipeline.report.page import build_page
-from pipeline.report.retrieval import read_rankings
+from pipeline.report.retrieval import read_answers
 from pipeline.report.sources import Sources
-from pipeline.report.tables import dataset_table, quality_table, reid_table
-
-VOID = {"meta", "img", "br"}
-
-
-class Balance(HTMLParser):
-    """Checks that tags close in the order they open."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.seen: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append(tag)
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
+from pipeline.report.tables import Cell, dataset_table, quality_table, reid_table
+from pipeline.store.images import ImageStore
 
 
 @pytest.fixture(scope="module")
 def data(tiny_data: TinyData, tmp_path_factory: pytest.TempPathFactory) -> TinyData:
-    root = tmp_path_factory.mktemp("report")
-    shutil.copytree(tiny_data.root, root / "data")
-    copied = TinyData(root / "data", tiny_data.name)
+    copied = tiny_data.copy(tmp_path_factory.mktemp("report"))
     write_results(copied)
     return copied
 
@@ -51,12 +28,10 @@ def page(data: TinyData) -> str:
 
 
 def test_the_page_is_well_formed_and_holds_everything_it_shows(page: str) -> None:
-    balance = Balance()
-    balance.feed(page)
-    assert balance.open == []
-    assert {"section", "table", "svg", "img"} <= set(balance.seen)
+    tags = set(ParsedPage(page).tags)
+    assert {"section", "table", "svg", "img"} <= tags
     assert not re.search(r"(?:src|href)=[\"'](?!data:image/webp;base64,|#)", page)
-    assert "script" not in balance.seen
+    assert "script" not in tags
 
 
 def test_the_page_has_the_same_bytes_each_time(page: str, data: TinyData) -> None:
@@ -66,6 +41,30 @@ def test_the_page_has_the_same_bytes_each_time(page: str, data: TinyData) -> Non
 def test_names_from_data_are_escaped(page: str) -> None:
     assert "&lt;pgan&gt;" in page
     assert "<pgan>" not in page
+
+
+def test_hostile_names_everywhere_stay_text(data: TinyData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data.copy(tmp_path)
+    for path in sorted((tmp_path / "data").rglob(f"{data.name}*"), reverse=True):
+        path.rename(path.with_name(path.name.replace(data.name, HOSTILE)))
+    for path in (tmp_path / "data" / "evaluation").rglob("metrics.json"):
+        metrics = json.loads(path.read_text())
+        groups = {f"group {HOSTILE}": values for values in metrics["groups"].values()}
+        path.write_text(json.dumps({**metrics, "groups": groups, "distance": f"distance {HOSTILE}"}))
+    monkeypatch.setattr("pipeline.report.sources.ImageStore", hostile_store)
+    page = build_page(tmp_path, [HOSTILE], MODELS, PARAMS)
+    kinds = ("vehicle ", "camera ", "type ", "group ", "distance ", "Artifacts of ", "best mAP on ", "train_reid · ")
+    check_hostile_names(page, *(f"{kind}{HOSTILE}" for kind in kinds), *MODELS)
+
+
+def hostile_store(path: Path) -> ImageStore:
+    """The store with a hostile name in each of its columns that a page shows."""
+    store = ImageStore(path)
+    for column in ("vehicle_ids", "camera_ids"):
+        values = getattr(store, column)
+        setattr(store, column, np.array([f"{HOSTILE} {value}" for value in values]))
+    store.groups = {"type": np.array([f"type {HOSTILE} {value}" for value in store.groups["type"]])}
+    return store
 
 
 def test_every_section_link_leads_somewhere(page: str) -> None:
@@ -81,39 +80,51 @@ def test_trainings_of_this_run_get_a_chart_and_others_do_not(page: str) -> None:
 
 
 def test_right_and_wrong_images_are_framed_and_marked(data: TinyData, page: str) -> None:
-    rankings = read_rankings(Sources(data.root, data.name, MODELS), "baseline")
-    assert sorted(rankings) == [4, 5]
-    assert rankings[4].rows == [6, 7]
-    assert rankings[4].right == [True, False]
-    assert rankings[4].average_precision == 1
+    answers = read_answers(Sources(data.root, data.name, MODELS), "baseline")
+    assert sorted(answers) == [4, 5]
+    assert answers[4].rows == [6, 7]
+    assert answers[4].right == [True, False]
+    assert answers[4].average_precision == 1
     assert page.count('class="shot right"') == page.count('class="shot wrong"') == 4
-    assert re.search(r"baseline<small>AP 100 %</small></div><div class=\"shot right\">.*?>1 ✓<", page)
-    assert re.search(r"&lt;pgan&gt;<small>AP 50 %</small></div><div class=\"shot wrong\">.*?>1 ✗<", page)
+    assert re.search(r"baseline<small>AP 100 %</small></div>\s*<div class=\"shot right\">.*?>1 ✓<", page, re.DOTALL)
+    assert re.search(r"&lt;pgan&gt;<small>AP 50 %</small></div>\s*<div class=\"shot wrong\">.*?>1 ✗<", page, re.DOTALL)
 
 
-def test_the_best_model_of_each_group_is_bold(data: TinyData) -> None:
+def test_the_best_model_of_each_group_is_bold(data: TinyData, page: str) -> None:
     table = reid_table([Sources(data.root, data.name, MODELS)])
-    assert "tiny: 2 queries, gallery of 2 images" in table
-    assert "tiny, van alone" in table
-    row = re.search(r'<th scope="row">baseline</th>(.*?)</tr>', table)
-    other = re.search(r'<th scope="row">&lt;pgan&gt;</th>(.*?)</tr>', table)
-    assert row is not None
-    assert other is not None
-    assert row[1].startswith("<td><b>100.0</b></td><td><b>100.0</b></td>")
-    assert other[1].startswith("<td>50.0</td><td>0.0</td>")
+    groups = {group.title: dict(group.rows) for group in table.groups}
+    assert set(groups) == {f"{name}: 2 queries, gallery of 2 images" for name in ("tiny", "tiny, van alone")}
+    rows = groups["tiny: 2 queries, gallery of 2 images"]
+    assert rows["baseline"][:2] == [Cell("100.0", best=True), Cell("100.0", best=True)]
+    assert rows["<pgan>"][:2] == [Cell("50.0"), Cell("0.0")]
+    assert '<th scope="row">baseline</th><td><b>100.0</b></td><td><b>100.0</b></td>' in page
+    assert '<th scope="row">&lt;pgan&gt;</th><td>50.0</td><td>0.0</td>' in page
 
 
-def test_quality_shows_what_was_measured_and_nothing_else(data: TinyData) -> None:
+def test_quality_shows_what_was_measured_and_nothing_else(data: TinyData, page: str) -> None:
     table = quality_table([Sources(data.root, data.name, MODELS)])
-    assert "50.0" in table
-    assert "1 of 8" in table
-    assert "Foreground network" not in table
+    assert table is not None
+    (group,) = table.groups
+    assert [cells for _, cells in group.rows] == [[Cell("50.0", 0.5)], [Cell("1 of 8")], [Cell("4")]]
+    assert '<td style="--share:50.0%" class="bar">50.0</td>' in page
+    assert "Foreground network, trained on the seeds alone" not in page
 
 
 def test_counts_of_the_data_set_are_those_of_the_table(data: TinyData) -> None:
-    table = dataset_table([Sources(data.root, data.name, MODELS)])
-    cells = re.findall(r"<td>([\d,]+)</td>", table)
-    assert cells == ["8", "4", "2", "2", "4", "2", "7", "8"]
+    ((_, cells),) = dataset_table([Sources(data.root, data.name, MODELS)]).groups[0].rows
+    assert [cell.text for cell in cells] == ["8", "4", "2", "2", "4", "2", "7", "8"]
+
+
+def test_without_models_their_sections_are_left_out(data: TinyData) -> None:
+    page = build_page(data.root, [data.name], [], PARAMS)
+    assert re.findall(r'<section id="(.*?)"', page) == [
+        "summary",
+        "quality",
+        "artifacts",
+        "overview",
+        "training",
+        "words",
+    ]
 
 
 def test_a_missing_output_is_named(data: TinyData, tmp_path: Path) -> None:
@@ -122,15 +133,17 @@ def test_a_missing_output_is_named(data: TinyData, tmp_path: Path) -> None:
 
 
 def test_a_leading_test_set_without_identities_is_shown_without_scores(data: TinyData, tmp_path: Path) -> None:
-    shutil.copytree(data.root, tmp_path / "data")
+    copied = data.copy(tmp_path)
     for model in MODELS:
-        folder = tmp_path / "data" / "evaluation" / data.name / model
+        folder = copied.path("metrics", model).parent
         metrics = json.loads((folder / "metrics.json").read_text())
         withheld = {"mAP": None, "mAP_trapezoid": None, "mINP": None, "CMC": {"1": None}, "interval": {"samples": 0}}
-        (folder / "metrics.json").write_text(json.dumps({**metrics, **withheld, "groups": {}, "test_set": "official"}))
+        (folder / "metrics.json").write_text(
+            json.dumps({**metrics, **withheld, "groups": {}, "test_set": "<official>"})
+        )
         (folder / "cmc.csv").write_text("rank,rate\n")
-    page = build_page(tmp_path / "data", [data.name], MODELS, PARAMS)
-    assert "identities of official are withheld" in page
+    page = build_page(tmp_path, [data.name], MODELS, PARAMS)
+    assert "identities of &lt;official&gt; are withheld" in page
     assert "best mAP" not in page
     assert "at rank 1" not in page
-    Balance().feed(page)
+    ParsedPage(page)

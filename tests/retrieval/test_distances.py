@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from pipeline.reid.distances import pairwise_cpdm, pairwise_euclidean
-from pipeline.retrieval.distances import DISTANCES_TO, PAIRED
+from pipeline.reid.blocks.distances import pairwise_cpdm, pairwise_euclidean
+from pipeline.retrieval.distances import DISTANCES
 
 DIMENSIONS = (4, 2, 2, 3)
 
@@ -32,8 +32,8 @@ def reference_cpdm(a: list[float], b: list[float], ratio_a: list[float], ratio_b
 
 def distances_to(name: str, features: torch.Tensor, ratios: torch.Tensor, queries: int) -> torch.Tensor:
     """Distances of the first images to the others."""
-    dimensions = DIMENSIONS if name == "cpdm" else (sum(DIMENSIONS),)
-    distance = DISTANCES_TO[name](features[queries:], ratios[queries:], dimensions)
+    dimensions = DIMENSIONS if DISTANCES[name].weighs_blocks else (sum(DIMENSIONS),)
+    distance = DISTANCES[name].to(features[queries:], ratios[queries:], dimensions)
     room = torch.full((queries, len(features) - queries), torch.nan)
     assert distance(features[:queries], ratios[:queries], room) is room
     return room
@@ -49,21 +49,39 @@ def test_cpdm_agrees_with_equations_4_and_5() -> None:
             assert within[q, g].item() == pytest.approx(reference_cpdm(*row), rel=1e-4)
 
 
-@pytest.mark.parametrize("name", list(DISTANCES_TO))
+@pytest.mark.parametrize("name", list(DISTANCES))
 def test_pairs_compare_as_a_gallery_does(name: str) -> None:
     features, ratios = draw(9, 1)
-    dimensions = DIMENSIONS if name == "cpdm" else (sum(DIMENSIONS),)
+    dimensions = DIMENSIONS if DISTANCES[name].weighs_blocks else (sum(DIMENSIONS),)
     expected = distances_to(name, features, ratios, 3)
     for query in range(3):
         sides = features[query].expand(6, -1), features[3:], ratios[query].expand(6, -1), ratios[3:]
-        assert torch.allclose(PAIRED[name](*sides, dimensions), expected[query], rtol=1e-4, atol=1e-5)
+        assert torch.allclose(DISTANCES[name].between(*sides, dimensions), expected[query], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", list(DISTANCES_TO))
+@pytest.mark.parametrize("name", list(DISTANCES))
 def test_no_distance_is_negative_even_between_copies(name: str) -> None:
     features, ratios = draw(40, 2)
     doubled = torch.cat([100 * features, 100 * features]), torch.cat([ratios, ratios])
     assert distances_to(name, *doubled, 40).min() >= 0
+
+
+@pytest.mark.parametrize("name", list(DISTANCES))
+def test_a_distance_says_whether_it_is_squared(name: str) -> None:
+    features, ratios = draw(9, 3)
+    distance = DISTANCES[name]
+    grown = distances_to(name, 2 * features, ratios, 3) / distances_to(name, features, ratios, 3)
+    assert torch.allclose(grown, torch.tensor(4.0 if distance.squared else 2.0), rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", list(DISTANCES))
+def test_a_distance_says_whether_it_weighs_blocks_and_what_it_means(name: str) -> None:
+    features, ratios = draw(9, 4)
+    other = ratios.clone()
+    other[:, 1:] = ratios[:, 1:].flip(1)
+    changed = not torch.equal(distances_to(name, features, ratios, 3), distances_to(name, features, other, 3))
+    assert changed == DISTANCES[name].weighs_blocks
+    assert DISTANCES[name].note.startswith("Distance: ")
 
 
 def test_cpdm_ignores_parts_hidden_in_either_image() -> None:

@@ -1,42 +1,45 @@
 import csv
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from drawn_vehicles import TinyData
 from retrieval_oracle import queries_of, summary
 
 from pipeline.artifacts.features import Features
-from pipeline.datasets.limits import ImageLimits
+from pipeline.artifacts.ranking import read_ranking
+from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.packing import write_store
 from pipeline.datasets.records import ImageRecord
 from pipeline.retrieval.blocks import distance_blocks, queries_at_once
 from pipeline.retrieval.evaluation import EvaluateParams, evaluate_problem, evaluate_table
-from pipeline.retrieval.output import write_evaluation
-from pipeline.retrieval.protocols import Draws, Problem
-from pipeline.retrieval.reranking import Rerank
+from pipeline.retrieval.output import outcome, write_evaluation
+from pipeline.retrieval.protocols import DrawsParams, Problem
+from pipeline.retrieval.reranking import RerankParams
 from pipeline.retrieval.scores import Scores, summarise
-from pipeline.retrieval.summary import Bootstrap
-from pipeline.store import hdf5
+from pipeline.retrieval.summary import BootstrapParams
 from pipeline.store.images import ImageStore
-from tests.conftest import TinyData
+from pipeline.store.params import build
 
 CPU = torch.device("cpu")
 PARAMS = EvaluateParams(
     protocol="cross_camera",
     test_set=None,
     group_by=None,
-    draws=Draws(count=10, seed=0),
+    draws=DrawsParams(count=10, seed=0),
     rerank=None,
     ranks=(1, 5),
     curve_length=50,
     ranking_length=3,
-    bootstrap=Bootstrap(samples=50, seed=0),
+    bootstrap=BootstrapParams(samples=50, seed=0),
     chunk_megabytes=1,
 )
+
+RERANK = {"k1": 2, "k2": 1, "original_weight": 0.3}
 
 
 def random_problem(seed: int) -> tuple[Features, Problem]:
@@ -115,36 +118,30 @@ def test_features_too_long_for_float32_are_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"ranks": (0, 1)}, r"evaluate\.ranks: ranks count from 1, got \[0, 1\]"),
-        ({"curve_length": 0}, r"evaluate\.curve_length: expected 1 or more, got 0"),
+        ({"ranks": [0, 1]}, r"evaluate\.ranks\[0\]: expected a number above 0, got 0"),
+        ({"curve_length": 0}, r"evaluate\.curve_length: expected a number above 0, got 0"),
         ({"ranking_length": -1}, r"evaluate\.ranking_length: expected 0 or more, got -1"),
-        ({"chunk_megabytes": 0}, r"evaluate\.chunk_megabytes: expected 1 or more, got 0"),
+        ({"chunk_megabytes": 0}, r"evaluate\.chunk_megabytes: expected a number above 0, got 0"),
+        ({"draws": {"count": 0, "seed": 0}}, r"evaluate\.draws\.count: expected a number above 0, got 0"),
+        ({"draws": {"count": 1, "seed": -1}}, r"evaluate\.draws\.seed: expected 0 or more, got -1"),
+        ({"bootstrap": {"samples": -1, "seed": 0}}, r"evaluate\.bootstrap\.samples: expected 0 or more, got -1"),
+        ({"bootstrap": {"samples": 0, "seed": -1}}, r"evaluate\.bootstrap\.seed: expected 0 or more, got -1"),
+        ({"rerank": {**RERANK, "k1": 0}}, r"evaluate\.rerank\.k1: expected a number above 0, got 0"),
+        ({"rerank": {**RERANK, "k2": 0}}, r"evaluate\.rerank\.k2: expected a number above 0, got 0"),
+        (
+            {"rerank": {**RERANK, "original_weight": 1.5}},
+            r"evaluate\.rerank\.original_weight: expected 1 or less, got 1",
+        ),
     ],
 )
 def test_a_value_out_of_range_is_named(change: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        replace(PARAMS, **change)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("cls", "values", "message"),
-    [
-        (Draws, (0, 0), "draws: expected count from 1"),
-        (Draws, (1, -1), "draws: .* seed from 0, got 1, -1"),
-        (Bootstrap, (-1, 0), "bootstrap: expected samples and seed from 0, got -1, 0"),
-        (Rerank, (0, 6, 0.3), "rerank: expected k1 and k2 from 1"),
-        (Rerank, (20, 0, 0.3), "rerank: expected k1 and k2 from 1"),
-        (Rerank, (20, 6, 1.5), r"rerank: .* original_weight in \[0, 1\], got 20, 6, 1.5"),
-    ],
-)
-def test_nested_values_out_of_range_are_named(cls: type, values: tuple[float, ...], message: str) -> None:
-    with pytest.raises(ValueError, match=rf"evaluate\.{message}"):
-        cls(*values)
+        build(EvaluateParams, asdict(PARAMS) | change, "evaluate")
 
 
 def test_metrics_name_the_protocol_and_each_group_is_measured_apart(tiny_data: TinyData) -> None:
     features = tiny_features(tiny_data)
-    _, _, metrics = evaluate_table(tiny_data.store, features, replace(PARAMS, group_by="vehicle_id"), CPU)
+    metrics = evaluate_table(tiny_data.store, features, replace(PARAMS, group_by="vehicle_id"), CPU).metrics
     assert metrics["mAP"] == pytest.approx((1 + 1 / 2) / 2)
     assert (metrics["protocol"], metrics["test_set"]) == ("cross_camera/1", "test")
     assert (metrics["distance"], metrics["rerank"], metrics["test_sets"]) == ("euclidean", False, {})
@@ -158,10 +155,10 @@ def test_metrics_name_the_protocol_and_each_group_is_measured_apart(tiny_data: T
 
 
 def test_re_ranking_announces_its_memory_and_is_recorded_with_its_parameters(tiny_data: TinyData) -> None:
-    params = replace(PARAMS, rerank=Rerank(k1=2, k2=1, original_weight=0.3))
+    params = replace(PARAMS, rerank=RerankParams(**RERANK))
     said: list[str] = []
-    _, _, metrics = evaluate_table(tiny_data.store, tiny_features(tiny_data), params, CPU, said.append)
-    assert metrics["rerank"] == {"k1": 2, "k2": 1, "original_weight": 0.3}
+    metrics = evaluate_table(tiny_data.store, tiny_features(tiny_data), params, CPU, said.append).metrics
+    assert metrics["rerank"] == RERANK
     assert said == ["re-ranking 4 images of test set test: 0 to 0 MB beyond their features"]
 
 
@@ -184,7 +181,7 @@ def large_store(tmp_path: Path) -> ImageStore:
     for index, role in ((8, "query"), (9, "query"), (10, "gallery"), (11, "gallery")):
         cv2.imwrite(str(tmp_path / f"{index:06d}.png"), np.full((16, 16, 3), index, np.uint8))
         records.append(ImageRecord(f"{index:06d}.png", "extra", roles={"official": role}))
-    write_store(tmp_path / "store.h5", records, tmp_path, ImageLimits(10_000, 8, "stop"), "set")
+    write_store(tmp_path / "store.h5", records, tmp_path, ImageLimitsParams(10_000, 8, "stop"), "set")
     return ImageStore(tmp_path / "store.h5")
 
 
@@ -194,10 +191,11 @@ def drawn_features(store: ImageStore) -> Features:
 
 
 def test_every_test_set_is_scored_from_one_extraction_and_the_last_known_one_leads(large_store: ImageStore) -> None:
-    params = replace(PARAMS, protocol="vehicleid", draws=Draws(count=4, seed=1))
-    leading, everything, metrics = evaluate_table(large_store, drawn_features(large_store), params, CPU)
-    assert leading.test.name == metrics["test_set"] == "small"
-    assert [item.test.name for item in everything] == ["large", "small", "official"]
+    params = replace(PARAMS, protocol="vehicleid", draws=DrawsParams(count=4, seed=1))
+    evaluation = evaluate_table(large_store, drawn_features(large_store), params, CPU)
+    metrics = evaluation.metrics
+    assert evaluation.leading.test.name == metrics["test_set"] == "small"
+    assert [item.test.name for item in evaluation.test_sets] == ["large", "small", "official"]
     assert (metrics["queries"], metrics["gallery"]) == (2, 3)
     assert metrics["test_sets"]["large"]["queries"] == 5
     assert metrics["test_sets"]["official"]["mAP"] is None
@@ -207,7 +205,7 @@ def test_every_test_set_is_scored_from_one_extraction_and_the_last_known_one_lea
     assert draws["deviation"]["mAP"] == pytest.approx(np.std(draws["values"]["mAP"], ddof=1))
     assert draws["deviation"]["mAP"] > 0
     assert draws["values"]["CMC"]["1"][0] <= 1
-    chosen = evaluate_table(large_store, drawn_features(large_store), replace(params, test_set="large"), CPU)[2]
+    chosen = evaluate_table(large_store, drawn_features(large_store), replace(params, test_set="large"), CPU).metrics
     assert chosen["mAP"] == metrics["test_sets"]["large"]["mAP"]
 
 
@@ -220,7 +218,7 @@ def uneven_store(tmp_path: Path) -> ImageStore:
         cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((16, 16, 3), index, np.uint8))
         groups = {"size": vehicle[0], "odd": str(index % 3), "each": str(index)}
         records.append(ImageRecord(f"{index}.png", "test", vehicle, groups=groups))
-    write_store(tmp_path / "store.h5", records, tmp_path, ImageLimits(10_000, 8, "stop"), "set")
+    write_store(tmp_path / "store.h5", records, tmp_path, ImageLimitsParams(10_000, 8, "stop"), "set")
     return ImageStore(tmp_path / "store.h5")
 
 
@@ -232,8 +230,8 @@ def test_the_interval_of_drawn_galleries_holds_their_mean_though_vehicles_differ
     codes = np.unique(uneven_store.vehicle_ids, return_inverse=True)[1]
     values = np.where(known, codes, -(rows % 7)).astype(np.float32)[:, None]
     features = Features(rows, values, np.zeros((len(rows), 0), np.float32), "euclidean", (1,))
-    params = replace(PARAMS, protocol="vehicleid", bootstrap=Bootstrap(400, 0))
-    _, _, metrics = evaluate_table(uneven_store, features, params, CPU)
+    params = replace(PARAMS, protocol="vehicleid", bootstrap=BootstrapParams(400, 0))
+    metrics = evaluate_table(uneven_store, features, params, CPU).metrics
     for name in ("mAP", "mAP_trapezoid", "mINP"):
         low, high = metrics["interval"][name]
         assert low < metrics[name] < high
@@ -248,7 +246,7 @@ def test_groups_of_a_drawn_set_are_drawn_from_their_own_images(
     values = np.random.default_rng(0).normal(size=(len(rows), 3)).astype(np.float32)
     features = Features(rows, values, np.zeros((len(rows), 0), np.float32), "euclidean", (3,))
     params = replace(PARAMS, protocol="vehicleid", group_by=column)
-    _, _, metrics = evaluate_table(uneven_store, features, params, CPU)
+    metrics = evaluate_table(uneven_store, features, params, CPU).metrics
     assert list(metrics["groups"]) == groups
     for value, found in metrics["groups"].items():
         members = uneven_store.vehicle_ids[uneven_store.groups[column] == value]
@@ -258,16 +256,16 @@ def test_groups_of_a_drawn_set_are_drawn_from_their_own_images(
 
 
 def test_draws_and_the_submission_are_written(large_store: ImageStore, tmp_path: Path) -> None:
-    params = replace(PARAMS, protocol="vehicleid", draws=Draws(count=4, seed=1))
+    params = replace(PARAMS, protocol="vehicleid", draws=DrawsParams(count=4, seed=1))
     features = drawn_features(large_store)
-    leading, everything, metrics = evaluate_table(large_store, features, params, CPU)
-    write_evaluation(tmp_path / "out", large_store, features, leading, everything, metrics, 5, {})
+    evaluation = evaluate_table(large_store, features, params, CPU)
+    write_evaluation(tmp_path / "out", large_store, features, evaluation, 5, {})
     tables = tmp_path / "out" / "tables"
     with open(tables / "draws.csv", newline="") as stream:
         drawn = list(csv.DictReader(stream))
     assert len(drawn) == 4 * (3 + 3)
     first = [line["path"] for line in drawn if (line["test_set"], line["draw"]) == ("small", "0")]
-    assert first == large_store.paths[features.rows[leading.problems[0].gallery]].tolist()
+    assert first == large_store.paths[features.rows[evaluation.leading.problems[0].gallery]].tolist()
     with open(tables / "queries.csv", newline="") as stream:
         lines = list(csv.DictReader(stream))
     assert len(lines) == 4 * (5 + 2), "nothing of the withheld set"
@@ -279,20 +277,19 @@ def test_a_table_whose_identities_are_all_withheld_is_ranked_and_not_scored(
 ) -> None:
     params = replace(PARAMS, protocol="vehicleid", test_set="official")
     features = drawn_features(large_store)
-    leading, everything, metrics = evaluate_table(large_store, features, params, CPU)
-    write_evaluation(tmp_path / "out", large_store, features, leading, everything, metrics, 5, {})
-    assert (metrics["mAP"], metrics["CMC"], metrics["queries"]) == (None, {"1": None}, 2)
+    evaluation = evaluate_table(large_store, features, params, CPU)
+    write_evaluation(tmp_path / "out", large_store, features, evaluation, 5, {})
+    assert [evaluation.metrics[name] for name in ("mAP", "CMC", "queries")] == [None, {"1": None}, 2]
     assert (tmp_path / "out" / "cmc.csv").read_text() == "rank,rate\n"
-    with hdf5.Cache(tmp_path / "out" / "ranking.h5", "ranking/1") as cache:
-        assert not cache["match"][()].any()
+    assert not read_ranking(tmp_path / "out" / "ranking.h5", large_store.digest).match.any()
 
 
 def test_what_is_written_says_what_was_found(tiny_data: TinyData, tmp_path: Path) -> None:
     features, store = tiny_features(tiny_data), tiny_data.store
-    leading, everything, metrics = evaluate_table(store, features, PARAMS, CPU)
-    write_evaluation(tmp_path, store, features, leading, everything, metrics, 50, {"features": "f"})
-    queries = features.rows[leading.problems[0].queries]
-    assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
+    evaluation = evaluate_table(store, features, PARAMS, CPU)
+    write_evaluation(tmp_path, store, features, evaluation, 50, {"features": "f"})
+    queries = features.rows[evaluation.leading.problems[0].queries]
+    assert json.loads((tmp_path / "metrics.json").read_text()) == evaluation.metrics
     with open(tmp_path / "cmc.csv", newline="") as stream:
         assert [row["rank"] for row in csv.DictReader(stream)] == ["1", "2"]
     with open(tmp_path / "tables" / "queries.csv", newline="") as stream:
@@ -303,9 +300,8 @@ def test_what_is_written_says_what_was_found(tiny_data: TinyData, tmp_path: Path
         ("1", "1", "0"),
         ("2", "1", "0"),
     ]
-    with hdf5.Cache(tmp_path / "ranking.h5", "ranking/1", store.digest) as cache:
-        assert cache["rows"][()].tolist() == queries.tolist()
-        gallery, match, distances = cache["gallery"][()], cache["match"][()], cache["distances"][()]
+    rows, gallery, distances, match = read_ranking(tmp_path / "ranking.h5", store.digest)
+    assert rows.tolist() == queries.tolist()
     assert gallery.shape == match.shape == distances.shape == (2, 3)
     assert (gallery[:, 2] == -1).all()
     assert np.isinf(distances[:, 2]).all()
@@ -315,6 +311,16 @@ def test_what_is_written_says_what_was_found(tiny_data: TinyData, tmp_path: Path
     assert (np.diff(distances[:, :2], axis=1) >= 0).all()
 
 
+def test_one_line_sums_an_evaluation_up(tiny_data: TinyData, large_store: ImageStore) -> None:
+    plain = evaluate_table(tiny_data.store, tiny_features(tiny_data), PARAMS, CPU).metrics
+    assert outcome(plain) == "test by cross_camera/1, 2 queries: mAP 0.750 (95 %: 0.500 to 1.000)"
+    assert outcome({**plain, "interval": {}}) == "test by cross_camera/1, 2 queries: mAP 0.750 (95 %: 0.750 to 0.750)"
+    params = replace(PARAMS, protocol="vehicleid", test_set="official")
+    withheld = evaluate_table(large_store, drawn_features(large_store), params, CPU).metrics
+    assert outcome(withheld).startswith("official by vehicleid/1, 2 queries: identities are withheld; ")
+    assert "tables/submission_official.txt" in outcome(withheld)
+
+
 @pytest.fixture
 def lonely_store(tmp_path: Path) -> ImageStore:
     """Two queries, of which the second has no match."""
@@ -322,18 +328,18 @@ def lonely_store(tmp_path: Path) -> ImageStore:
     for index, (split, vehicle) in enumerate([("query", "1"), ("query", "2"), ("gallery", "1"), ("gallery", "3")]):
         cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((16, 16, 3), index, np.uint8))
         records.append(ImageRecord(f"{index}.png", split, vehicle))
-    write_store(tmp_path / "store.h5", records, tmp_path, ImageLimits(10_000, 8, "stop"), "set")
+    write_store(tmp_path / "store.h5", records, tmp_path, ImageLimitsParams(10_000, 8, "stop"), "set")
     return ImageStore(tmp_path / "store.h5")
 
 
 def test_a_query_without_a_match_leaves_its_cells_empty(lonely_store: ImageStore, tmp_path: Path) -> None:
     values = np.array([[0.0], [1], [0], [1]], np.float32)
     features = Features(np.arange(4), values, np.zeros((4, 0), np.float32), "euclidean", (1,))
-    leading, everything, metrics = evaluate_table(lonely_store, features, PARAMS, CPU)
-    write_evaluation(tmp_path / "out", lonely_store, features, leading, everything, metrics, 50, {})
+    evaluation = evaluate_table(lonely_store, features, PARAMS, CPU)
+    write_evaluation(tmp_path / "out", lonely_store, features, evaluation, 50, {})
     with open(tmp_path / "out" / "tables" / "queries.csv", newline="") as stream:
         lines = list(csv.DictReader(stream))
-    assert metrics["queries_without_match"] == 1
+    assert evaluation.metrics["queries_without_match"] == 1
     assert (lines[0]["average_precision"], lines[0]["first_hit"]) == ("1.0", "1")
     assert (lines[1]["average_precision"], lines[1]["first_hit"], lines[1]["positives"]) == ("", "", "0")
 

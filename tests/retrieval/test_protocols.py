@@ -2,12 +2,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from drawn_vehicles import TinyData
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.retrieval.protocols import (
     PROTOCOLS,
-    Draws,
+    DrawsParams,
     Problem,
     Rule,
     TestSet,
@@ -20,9 +21,8 @@ from pipeline.retrieval.protocols import (
     withheld_problem,
 )
 from pipeline.retrieval.ranking import Pairs
-from tests.conftest import TinyData
 
-DRAWS = Draws(count=3, seed=0)
+DRAWS = DrawsParams(count=3, seed=0)
 
 
 def listed_set(roles: Sequence[str], vehicles: Sequence[str], cameras: Sequence[str] | None = None) -> TestSet:
@@ -116,7 +116,7 @@ def drawn_set(order: Sequence[int] = range(9)) -> TestSet:
 
 
 def test_each_draw_takes_one_gallery_image_of_each_vehicle_and_queries_the_others() -> None:
-    problems = drawn_gallery(drawn_set(), Draws(count=10, seed=0))
+    problems = drawn_gallery(drawn_set(), DrawsParams(count=10, seed=0))
     assert len(problems) == 10
     for problem in problems:
         assert sorted(problem.gallery_vehicles) == [0, 1, 2]
@@ -129,11 +129,11 @@ def test_each_draw_takes_one_gallery_image_of_each_vehicle_and_queries_the_other
 
 
 def test_draws_repeat_by_seed_and_do_not_depend_on_the_number_of_draws() -> None:
-    def galleries(draws: Draws) -> list[list[int]]:
+    def galleries(draws: DrawsParams) -> list[list[int]]:
         return [problem.gallery.tolist() for problem in drawn_gallery(drawn_set(), draws)]
 
-    assert galleries(Draws(5, 1))[:2] == galleries(Draws(2, 1))
-    assert galleries(Draws(5, 1)) != galleries(Draws(5, 2))
+    assert galleries(DrawsParams(5, 1))[:2] == galleries(DrawsParams(2, 1))
+    assert galleries(DrawsParams(5, 1)) != galleries(DrawsParams(5, 2))
 
 
 def test_draws_do_not_depend_on_how_the_vehicles_are_interleaved() -> None:
@@ -169,9 +169,15 @@ def test_nothing_in_a_withheld_set_is_relevant_and_only_the_query_itself_is_junk
 
 def test_protocols_are_named_with_their_version() -> None:
     assert {"veri776", "vehicleid", "vric", "veri_wild", "cityflow_reid"} < set(PROTOCOLS)
-    assert protocol_of("veri_wild") == (cross_camera, "veri_wild/1")
+    assert (protocol_of("veri_wild").rule, protocol_of("veri_wild").version) == (cross_camera, 1)
     with pytest.raises(ValueError, match="expected one of veri776, .*, every_camera, got 'veri'"):
         protocol_of("veri")
+
+
+@pytest.mark.parametrize("name", list(PROTOCOLS))
+def test_a_protocol_tells_readers_what_its_rule_does(name: str) -> None:
+    notes = {cross_camera: "own camera are left out", drawn_gallery: "first draw", every_camera: "every camera count"}
+    assert notes[protocol_of(name).rule] in protocol_of(name).note
 
 
 def test_a_tables_splits_are_its_test_set(tiny_data: TinyData) -> None:

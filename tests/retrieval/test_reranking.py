@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 
 from pipeline.artifacts.features import Features
 from pipeline.retrieval import reranking
-from pipeline.retrieval.distances import DISTANCES_TO
+from pipeline.retrieval.distances import DISTANCES
 from pipeline.retrieval.reranking import (
-    Rerank,
+    RerankParams,
     _averaged,
     _encodings,
     announced_memory,
@@ -50,14 +50,14 @@ def random_features(seed: int, distance: str) -> Features:
     centres = generator.normal(size=(12, 11))[generator.integers(0, 12, 80)]
     values = (centres + generator.normal(size=(80, 11)) * 0.5).astype(np.float32)
     ratios = np.concatenate([np.ones((80, 1)), generator.random((80, 3))], 1).astype(np.float32)
-    return Features(np.arange(80), values, ratios, distance, DIMENSIONS if distance == "cpdm" else (11,))
+    return Features(np.arange(80), values, ratios, distance, DIMENSIONS if DISTANCES[distance].weighs_blocks else (11,))
 
 
 def squared_distances(features: Features, order: NDArray[np.int64]) -> NDArray[np.float64]:
     values, ratios = torch.from_numpy(features.features[order]), torch.from_numpy(features.area_ratios[order])
-    distance = DISTANCES_TO[features.distance](values, ratios, features.dimensions)
+    distance = DISTANCES[features.distance].to(values, ratios, features.dimensions)
     found = distance(values, ratios, torch.empty(len(order), len(order))).double().numpy()
-    return found if features.distance == "euclidean" else found**2
+    return found if DISTANCES[features.distance].squared else found**2
 
 
 @pytest.mark.parametrize("distance", ["euclidean", "cpdm"])
@@ -65,14 +65,14 @@ def squared_distances(features: Features, order: NDArray[np.int64]) -> NDArray[n
 def test_re_ranking_equals_the_published_algorithm(distance: str, k1: int, k2: int, weight: float) -> None:
     features = random_features(k1, distance)
     queries, gallery = np.split(np.random.default_rng(0).permutation(80), [17])
-    how = Rerank(k1, k2, weight)
+    how = RerankParams(k1, k2, weight)
     found = np.concatenate(list(reranked_blocks(features, queries, gallery, how, 1, CPU)))
     expected = published(squared_distances(features, np.concatenate([queries, gallery])), 17, k1, k2, weight)
     np.testing.assert_allclose(found, expected, atol=2e-5)
 
 
 def test_the_result_does_not_depend_on_how_much_is_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    features, how = random_features(3, "euclidean"), Rerank(6, 3, 0.3)
+    features, how = random_features(3, "euclidean"), RerankParams(6, 3, 0.3)
     queries, gallery = np.arange(20), np.arange(20, 80)
     whole = np.concatenate(list(reranked_blocks(features, queries, gallery, how, 1, CPU)))
     monkeypatch.setattr(reranking, "ENCODED_AT_ONCE", 7)
@@ -86,7 +86,9 @@ def test_the_result_does_not_depend_on_how_much_is_held_at_once(monkeypatch: pyt
 
 def test_neighbourhoods_larger_than_the_set_are_cut_to_it() -> None:
     features = random_features(4, "euclidean")
-    found = np.concatenate(list(reranked_blocks(features, np.arange(3), np.arange(3, 9), Rerank(20, 6, 0.3), 1, CPU)))
+    found = np.concatenate(
+        list(reranked_blocks(features, np.arange(3), np.arange(3, 9), RerankParams(20, 6, 0.3), 1, CPU))
+    )
     assert found.shape == (3, 6)
     assert np.isfinite(found).all()
     assert (found >= 0).all()
@@ -94,7 +96,7 @@ def test_neighbourhoods_larger_than_the_set_are_cut_to_it() -> None:
 
 def test_copies_of_one_image_are_re_ranked_without_a_division_by_zero() -> None:
     features = Features(np.arange(6), np.ones((6, 3), np.float32), np.zeros((6, 0), np.float32), "euclidean", (3,))
-    (found,) = reranked_blocks(features, np.arange(2), np.arange(2, 6), Rerank(3, 2, 0.3), 1, CPU)
+    (found,) = reranked_blocks(features, np.arange(2), np.arange(2, 6), RerankParams(3, 2, 0.3), 1, CPU)
     assert np.isfinite(found).all()
 
 
@@ -104,7 +106,7 @@ def test_the_memory_announced_bounds_what_is_held(noise: float) -> None:
     centres = generator.normal(size=(20, 6))[generator.integers(0, 20, 400)]
     values = (centres + generator.normal(size=(400, 6)) * noise).astype(np.float32)
     features = Features(np.arange(400), values, np.zeros((400, 0), np.float32), "euclidean", (6,))
-    how = Rerank(20, 6, 0.3)
+    how = RerankParams(20, 6, 0.3)
     nearest = find_neighbours(features, np.arange(400), how.k1, 1, CPU)
     encodings = _encodings(features, np.arange(400), nearest, how.k1)
     averaged = _averaged(encodings, nearest, how.k2)
@@ -115,6 +117,6 @@ def test_the_memory_announced_bounds_what_is_held(noise: float) -> None:
 
 
 def test_the_memory_announced_grows_with_the_images_alone() -> None:
-    least, most = announced_memory(138_517, Rerank(20, 6, 0.3))
+    least, most = announced_memory(138_517, RerankParams(20, 6, 0.3))
     assert 0 < least < most
-    assert announced_memory(2 * 138_517, Rerank(20, 6, 0.3)) == (2 * least, 2 * most)
+    assert announced_memory(2 * 138_517, RerankParams(20, 6, 0.3)) == (2 * least, 2 * most)

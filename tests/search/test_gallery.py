@@ -3,13 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from drawn_vehicles import TinyData
 
 from pipeline.artifacts.features import header_of, write_features
-from pipeline.retrieval.distances import DISTANCES_TO
+from pipeline.retrieval.distances import DISTANCES
 from pipeline.search import gallery as module
 from pipeline.search.gallery import Gallery, GalleryFeatures, find, shared_views
 from pipeline.store import hdf5
-from tests.search.search_example import Run
 
 
 def features_of(
@@ -37,7 +37,7 @@ def test_the_nearest_members_are_found_whatever_is_read_at_once(
     monkeypatch.setattr(module, "GALLERY_AT_ONCE", at_once)
     found = find(searched, queries, query_ratios if by_views else np.zeros((3, 0), np.float32), 6)
     asked, held, asked_ratios, held_ratios = map(torch.from_numpy, (queries, features, query_ratios, ratios))
-    expected = DISTANCES_TO[distance](held, held_ratios, (2, 2, 2, 2))(asked, asked_ratios, torch.empty(3, 40)).numpy()
+    expected = DISTANCES[distance].to(held, held_ratios, (2, 2, 2, 2))(asked, asked_ratios, torch.empty(3, 40)).numpy()
     expected[:, ~member] = np.inf
     for matches, row in zip(found, expected, strict=True):
         order = np.argsort(row, kind="stable")[:6]
@@ -73,7 +73,7 @@ def test_views_count_by_the_product_of_both_area_ratios() -> None:
     np.testing.assert_allclose(shared_views(query, gallery), [[0.8, 0.2, 0, 0], [1, 0, 0, 0]], rtol=1e-6)
 
 
-def test_unknown_vehicles_are_never_taken_for_one(finished_run: Run, tmp_path: Path) -> None:
+def test_unknown_vehicles_are_never_taken_for_one(finished_run: TinyData, tmp_path: Path) -> None:
     store = finished_run.store
     store.vehicle_ids[[4, 5]] = ""
     searched = features_of(tmp_path / "f.h5", np.zeros((4, 2), np.float32), np.ones(4, bool))

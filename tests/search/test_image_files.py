@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.datasets.limits import ImageLimits
+from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.search.image_files import ImageFiles
 
-LIMITS = ImageLimits(10_000, 8, "stop")
+LIMITS = ImageLimitsParams(10_000, 8, "stop")
 
 
 def test_files_are_read_once_and_decoded_to_rgb(tmp_path: Path) -> None:

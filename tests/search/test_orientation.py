@@ -4,34 +4,36 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_vehicles import TinyData
+from search_example import search_for
+from tiny_run import MODELS, write_params
 
 from pipeline.artifacts.parts import Detections, write_parts
+from pipeline.search.fitting import load_params
 from pipeline.search.page import Search
-from pipeline.search.workspace import load_params
 from pipeline.store import hdf5
 from pipeline.store.files import digest_of
-from tests.search.search_example import MODELS, Run, search_for, write_params
 
 KINDS = {"baseline": (), "pgan": ("parts",), "span_cpdm": ("part_masks",)}
 
 
-def without_orientation(run: Run, model: str) -> None:
+def without_orientation(run: TinyData, model: str) -> None:
     """Delete all that is only shown."""
-    files = {"parts": (run.data / "parts/tiny.h5", run.models / "detector.safetensors")}
-    files["part_masks"] = (run.data / "part_masks/tiny.h5", run.models / "span.safetensors")
+    files = {"parts": (run.path("parts"), run.path("detector"))}
+    files["part_masks"] = (run.path("part_masks"), run.path("span"))
     for kind in set(files) - set(KINDS[model]):
         for path in files[kind]:
             path.unlink()
 
 
-def parts_by_another_detector(run: Run) -> None:
+def parts_by_another_detector(run: TinyData) -> None:
     """Write the part cache anew, with what another detector would find."""
-    detection = load_params(run.params, "tiny").detection
+    detection = load_params(run.workspace()).detection
     shape = (len(run.store), detection.max_parts)
     boxes = np.broadcast_to(np.array([0, 0, 0.5, 0.5], np.float32), (*shape, 4))
     found = Detections(boxes, np.zeros(shape, np.uint8), np.ones(shape, np.float32))
     made_by = {"detector": "f" * 64, "params": digest_of(asdict(detection))}
-    write_parts(run.data / "parts/tiny.h5", run.store, [found], detection.max_parts, made_by)
+    write_parts(run.path("parts"), run.store.digest, len(run.store), detection.max_parts, [found], made_by)
 
 
 def kinds_of(found: Search) -> tuple[bool, bool, list[str]]:
@@ -41,7 +43,9 @@ def kinds_of(found: Search) -> tuple[bool, bool, list[str]]:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_showing_more_does_not_change_a_bit_of_what_is_compared(finished_run: Run, tmp_path: Path, model: str) -> None:
+def test_showing_more_does_not_change_a_bit_of_what_is_compared(
+    finished_run: TinyData, tmp_path: Path, model: str
+) -> None:
     files = [finished_run.file(row) for row in (7, 4, 6)]
     more = search_for(finished_run, model, *files)
     run = finished_run.copy(tmp_path / "run")
@@ -60,16 +64,16 @@ def test_showing_more_does_not_change_a_bit_of_what_is_compared(finished_run: Ru
 
 @pytest.mark.parametrize("model", MODELS)
 def test_boxes_and_masks_of_asked_images_are_those_cached_for_them_whatever_the_model_reads(
-    finished_run: Run, model: str
+    finished_run: TinyData, model: str
 ) -> None:
     rows = [7, 4]
     found = search_for(finished_run, model, *map(finished_run.file, rows))
     seen = found.described.shown
     assert seen.parts is not None
     assert seen.masks is not None
-    with hdf5.Cache(finished_run.data / "parts/tiny.h5", "parts/1") as cache:
+    with hdf5.Cache(finished_run.path("parts"), "parts/1") as cache:
         np.testing.assert_allclose(seen.parts.boxes, cache["boxes"][()][rows], atol=1e-5)
-    with hdf5.Cache(finished_run.data / "part_masks/tiny.h5", "part_masks/1") as cache:
+    with hdf5.Cache(finished_run.path("part_masks"), "part_masks/1") as cache:
         assert np.abs(seen.masks.astype(int) - cache["masks"][()][rows]).max() <= 1
     assert list(found.shown.caches) == ["parts", "part_masks"]
     assert tuple(found.shown.read) == KINDS[model]
@@ -89,10 +93,10 @@ def test_boxes_and_masks_of_asked_images_are_those_cached_for_them_whatever_the_
     ],
 )
 def test_a_missing_file_that_is_only_shown_leaves_its_kind_out_with_a_remark(
-    finished_run: Run, tmp_path: Path, model: str, missing: str, stage: str
+    finished_run: TinyData, tmp_path: Path, model: str, missing: str, stage: str
 ) -> None:
     run = finished_run.copy(tmp_path / "run")
-    (run.data.parent / missing).unlink()
+    (run.root / missing).unlink()
     found = search_for(run, model, finished_run.file(7))
     no_boxes = stage in ("train_detector", "detect_parts")
     assert kinds_of(found) == ((False, True, ["part_masks"]) if no_boxes else (True, False, ["parts"]))
@@ -103,7 +107,7 @@ def test_a_missing_file_that_is_only_shown_leaves_its_kind_out_with_a_remark(
 
 
 def test_parts_of_another_detector_are_left_out_where_they_are_shown_and_refused_where_they_are_read(
-    finished_run: Run, tmp_path: Path
+    finished_run: TinyData, tmp_path: Path
 ) -> None:
     run = finished_run.copy(tmp_path / "run")
     parts_by_another_detector(run)
@@ -116,18 +120,17 @@ def test_parts_of_another_detector_are_left_out_where_they_are_shown_and_refused
         search_for(run, "pgan", run.file(7))
 
 
-def changed_parameters(run: Run) -> None:
-    values = load_params(run.params, "tiny").detection
-    write_params(run.params, run.params, detect_parts=vars(values) | {"max_parts": 5})
+def changed_parameters(run: TinyData) -> None:
+    write_params(run.root, detect_parts={"max_parts": 5})
 
 
-def another_table(run: Run) -> None:
-    with hdf5.create(run.data / "parts/tiny.h5", hdf5.Header("parts/1", "e" * 64)):
+def another_table(run: TinyData) -> None:
+    with hdf5.create(run.path("parts"), hdf5.Header("parts/1", "e" * 64)):
         pass
 
 
-def no_cache(run: Run) -> None:
-    path = run.data / "parts/tiny.h5"
+def no_cache(run: TinyData) -> None:
+    path = run.path("parts")
     path.unlink()
     path.write_text("no cache")
 
@@ -141,7 +144,7 @@ def no_cache(run: Run) -> None:
     ],
 )
 def test_a_cache_that_does_not_fit_is_left_out_with_the_reason_in_one_line(
-    finished_run: Run, tmp_path: Path, spoil: Callable[[Run], None], reason: str
+    finished_run: TinyData, tmp_path: Path, spoil: Callable[[TinyData], None], reason: str
 ) -> None:
     run = finished_run.copy(tmp_path / "run")
     spoil(run)

@@ -1,11 +1,17 @@
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from drawn_vehicles import TinyData
+from parsed_page import HOSTILE, check_hostile_names
+from search_example import search_for
+from tiny_run import MODELS
 
-from pipeline.search.page import build_page
-from tests.search.search_example import MODELS, Run, search_for
+from pipeline.search.page import SHARED_TEMPLATES, TEMPLATES, Query, build_page
+from pipeline.store.pages import environment
 
 KINDS = ("Boxes", "Tints")
 
@@ -22,7 +28,7 @@ def captions_of(page: str) -> list[tuple[str, str]]:
     return re.findall(r"<figcaption>([^<]+)<small>([^<]+)</small></figcaption>", page)
 
 
-def test_a_page_shows_masks_and_how_much_each_view_counted(finished_run: Run) -> None:
+def test_a_page_shows_masks_and_how_much_each_view_counted(finished_run: TinyData) -> None:
     found = search_for(finished_run, "span_cpdm", finished_run.file(7))
     page = build_page(found)
     assert page.count('<li class="match">') == 2
@@ -35,7 +41,7 @@ def test_a_page_shows_masks_and_how_much_each_view_counted(finished_run: Run) ->
     assert views == pytest.approx((100 * ratios[0] ** 2 / total).tolist(), abs=1)
 
 
-def test_a_page_shows_part_boxes_and_says_that_the_whole_feature_counted(finished_run: Run) -> None:
+def test_a_page_shows_part_boxes_and_says_that_the_whole_feature_counted(finished_run: TinyData) -> None:
     page = build_page(search_for(finished_run, "pgan", finished_run.file(7)))
     assert "The whole feature counted in every pair" in page
     assert 'class="shares"' not in page
@@ -44,11 +50,12 @@ def test_a_page_shows_part_boxes_and_says_that_the_whole_feature_counted(finishe
 
 @pytest.mark.parametrize("model", MODELS)
 def test_whatever_the_model_reads_boxes_and_masks_of_asked_and_found_images_are_shown(
-    finished_run: Run, model: str
+    finished_run: TinyData, model: str
 ) -> None:
     page = build_page(search_for(finished_run, model, finished_run.file(7)))
     assert "Vehicles, by their nearest image: 0004, 0003." in page
-    assert boxes_in(page) == 3 * 4
+    shown = 4 if model == "pgan" else 6
+    assert boxes_in(page) == 3 * shown, "top_d boxes of a model that reads boxes, else all there are up to 8"
     assert page.count('alt="its view masks"') == 2
     assert page.count('aria-label="Colours of the view masks"') == 1
     assert ("whole vehicle</li>" in page) == (model == "span_cpdm"), "only bars show the whole vehicle"
@@ -60,7 +67,7 @@ def test_whatever_the_model_reads_boxes_and_masks_of_asked_and_found_images_are_
     [("baseline", "", "Boxes Tints"), ("pgan", "Boxes", "Tints"), ("span_cpdm", "Tints", "Boxes")],
 )
 def test_what_the_model_read_is_told_from_what_is_shown_for_orientation(
-    finished_run: Run, model: str, read: str, unread: str
+    finished_run: TinyData, model: str, read: str, unread: str
 ) -> None:
     page = build_page(search_for(finished_run, model, finished_run.file(7)))
     told = {head: " ".join(re.findall("Boxes|Tints", text)) for head, text in heads_of(page)}
@@ -71,10 +78,10 @@ def test_what_the_model_read_is_told_from_what_is_shown_for_orientation(
     assert captions_of(page) == list(zip(("Part boxes", "View masks"), notes, strict=True))
 
 
-def test_what_cannot_be_shown_is_left_out_with_a_remark(finished_run: Run, tmp_path: Path) -> None:
+def test_what_cannot_be_shown_is_left_out_with_a_remark(finished_run: TinyData, tmp_path: Path) -> None:
     run = finished_run.copy(tmp_path / "run")
-    (run.models / "span.safetensors").unlink()
-    (run.data / "parts/tiny.h5").unlink()
+    run.path("span").unlink()
+    run.path("parts").unlink()
     page = build_page(search_for(run, "baseline", run.file(7)))
     assert (captions_of(page), heads_of(page), boxes_in(page)) == ([], [], 0)
     assert "its view masks" not in page
@@ -86,7 +93,7 @@ def test_what_cannot_be_shown_is_left_out_with_a_remark(finished_run: Run, tmp_p
         assert len(re.findall(text, page)) == 1
 
 
-def test_several_images_have_a_section_each_and_the_page_needs_no_network(finished_run: Run) -> None:
+def test_several_images_have_a_section_each_and_the_page_needs_no_network(finished_run: TinyData) -> None:
     page = build_page(search_for(finished_run, "pgan", finished_run.file(7), finished_run.file(4)))
     assert page.count("<section") == 2
     assert page.count('href="#query-') == 2
@@ -94,7 +101,31 @@ def test_several_images_have_a_section_each_and_the_page_needs_no_network(finish
     assert "url(" not in page
 
 
-def test_file_names_are_escaped(finished_run: Run, tmp_path: Path) -> None:
+def test_hostile_names_everywhere_stay_text(finished_run: TinyData, tmp_path: Path) -> None:
+    name = f"file {HOSTILE}.png"
+    for file in (tmp_path / name, tmp_path / "other.png"):
+        shutil.copy(finished_run.file(7), file)
+    found = search_for(finished_run, "span_cpdm", tmp_path / name, tmp_path / "other.png")
+    store = found.gallery.store
+    for column in ("vehicle_ids", "camera_ids", "paths"):
+        setattr(store, column, np.array([f"{column} {HOSTILE}"] * len(store)))
+    shown = replace(found.shown, remarks=[f"remark {HOSTILE}"])
+    page = build_page(replace(found, shown=shown, dataset=f"set {HOSTILE}", model=f"model {HOSTILE}"))
+    kinds = ("Vehicle vehicle_ids", "camera camera_ids", "paths", "remark", "gallery images of set", "read by model")
+    check_hostile_names(page, name, *(f"{kind} {HOSTILE}" for kind in kinds))
+
+
+def test_vehicles_are_named_up_to_the_eighth() -> None:
+    vehicles = [(f"v{number}", 1 + number % 2) for number in range(10)]
+    template = environment(TEMPLATES, SHARED_TEMPLATES).get_template("search.html")
+    facts = {"dataset": "", "model": "", "images": 0, "distance_note": "", "notes": [], "remarks": []}
+    named = "v0, v1 (2 images), v2, v3 (2 images), v4, v5 (2 images), v6, v7 (2 images)"
+    for count, told in ((8, f"{named}."), (10, f"{named} and 2 more.")):
+        page = template.render(queries=[Query(Path("a.png"), [], vehicles[:count], [], [])], **facts)
+        assert f"<p>Vehicles, by their nearest image: {told}</p>" in page
+
+
+def test_file_names_are_escaped(finished_run: TinyData, tmp_path: Path) -> None:
     name = "<b>&.png"
     shutil.copy(finished_run.file(7), tmp_path / name)
     page = build_page(search_for(finished_run, "baseline", tmp_path / name))

@@ -4,33 +4,33 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from drawn_vehicles import TinyData
+from search_example import search_for
+from tiny_run import MODELS, write_model, write_params
 
 from pipeline.artifacts.features import read_features
-from pipeline.reid import build as reid
 from pipeline.search.run import table
-from pipeline.search.workspace import load_params
 from pipeline.store import hdf5
-from tests.search.search_example import MODELS, REID, Run, search_for, write_params
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_file_of_the_data_set_gives_the_very_features_boxes_and_masks_cached_for_it(
-    finished_run: Run, model: str
+    finished_run: TinyData, model: str
 ) -> None:
     rows = [7, 4, 6]
     found = search_for(finished_run, model, *map(finished_run.file, rows))
-    cached, _ = read_features(finished_run.data / f"features/tiny/{model}.h5", finished_run.store.digest)
+    cached, _ = read_features(finished_run.path("features", model), finished_run.store.digest)
     places = [cached.rows.tolist().index(row) for row in rows]
     np.testing.assert_allclose(found.described.features, cached.features[places], atol=1e-5)
     inputs = found.described.inputs
     assert (inputs.parts is None, inputs.masks is None) == (model != "pgan", model != "span_cpdm")
     if inputs.parts is not None:
-        with hdf5.Cache(finished_run.data / "parts/tiny.h5", "parts/1") as cache:
+        with hdf5.Cache(finished_run.path("parts"), "parts/1") as cache:
             np.testing.assert_allclose(inputs.parts.boxes, cache["boxes"][()][rows], atol=1e-5)
             np.testing.assert_array_equal(inputs.parts.labels, cache["labels"][()][rows])
             np.testing.assert_allclose(inputs.parts.scores, cache["scores"][()][rows], atol=1e-5)
     if inputs.masks is not None and inputs.ratios is not None:
-        with hdf5.Cache(finished_run.data / "part_masks/tiny.h5", "part_masks/1") as cache:
+        with hdf5.Cache(finished_run.path("part_masks"), "part_masks/1") as cache:
             masks = cache["masks"][()][rows].astype(int)
             assert np.abs(inputs.masks - masks).max() <= 1
             assert np.abs(masks[0] - masks[1]).max() > 20, "the images must differ for the comparison to tell anything"
@@ -40,7 +40,7 @@ def test_a_file_of_the_data_set_gives_the_very_features_boxes_and_masks_cached_f
 
 @pytest.mark.parametrize("model", MODELS)
 def test_only_gallery_images_are_found_and_an_image_of_the_gallery_finds_itself_first(
-    finished_run: Run, model: str
+    finished_run: TinyData, model: str
 ) -> None:
     found = search_for(finished_run, model, finished_run.file(7), finished_run.file(6))
     rows = [found.gallery.rows[matches.positions].tolist() for matches in found.matches]
@@ -50,12 +50,12 @@ def test_only_gallery_images_are_found_and_an_image_of_the_gallery_finds_itself_
         assert matches.distances[1] > matches.distances[0]
 
 
-def test_top_cuts_the_matches_short(finished_run: Run) -> None:
+def test_top_cuts_the_matches_short(finished_run: TinyData) -> None:
     found = search_for(finished_run, "baseline", finished_run.file(6), top=1)
     assert found.gallery.rows[found.matches[0].positions].tolist() == [6]
 
 
-def test_the_table_names_every_file_and_lists_its_matches(finished_run: Run) -> None:
+def test_the_table_names_every_file_and_lists_its_matches(finished_run: TinyData) -> None:
     file = finished_run.file(7)
     name, head, first, second = table(search_for(finished_run, "baseline", file)).splitlines()
     assert name == str(file)
@@ -65,7 +65,7 @@ def test_the_table_names_every_file_and_lists_its_matches(finished_run: Run) -> 
     assert second.split()[2:] == ["0003", "c2", finished_run.file(6).name]
 
 
-def test_a_new_photograph_is_compared_as_it_is_whatever_its_size(finished_run: Run, tmp_path: Path) -> None:
+def test_a_new_photograph_is_compared_as_it_is_whatever_its_size(finished_run: TinyData, tmp_path: Path) -> None:
     photograph = np.random.default_rng(0).integers(0, 256, (150, 90, 3), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / "new.jpg"), photograph)
     found = search_for(finished_run, "span_cpdm", tmp_path / "new.jpg")
@@ -75,24 +75,23 @@ def test_a_new_photograph_is_compared_as_it_is_whatever_its_size(finished_run: R
     assert found.described.inputs.masks.shape == (1, 3, 12, 12)
 
 
-def test_features_of_other_weights_are_refused(finished_run: Run, tmp_path: Path) -> None:
+def test_features_of_other_weights_are_refused(finished_run: TinyData, tmp_path: Path) -> None:
     run = finished_run.copy(tmp_path / "run")
-    path = run.models / "reid/tiny/baseline.safetensors"
-    reid.save(path, reid.build("baseline", REID, 2), "baseline", REID, 2, run.store.digest, {})
+    write_model(run, "baseline", seed=1)
     with pytest.raises(ValueError, match=r"features/tiny/baseline\.h5: made with weights \w{12}, expected \w{12}"):
         search_for(run, "baseline", run.file(7))
 
 
-def test_features_of_another_model_are_refused(finished_run: Run, tmp_path: Path) -> None:
+def test_features_of_another_model_are_refused(finished_run: TinyData, tmp_path: Path) -> None:
     run = finished_run.copy(tmp_path / "run")
-    shutil.copy(run.data / "features/tiny/baseline.h5", run.data / "features/tiny/pgan.h5")
+    shutil.copy(run.path("features", "baseline"), run.path("features", "pgan"))
     with pytest.raises(ValueError, match="expected features of model 'pgan', got 'baseline'"):
         search_for(run, "pgan", run.file(7))
 
 
-def test_a_detector_the_model_was_not_trained_with_is_refused(finished_run: Run, tmp_path: Path) -> None:
+def test_a_detector_the_model_was_not_trained_with_is_refused(finished_run: TinyData, tmp_path: Path) -> None:
     run = finished_run.copy(tmp_path / "run")
-    with open(run.models / "detector.safetensors", "ab") as stream:
+    with open(run.path("detector"), "ab") as stream:
         stream.write(b" ")
     with pytest.raises(ValueError, match=r"pgan\.safetensors: made with detector \w{12}, expected \w{12}"):
         search_for(run, "pgan", run.file(7))
@@ -108,12 +107,10 @@ def test_a_detector_the_model_was_not_trained_with_is_refused(finished_run: Run,
     ],
 )
 def test_parameters_that_changed_since_the_run_are_refused_by_name(
-    finished_run: Run, tmp_path: Path, model: str, section: str, changes: dict[str, int], message: str
+    finished_run: TinyData, tmp_path: Path, model: str, section: str, changes: dict[str, int], message: str
 ) -> None:
     run = finished_run.copy(tmp_path / "run")
-    whole = load_params(run.params, "tiny")
-    kept = {"detect_parts": whole.detection, "predict_foreground": whole.foreground}.get(section, whole.part_masks)
-    write_params(run.params, finished_run.params, **{section: vars(kept) | changes})
+    write_params(run.root, **{section: changes})
     with pytest.raises(ValueError, match=message):
         search_for(run, model, run.file(7))
 
@@ -131,9 +128,9 @@ def test_parameters_that_changed_since_the_run_are_refused_by_name(
     ],
 )
 def test_what_is_missing_is_named_with_the_stage_that_makes_it(
-    finished_run: Run, tmp_path: Path, missing: str, stage: str
+    finished_run: TinyData, tmp_path: Path, missing: str, stage: str
 ) -> None:
     run = finished_run.copy(tmp_path / "run")
-    (run.data.parent / missing).unlink()
+    (run.root / missing).unlink()
     with pytest.raises(FileNotFoundError, match=f"{missing}: no such file; stage `{stage}` makes it"):
         search_for(run, "span_cpdm", finished_run.file(7))

@@ -7,11 +7,10 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from tiny_run import PROJECT, invoke
 
 from pipeline.store.params import read
 from stages.check import check
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -25,19 +24,19 @@ def root(tmp_path: Path) -> Path:
         cv2.imwrite(str(folder / f"{name}.png"), pixels)
     lines = [f"{name}.png,{row}" for name, row in rows.items()]
     (folder / "images.csv").write_text("\n".join(["path,split,vehicle_id,camera_id,viewpoint", *lines]) + "\n")
-    document = {"prepare": read(REPOSITORY / "params.yaml")["prepare"]}
+    document = {"prepare": read(PROJECT / "params.yaml")["prepare"]}
     document["overrides"] = {"shop": {"prepare": {"adapter": "table"}}}
     (tmp_path / "params.yaml").write_text(json.dumps(document))
     return tmp_path
 
 
 def run(root: Path, *options: str) -> Result:
-    return CliRunner().invoke(check, ["--dataset", "shop", "--params", str(root / "params.yaml"), *options])
+    return invoke(check, root, *options, dataset="shop")
 
 
 def test_a_usable_data_set_ends_with_status_0(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)
-    result = run(root)
+    result = CliRunner().invoke(check, ["--dataset", "shop"])
     assert result.exit_code == 0, result.output
     assert result.output.startswith("shop: data/raw/shop, read by the adapter table\n")
     assert result.output.endswith("0 errors, 0 warnings, 1 note: the data set can be used\n")
@@ -47,7 +46,7 @@ def test_a_usable_data_set_ends_with_status_0(root: Path, monkeypatch: pytest.Mo
 def test_an_error_ends_with_status_1_and_the_findings_are_written(root: Path) -> None:
     folder = root / "data" / "raw" / "shop"
     (folder / "b.png").write_bytes(b"")
-    result = run(root, "--source", str(folder), "--json", str(root / "findings.json"))
+    result = run(root, "--json", str(root / "findings.json"))
     assert result.exit_code == 1
     assert "b.png: the file is empty" in result.output
     written = json.loads((root / "findings.json").read_text())
@@ -59,21 +58,21 @@ def test_an_error_ends_with_status_1_and_the_findings_are_written(root: Path) ->
 
 def test_the_overrides_of_the_data_set_apply(root: Path) -> None:
     document = read(root / "params.yaml")
-    document["overrides"]["shop"]["prepare"]["limits"] = document["prepare"]["limits"] | {"min_side": 41}
+    document["overrides"]["shop"]["prepare"]["limits"] = {"min_side": 41}
     (root / "params.yaml").write_text(json.dumps(document))
-    result = run(root, "--source", str(root / "data" / "raw" / "shop"))
+    result = run(root)
     assert result.exit_code == 1
     assert "images that are too small" in result.output
 
 
-def test_an_unknown_data_set_is_one_line(root: Path) -> None:
-    result = CliRunner().invoke(check, ["--dataset", "stop", "--params", str(root / "params.yaml")])
+def test_a_data_set_that_has_neither_overrides_nor_a_folder_is_named_by_the_folder(root: Path) -> None:
+    result = invoke(check, root, dataset="stop")
     assert result.exit_code == 1
-    assert "section 'overrides.stop' is missing" in result.output
-    assert result.output.count("\n") == 1
+    assert f"{root / 'data/raw/stop'}: no such folder" in result.output
+    assert result.output.endswith("1 error, 0 warnings, 0 notes: the data set cannot be used as it is\n")
 
 
 @pytest.mark.parametrize("stage", ["check", "label_viewpoints"])
 def test_looking_at_data_sets_needs_no_torch(stage: str) -> None:
     code = f"import sys, stages.{stage}; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0

@@ -1,36 +1,84 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
-from stages.command import PATH, stage
+from pipeline.store.places import Workspace
+from stages.command import PATH, dataset_option, model_option, progress, stage
 
 
 @pytest.fixture
-def params_file(tmp_path: Path) -> Path:
-    path = tmp_path / "params.yaml"
-    path.write_text("prepare: {size: 3}\n")
-    return path
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "params.yaml").write_text("prepare: {size: 3}\n")
+    return tmp_path
 
 
-def run(function: Callable[..., None], params_file: Path, *options: str) -> Result:
-    command = stage(click.option("--output", type=PATH)(function))
-    return CliRunner().invoke(command, ["--params", str(params_file), *options])
+def run(function: Callable[..., None], root: Path, *options: str) -> Result:
+    command = stage(dataset_option(click.option("--output", type=PATH)(function)))
+    return CliRunner().invoke(command, ["--dataset", "shop", "--root", str(root), *options])
 
 
-def test_a_stage_gets_its_options_and_the_parameter_file(params_file: Path) -> None:
-    got = {}
+def seen_by_a_stage(*options: str, takes: Callable[[Any], Any] = lambda function: function) -> Workspace:
+    """The workspace that a stage gets which takes some options."""
+    seen = []
 
-    def good(params_path: Path, output: Path) -> None:
+    def look(workspace: Workspace) -> None:
+        seen.append(workspace)
+
+    result = CliRunner().invoke(stage(takes(look)), options)
+    assert result.exit_code == 0, result.output
+    return seen[0]
+
+
+def test_a_stage_gets_its_own_options_and_a_workspace(root: Path) -> None:
+    got: dict[str, object] = {}
+
+    def good(workspace: Workspace, output: Path) -> None:
         """Write something."""
-        got.update(params_path=params_path, output=output)
+        got.update(workspace=workspace, output=output)
         click.echo("done")
 
-    result = run(good, params_file, "--output", "a/b.h5")
+    result = run(good, root, "--output", "a/b.h5")
     assert (result.exit_code, result.output) == (0, "done\n")
-    assert got == {"params_path": params_file, "output": Path("a/b.h5")}
+    assert got == {"workspace": Workspace(root, "shop", "", root / "params.yaml"), "output": Path("a/b.h5")}
+
+
+def test_names_of_data_set_and_model_reach_the_workspace(root: Path) -> None:
+    workspace = seen_by_a_stage(
+        *("--root", str(root), "--dataset", "shop", "--model", "pgan"),
+        takes=lambda function: dataset_option(model_option(function)),
+    )
+    assert (workspace.dataset, workspace.model) == ("shop", "pgan")
+    assert workspace.path("features") == root / "data/features/shop/pgan.h5"
+
+
+def test_a_stage_without_names_sees_neither_data_set_nor_model(root: Path) -> None:
+    assert seen_by_a_stage("--root", str(root)) == Workspace(root, "", "", root / "params.yaml")
+
+
+def test_the_root_is_the_current_folder_unless_another_is_given(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    workspace = seen_by_a_stage()
+    assert (workspace.root, workspace.parameters) == (Path(), Path("params.yaml"))
+
+
+def test_a_parameter_file_elsewhere_may_be_given(root: Path, tmp_path: Path) -> None:
+    other = (root / "params.yaml").rename(tmp_path / "other.yaml")
+    assert seen_by_a_stage("--root", str(root), "--params", str(other)).parameters == other
+
+
+@pytest.mark.parametrize("option", ["--dataset", "--model"])
+def test_a_name_that_a_stage_needs_must_be_given(root: Path, option: str) -> None:
+    def never(workspace: Workspace) -> None:
+        raise AssertionError("must not run")
+
+    names = [word for name in ("--dataset", "--model") if name != option for word in (name, "any")]
+    result = CliRunner().invoke(stage(dataset_option(model_option(never))), ["--root", str(root), *names])
+    assert result.exit_code == 2
+    assert f"Missing option '{option}'" in result.output
 
 
 @pytest.mark.parametrize(
@@ -43,47 +91,57 @@ def test_a_stage_gets_its_options_and_the_parameter_file(params_file: Path) -> N
         FloatingPointError("the loss is not finite"),
     ],
 )
-def test_an_error_of_the_library_becomes_one_line(params_file: Path, error: Exception) -> None:
-    def bad(params_path: Path, output: Path) -> None:
+def test_an_error_of_the_library_becomes_one_line(root: Path, error: Exception) -> None:
+    def bad(workspace: Workspace, output: Path) -> None:
         raise error
 
-    result = run(bad, params_file)
+    result = run(bad, root)
     assert result.exit_code == 1
     assert result.output == f"Error: {type(error).__name__}: {error}\n"
 
 
-def test_the_help_of_a_stage_is_its_docstring(params_file: Path) -> None:
-    def good(params_path: Path, output: Path) -> None:
+def test_the_help_of_a_stage_is_its_docstring(root: Path) -> None:
+    def good(workspace: Workspace, output: Path) -> None:
         """Write something."""
 
-    assert "Write something." in run(good, params_file, "--help").output
+    assert "Write something." in run(good, root, "--help").output
 
 
-def test_a_bug_keeps_its_traceback(params_file: Path) -> None:
-    def bug(params_path: Path, output: Path) -> None:
+def test_a_command_is_named_as_its_stage() -> None:
+    def evaluate_artifacts(workspace: Workspace) -> None:
+        """Measure."""
+
+    assert stage(evaluate_artifacts).name == "evaluate-artifacts"
+
+
+def test_a_bug_keeps_its_traceback(root: Path) -> None:
+    def bug(workspace: Workspace, output: Path) -> None:
         raise AssertionError("impossible")
 
-    assert isinstance(run(bug, params_file).exception, AssertionError)
+    assert isinstance(run(bug, root).exception, AssertionError)
 
 
-def test_an_edit_of_the_parameters_during_the_run_fails_it(params_file: Path) -> None:
-    def edited(params_path: Path, output: Path) -> None:
-        params_path.write_text("prepare: {size: 4}\n")
+def test_an_edit_of_the_parameters_during_the_run_fails_it(root: Path) -> None:
+    def edited(workspace: Workspace, output: Path) -> None:
+        workspace.parameters.write_text("prepare: {size: 4}\n")
 
-    result = run(edited, params_file)
+    result = run(edited, root)
     assert result.exit_code == 1
     assert "was edited while this stage ran" in result.output
 
 
 @pytest.mark.parametrize("name", ["params.yaml", "absent.yaml"])
-def test_an_absent_or_broken_parameter_file_becomes_one_line(params_file: Path, name: str) -> None:
-    def never(params_path: Path, output: Path) -> None:
+def test_an_absent_or_broken_parameter_file_becomes_one_line(root: Path, name: str) -> None:
+    def never(workspace: Workspace, output: Path) -> None:
         raise AssertionError("must not run")
 
-    path = params_file.with_name(name)
-    params_file.write_text("prepare: [")
-    result = run(never, path)
+    (root / "params.yaml").write_text("prepare: [")
+    result = run(never, root, "--params", str(root / name))
     assert result.exit_code == 1
     assert result.output.startswith("Error: ")
     assert name in result.output
     assert result.output.count("\n") == 1
+
+
+def test_progress_hands_on_every_item_in_order() -> None:
+    assert list(progress(iter("abc"), 3)) == ["a", "b", "c"]

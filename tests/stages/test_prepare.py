@@ -1,10 +1,12 @@
 import json
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
+from tiny_run import invoke
 
 from pipeline.artifacts.truth import read_view_labels
 from pipeline.store import hdf5
@@ -27,12 +29,13 @@ SECTION = {
 PARTS = {"file": "parts.json", "images": ".", "categories": {"wheel": "wheel", "hood": None}}
 POLYGONS = {"file": "parts.json", "images": ".", "views": {"wheel": "other", "hood": "front"}}
 SHOP = {"adapter": "table", "parts": PARTS, "view_polygons": POLYGONS}
+IMAGES, TRUTH = "data/images/shop.h5", "data/truth/shop.h5"
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """A data set of three photographs as a shop might keep them."""
-    folder = tmp_path / "anywhere" / "shop"
+    folder = tmp_path / "data" / "raw" / "shop"
     folder.mkdir(parents=True)
     for name in "abc":
         cv2.imwrite(str(folder / f"{name}.png"), np.full((20, 40, 3), ord(name), np.uint8))
@@ -52,12 +55,10 @@ def source(tmp_path: Path) -> Path:
 
 
 def run(source: Path, override: dict[str, object]) -> Result:
-    root = source.parent.parent
+    root = source.parents[2]
     document = {"prepare": SECTION, "overrides": {"shop": {"prepare": override}}}
     (root / "params.yaml").write_text(json.dumps(document))  # JSON is YAML
-    options = {"dataset": "shop", "source": source, "output": root / "i.h5", "truth": root / "t.h5"}
-    arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-    return CliRunner().invoke(prepare, [*arguments, "--params", str(root / "params.yaml")])
+    return invoke(prepare, root, dataset="shop")
 
 
 def test_a_data_set_of_ones_own_needs_parameters_and_no_code(source: Path, tmp_path: Path) -> None:
@@ -66,15 +67,15 @@ def test_a_data_set_of_ones_own_needs_parameters_and_no_code(source: Path, tmp_p
     assert result.output.splitlines() == [
         "shop: 1 images have no viewpoint",
         "shop: 1 part boxes on 1 images",
-        f"shop: 3 images, 0 left out -> {tmp_path / 'i.h5'}",
+        f"shop: 3 images, 0 left out -> {tmp_path / IMAGES}",
     ]
-    store = ImageStore(tmp_path / "i.h5")
+    store = ImageStore(tmp_path / IMAGES)
     assert list(store.splits) == ["train", "query", "gallery"]
     assert list(store.groups["street"]) == ["x", "x", "y"]
     parts = store.parts(0)
     assert parts is not None
     assert [PART_CLASSES[label] for label in parts.labels] == ["wheel"]
-    with hdf5.Cache(tmp_path / "t.h5", "truth/1", store.digest) as truth:
+    with hdf5.Cache(tmp_path / TRUTH, "truth/1", store.digest) as truth:
         labels = read_view_labels(truth, 0)
     assert labels is not None
     assert (labels[2, 10], labels[2, 36]) == (4, 1)
@@ -84,7 +85,7 @@ def test_a_table_of_viewpoints_joins_those_of_the_adapter(source: Path, tmp_path
     (source / "views.csv").write_text("image,viewpoint\na.png,front\nb.png,side\nc.png,front\n")
     result = run(source, SHOP | {"viewpoints": ["views.csv"]})
     assert result.exit_code == 0, result.output
-    assert list(ImageStore(tmp_path / "i.h5").viewpoints) == [0, 2, -1]
+    assert list(ImageStore(tmp_path / IMAGES).viewpoints) == [0, 2, -1]
     assert result.output.splitlines()[:2] == [
         "shop: 1 images have contradictory viewpoints and count as unlabelled, as c.png",
         "shop: 1 images have no viewpoint",
@@ -95,7 +96,7 @@ def test_running_again_writes_the_same_bytes(source: Path, tmp_path: Path) -> No
     written = []
     for _ in range(2):
         assert run(source, SHOP).exit_code == 0
-        written.append([(tmp_path / name).read_bytes() for name in ("i.h5", "t.h5")])
+        written.append([(tmp_path / name).read_bytes() for name in (IMAGES, TRUTH)])
     assert written[0] == written[1]
 
 
@@ -104,16 +105,16 @@ def test_a_damaged_image_stops_the_stage_with_path_and_reason(source: Path, tmp_
     result = run(source, SHOP)
     assert result.exit_code == 1
     assert "1 unusable images: b.png: not an image OpenCV can decode" in result.output
-    assert not (tmp_path / "i.h5").exists()
+    assert not (tmp_path / IMAGES).exists()
 
 
 def test_a_damaged_image_is_left_out_and_named_when_asked(source: Path, tmp_path: Path) -> None:
     (source / "a.png").write_bytes(b"")
-    result = run(source, SHOP | {"limits": SECTION["limits"] | {"on_bad_image": "skip"}})  # type: ignore[operator]
+    result = run(source, SHOP | {"limits": {"on_bad_image": "skip"}})
     assert result.exit_code == 0, result.output
     assert "shop: left out a.png: the file is empty" in result.output
     assert "2 images, 1 left out" in result.output
-    with hdf5.Cache(tmp_path / "t.h5", "truth/1", ImageStore(tmp_path / "i.h5").digest) as truth:
+    with hdf5.Cache(tmp_path / TRUTH, "truth/1", ImageStore(tmp_path / IMAGES).digest) as truth:
         assert truth.header.notes["views"] is False
 
 
@@ -123,7 +124,7 @@ def test_a_damaged_image_is_left_out_and_named_when_asked(source: Path, tmp_path
         (SHOP | {"adapter": "veri"}, "prepare.adapter: expected one of table, veri776, vehicleid, vric, veri_wild"),
         (SHOP | {"ground_truth": "t.h5"}, "give ground_truth or view_polygons, not both"),
         (SHOP | {"table": {"file": "absent.csv"}}, "absent.csv"),
-        (SHOP | {"parts": {"file": "parts.json"}}, "prepare.parts: key 'categories' is missing"),
+        (SHOP | {"parts": {"file": "parts.json", "images": None}}, "prepare.parts: key 'categories' is missing"),
         (SHOP | {"viewpoints": "views.csv"}, "prepare.viewpoints: expected a list, got 'views.csv'"),
         (SHOP | {"viewpoints": ["absent.csv"]}, "absent.csv"),
         ({"adapter": "veri776"}, "_label.xml"),
@@ -137,4 +138,5 @@ def test_a_wrong_parameter_is_named_in_one_line(source: Path, override: dict[str
 
 
 def test_an_absent_folder_is_named(source: Path) -> None:
-    assert "no such folder" in run(source.with_name("absent"), SHOP).output
+    shutil.rmtree(source)
+    assert f"{source}: no such folder" in run(source, SHOP).output

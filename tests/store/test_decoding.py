@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.datasets.limits import ImageLimits, check_image
+from pipeline.datasets.limits import ImageLimitsParams, check_image
 from pipeline.store.decoding import BadImageError, decode, decode_labels
 
-LIMITS = ImageLimits(max_pixels=10_000, min_side=8, on_bad_image="stop")
+LIMITS = ImageLimitsParams(max_pixels=10_000, min_side=8, on_bad_image="stop")
 TURNED = 6
 """EXIF orientation: the stored image must be turned clockwise by a quarter to stand upright."""
 
@@ -107,7 +107,7 @@ def test_a_transparent_palette_colour_is_white() -> None:
 def test_a_file_that_is_cut_short_is_refused(kind: str, share: float) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     whole = encoded(Image.fromarray(noise), kind)
-    assert check_image(whole, LIMITS) == (64, 64)
+    assert check_image(whole, LIMITS).shape == (64, 64, 3)
     with pytest.raises(BadImageError, match="damaged"):
         check_image(whole[: int(len(whole) * share)], LIMITS)
 
@@ -140,7 +140,7 @@ def test_an_unusable_file_is_refused_with_a_reason(content: bytes, message: str)
 
 
 def test_the_checked_size_is_the_upright_one() -> None:
-    assert check_image(encoded(Image.fromarray(picture()), "PNG", exif=orientation()), LIMITS) == (60, 40)
+    assert check_image(encoded(Image.fromarray(picture()), "PNG", exif=orientation()), LIMITS).shape == (60, 40, 3)
 
 
 def test_damage_never_raises_anything_but_a_bad_image() -> None:

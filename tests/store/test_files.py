@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import json
 import os
 import subprocess
@@ -8,10 +10,35 @@ import pytest
 
 from pipeline.store.files import atomic, atomic_directory, digest_of, file_digest, write_csv, write_json
 
+REPOSITORY = Path(__file__).parents[2]
+HAMMER = """
+import os, sys, time
+from pathlib import Path
+from pipeline.store.files import atomic
+
+target, log = Path(sys.argv[1]), os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND)
+sys.stdin.readline()
+end = time.monotonic() + 1.5
+while time.monotonic() < end:
+    try:
+        with atomic(target) as temporary:
+            os.write(log, b"in ")
+            temporary.write_text("mine")
+            os.write(log, b"out ")
+    except RuntimeError:
+        pass
+"""
+"""Takes the lock of the first argument as often as it can, and notes in the second when it has it."""
+
 
 def fail(path: Path) -> None:
     path.write_text("half")
     raise ZeroDivisionError
+
+
+def visible(folder: Path) -> list[str]:
+    """Names in a folder but those of locks, which Git and DVC ignore."""
+    return [path.name for path in folder.iterdir() if not path.match(".*.lock")]
 
 
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -21,7 +48,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), atomic(path) as temporary:
         fail(temporary)
     assert path.read_text() == "old"
-    assert os.listdir(path.parent) == ["file.txt"]
+    assert visible(path.parent) == ["file.txt"]
 
 
 def test_a_file_is_replaced_only_at_the_end(tmp_path: Path) -> None:
@@ -42,7 +69,7 @@ def test_a_directory_is_replaced_whole(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), atomic_directory(path) as temporary:
         fail(temporary / "half")
     assert os.listdir(path) == ["new"]
-    assert os.listdir(tmp_path) == ["directory"]
+    assert visible(tmp_path) == ["directory"]
 
 
 def test_a_second_writer_of_the_same_file_is_refused(tmp_path: Path) -> None:
@@ -54,6 +81,65 @@ def test_a_second_writer_of_the_same_file_is_refused(tmp_path: Path) -> None:
     assert second.returncode != 0
     assert "another process is writing it" in second.stderr
     assert path.read_text() == "mine"
+
+
+def test_never_two_of_many_processes_hold_one_file(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.touch()
+    command = [sys.executable, "-c", HAMMER, str(tmp_path / "file.txt"), str(log)]
+    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+    writers = [subprocess.Popen(command, text=True, cwd=REPOSITORY, **pipes) for _ in range(6)]
+    for writer in writers:  # all wait for this line, so that none is done before the last began
+        assert writer.stdin is not None
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    errors = [writer.communicate()[1] for writer in writers]
+    noted = log.read_text().split()
+    assert len(noted) > 20
+    assert noted == ["in", "out"] * (len(noted) // 2)
+    assert errors == [""] * len(writers)
+
+
+def test_a_second_block_of_the_same_process_is_refused_too(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    with atomic(path) as temporary:
+        temporary.write_text("mine")
+        with pytest.raises(RuntimeError, match="another process is writing it"), atomic(path):
+            pass
+        assert temporary.read_text() == "mine"
+    assert path.read_text() == "mine"
+
+
+def test_a_refused_writer_may_write_once_the_first_is_done(tmp_path: Path) -> None:
+    path = tmp_path / "directory"
+    with atomic_directory(path), pytest.raises(RuntimeError, match="another process"), atomic_directory(path):
+        pass
+    with atomic_directory(path) as temporary:
+        (temporary / "file").touch()
+    assert os.listdir(path) == ["file"]
+
+
+def test_no_lock_is_left_inside_a_directory(tmp_path: Path) -> None:
+    with atomic_directory(tmp_path / "directory") as temporary:
+        (temporary / "deep").mkdir()
+        for name in ("a.json", "deep/b.json"):
+            write_json(temporary / name, {})
+    assert sorted(path.name for path in (tmp_path / "directory").rglob("*")) == ["a.json", "b.json", "deep"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(OSError, match=r"file\.txt: its file system has no file locks"), atomic(tmp_path / "file.txt"):
+        pass
+
+
+def test_git_and_dvc_ignore_locks() -> None:
+    for name in (".gitignore", ".dvcignore"):
+        assert ".*.lock" in (REPOSITORY / name).read_text().splitlines()
 
 
 def test_json_is_sorted_and_refuses_what_json_cannot_say(tmp_path: Path) -> None:

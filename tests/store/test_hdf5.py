@@ -1,3 +1,4 @@
+import multiprocessing
 import pickle
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def test_missing_rows_leave_no_file(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with pytest.raises(ValueError, match="'masks' has 1 rows written"), create(path, HEADER) as cache:
         cache.rows("masks", 2, (4,), np.uint8).append(np.zeros((1, 4), np.uint8))
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("[!.]*")) == []
 
 
 def test_too_many_rows_are_refused_with_both_numbers(tmp_path: Path) -> None:
@@ -67,6 +68,24 @@ def test_a_cache_travels_to_workers_without_its_handle(tmp_path: Path) -> None:
     expected = cache["masks"][2]
     with pickle.loads(pickle.dumps(cache)) as copy, cache:
         np.testing.assert_array_equal(copy["masks"][2], expected)
+
+
+def test_a_forked_process_opens_the_file_anew_and_leaves_the_first_handle_to_its_owner(tmp_path: Path) -> None:
+    with Cache(write(tmp_path / "a.h5"), "masks/1") as cache:
+        inherited, expected = cache.file, cache["masks"][2]
+        context = multiprocessing.get_context("fork")
+        answers = context.SimpleQueue()
+
+        def read() -> None:
+            row = cache["masks"][2]
+            answers.put((cache.file is inherited, bool(inherited), cache.file is cache.file, row.tolist()))
+
+        child = context.Process(target=read)
+        child.start()
+        assert answers.get() == (False, False, True, expected.tolist())
+        child.join()
+        assert cache.file is inherited
+        np.testing.assert_array_equal(cache["masks"][2], expected)
 
 
 def test_an_absent_dataset_is_named_beside_those_that_are_there(tmp_path: Path) -> None:

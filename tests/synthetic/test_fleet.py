@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.store.params import build
 from pipeline.synthetic.fleet import FleetParams, draw_cameras, draw_fleet, synthesize
 
 
@@ -34,7 +35,7 @@ def test_an_older_data_set_is_replaced_and_nothing_else_is_left_behind(
     (output / "stale.txt").write_text("old")
     make_fleet(output, train_vehicles=1, test_vehicles=1, images_per_vehicle=3)
     assert not (output / "stale.txt").exists()
-    assert [path.name for path in tmp_path.iterdir()] == ["synthetic"]
+    assert [path.name for path in tmp_path.glob("[!.]*")] == ["synthetic"]
 
 
 def test_a_failure_leaves_the_older_data_set_alone(tmp_path: Path, small: FleetParams) -> None:
@@ -47,7 +48,7 @@ def test_a_failure_leaves_the_older_data_set_alone(tmp_path: Path, small: FleetP
 
     with pytest.raises(KeyboardInterrupt):
         synthesize(small, output, fail)  # type: ignore[arg-type]
-    assert [path.name for path in tmp_path.rglob("*")] == ["synthetic", "kept.txt"]
+    assert [path.name for path in tmp_path.rglob("[!.]*")] == ["synthetic", "kept.txt"]
 
 
 def test_twins_share_shape_and_paint_and_differ_in_small_parts(small: FleetParams) -> None:
@@ -93,7 +94,6 @@ def test_cameras_hang_high_but_for_the_ones_at_street_level(small: FleetParams) 
         ({"images_per_vehicle": 2}, "images_per_vehicle = 2 is fewer"),
         ({"query_per_vehicle": 4}, "query_per_vehicle must lie between 1 and cameras_per_vehicle = 3, got 4"),
         ({"low_cameras": 5}, "low_cameras must lie between 0 and cameras = 4, got 5"),
-        ({"test_vehicles": 0}, "each split needs a vehicle"),
         ({"twins_in_group": 1}, "twins_in_group must be at least 2, got 1"),
     ],
 )
@@ -102,3 +102,9 @@ def test_contradicting_sizes_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         synthesize(dataclasses.replace(small, **changes), tmp_path / "out", lambda albums, total: albums)
+
+
+@pytest.mark.parametrize("key", ["train_vehicles", "test_vehicles"])
+def test_a_split_without_vehicles_is_refused(small: FleetParams, key: str) -> None:
+    with pytest.raises(ValueError, match=rf"synthesize\.{key}: expected a number above 0, got 0"):
+        build(FleetParams, dataclasses.asdict(small) | {key: 0}, "synthesize")

@@ -58,16 +58,16 @@ def test_erasing_reaches_every_pixel_and_leaves_its_input_alone() -> None:
 
 
 def test_jitter_depends_on_its_generator_alone_and_none_changes_nothing() -> None:
-    first, again, other = (jitter_colour(NOISE, np.random.default_rng(seed), 0.3) for seed in (0, 0, 1))
+    first, again, other = (jitter_colour(NOISE, 0.3, np.random.default_rng(seed)) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
-    np.testing.assert_array_equal(jitter_colour(NOISE, np.random.default_rng(0), 0), NOISE)
+    np.testing.assert_array_equal(jitter_colour(NOISE, 0, np.random.default_rng(0)), NOISE)
 
 
 def test_jitter_never_wraps_around() -> None:
     white = np.full((8, 8, 3), 250, np.uint8)
     for seed in range(50):
-        assert jitter_colour(white, np.random.default_rng(seed), 0.4).min() > 140
+        assert jitter_colour(white, 0.4, np.random.default_rng(seed)).min() > 140
 
 
 def test_masks_and_images_stay_in_step() -> None:

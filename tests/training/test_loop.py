@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,10 +7,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from pipeline.networks import weights
 from pipeline.training import loop as training
-from pipeline.training.loop import Schedule, fit
+from pipeline.training.loop import ScheduleParams, Trained, fit
 
-SCHEDULE = Schedule(
+SCHEDULE = ScheduleParams(
     epochs=6,
     learning_rate=0.01,
     weight_decay=0.001,
@@ -132,14 +134,25 @@ def test_history_holds_the_mean_of_each_loss_and_their_sum() -> None:
     assert [row["loss"] for row in history] == pytest.approx([12, 15, 18, 21, 24, 27])
 
 
-def test_only_the_given_parameters_are_trained() -> None:
-    network = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+def test_parameters_that_need_no_gradient_are_not_trained() -> None:
+    network = nn.Sequential(nn.Linear(3, 4).requires_grad_(False), nn.Linear(4, 2))
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     losses = lambda module, batch: {"loss": module(batch[0]).square().mean()}  # noqa: E731
-    fit(network, losses, batches, SCHEDULE, Fabric(accelerator="cpu"), parameters=network[1].parameters())
+    fit(network, losses, batches, SCHEDULE, Fabric(accelerator="cpu"))
     after = network.state_dict()
     assert torch.equal(before["0.weight"], after["0.weight"])
     assert not torch.equal(before["1.weight"], after["1.weight"])
+
+
+def test_what_was_trained_is_written_with_its_facts_and_each_phases_own_columns(tmp_path: Path) -> None:
+    history = [{"epoch": 0, "loss": 0.5, "views": 0.5}, {"epoch": 1, "loss": 0.25, "masks": 0.25}]
+    trained = Trained(nn.Linear(3, 2), history, {"table": "abc"})
+    trained.write(tmp_path / "models" / "weights.safetensors", "test/1", tmp_path / "history" / "history.csv")
+    state, metadata = weights.load(tmp_path / "models" / "weights.safetensors", "test/1")
+    assert same(trained.network.state_dict(), state)
+    assert metadata == {"kind": "test/1", "table": "abc"}
+    written = (tmp_path / "history" / "history.csv").read_text()
+    assert written == "epoch,loss,views,masks\n0,0.5,0.5,\n1,0.25,,0.25\n"
 
 
 @pytest.mark.parametrize(
@@ -151,18 +164,18 @@ def test_only_the_given_parameters_are_trained() -> None:
     ],
 )
 def test_the_rate_rises_linearly_and_then_follows_its_decay(decay: str, factors: dict[float, float]) -> None:
-    schedule = Schedule(**{**SCHEDULE.__dict__, "decay": decay})
+    schedule = replace(SCHEDULE, decay=decay)
     assert {progress: schedule.factor(progress) for progress in factors} == pytest.approx(factors)
 
 
 def test_without_warm_up_the_first_step_has_the_full_rate() -> None:
-    assert Schedule(**{**SCHEDULE.__dict__, "warmup_epochs": 0}).factor(0) == 1
+    assert replace(SCHEDULE, warmup_epochs=0).factor(0) == 1
 
 
 def test_every_step_has_the_rate_of_its_place_in_the_epoch() -> None:
     network = nn.Linear(1, 1, bias=False)
     start = network.weight.item()
-    schedule = Schedule(**{**SCHEDULE.__dict__, "epochs": 3, "weight_decay": 0.0})
+    schedule = replace(SCHEDULE, epochs=3, weight_decay=0.0)
     losses = lambda module, batch: {"loss": module.weight.sum()}  # noqa: E731
     history = fit(network, losses, batches, schedule, Fabric(accelerator="cpu", devices=1))
     # a constant gradient makes every step of Adam as long as the rate: 0.1 to 0.85 of it by 0.15, then thrice 1

@@ -1,23 +1,29 @@
+from dataclasses import asdict
+from pathlib import Path
+
 import pytest
 import torch
+from older_weights import check_older_weights_are_refused
 from torch import nn
 
-from pipeline.networks.weights import Pretrained
-from pipeline.views.network import Span, SpanArchitecture, build_span
+from pipeline.networks.weights import PretrainedParams, save
+from pipeline.store.vocabulary import VIEWS
+from pipeline.views.network import Span, SpanNetworkParams, build_span, restore
+from pipeline.views.trained_on import KIND, read_trained_table
 
 
 @pytest.mark.parametrize(("stem_pooling", "side"), [(True, 16), (False, 32)])
 def test_masks_are_half_the_input_with_the_stems_pooling_and_as_large_without(stem_pooling: bool, side: int) -> None:
-    architecture = SpanArchitecture("resnet10", stem_pooling, 32)
-    masks = Span(architecture, 3).eval()(torch.randn(2, 3, 32, 32))
-    assert architecture.mask_size == side
+    shape = SpanNetworkParams("resnet10", stem_pooling, 32)
+    masks = Span(shape, 3).eval()(torch.randn(2, 3, 32, 32))
+    assert shape.mask_size == side
     assert masks.shape == (2, 3, side, side)
     assert masks.min() >= 0
     assert masks.max() <= 1
 
 
 def test_the_papers_generators_have_channels_256_128_64_1_and_end_without_a_norm() -> None:
-    span = Span(SpanArchitecture("resnet34", True, 192), 3)
+    span = Span(SpanNetworkParams("resnet34", True, 192), 3)
     for generator in span.generators:
         deconvolutions = [layer for layer in generator.modules() if isinstance(layer, nn.ConvTranspose2d)]
         assert [layer.in_channels for layer in deconvolutions] == [256, 128, 64]
@@ -28,11 +34,11 @@ def test_the_papers_generators_have_channels_256_128_64_1_and_end_without_a_norm
 
 
 def test_there_is_one_generator_for_each_entry_of_a_label() -> None:
-    assert Span(SpanArchitecture("resnet10", True, 32), 10).eval()(torch.randn(1, 3, 32, 32)).shape[1] == 10
+    assert Span(SpanNetworkParams("resnet10", True, 32), 10).eval()(torch.randn(1, 3, 32, 32)).shape[1] == 10
 
 
 def test_generators_share_nothing_but_the_encoder() -> None:
-    span = Span(SpanArchitecture("resnet10", True, 32), 2).eval()
+    span = Span(SpanNetworkParams("resnet10", True, 32), 2).eval()
     span(torch.randn(1, 3, 32, 32))[:, 0].sum().backward()
     moved = [
         any(bool(p.grad.any()) for p in generator.parameters() if p.grad is not None) for generator in span.generators
@@ -41,14 +47,39 @@ def test_generators_share_nothing_but_the_encoder() -> None:
 
 
 def test_random_weights_are_kept_when_no_pretrained_ones_are_named() -> None:
-    architecture = SpanArchitecture("resnet10", True, 32)
+    shape = SpanNetworkParams("resnet10", True, 32)
     torch.manual_seed(3)
-    first = Span(architecture, 3).state_dict()
+    first = Span(shape, 3).state_dict()
     torch.manual_seed(3)
-    second = build_span(architecture, 3, Pretrained(None)).state_dict()
+    second = build_span(shape, 3, PretrainedParams(None)).state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_an_input_the_strides_do_not_divide_is_refused() -> None:
     with pytest.raises(ValueError, match="multiple of 16, got 100"):
-        Span(SpanArchitecture("resnet10", True, 100), 3)
+        Span(SpanNetworkParams("resnet10", True, 100), 3)
+
+
+def saved(path: Path) -> Span:
+    """A small SPAN whose weights lie at `path`."""
+    shape = SpanNetworkParams("resnet10", True, 32)
+    span = Span(shape, len(VIEWS)).eval()
+    save(path, span.state_dict(), KIND, {"network": asdict(shape), "views": list(VIEWS), "table": "abc"})
+    return span
+
+
+def test_a_network_comes_back_from_its_file_alone(tmp_path: Path) -> None:
+    span, images = saved(tmp_path / "span.safetensors"), torch.randn(1, 3, 32, 32)
+    restored = restore(tmp_path / "span.safetensors")
+    assert restored.shape == span.shape
+    assert torch.allclose(restored(images), span(images), atol=1e-5)
+
+
+def test_the_table_trained_on_is_read_from_the_file(tmp_path: Path) -> None:
+    saved(tmp_path / "span.safetensors")
+    assert read_trained_table(tmp_path / "span.safetensors") == "abc"
+
+
+def test_weights_of_an_older_version_are_refused_with_file_and_key(tmp_path: Path) -> None:
+    saved(tmp_path / "span.safetensors")
+    check_older_weights_are_refused(tmp_path / "span.safetensors", KIND, "network", "backbone", restore)

@@ -5,16 +5,17 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.datasets.limits import ImageLimits
+from pipeline.artifacts.foreground import open_foreground, write_foreground
+from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.packing import write_store
 from pipeline.datasets.records import ImageRecord
 from pipeline.networks.runtime import generator_of
-from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
 from pipeline.store.vocabulary import VIEWPOINTS
-from pipeline.views.samples import SpanAugmentation, SpanSamples, augment, collate, training_rows
+from pipeline.training.samples import at_epoch
+from pipeline.views.samples import SpanAugmentationParams, ViewLoader, augment, collate, training_rows
 
-PLAIN = SpanAugmentation(flip=0.0, slanted_sides=0.0, colour=0.0, zoom=0.0)
+PLAIN = SpanAugmentationParams(flip_probability=0.0, slanted_sides=0.0, colour_jitter=0.0, zoom=0.0)
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def store(tmp_path: Path) -> ImageStore:
     add(0, "extra", "front")
     add(200, "train", None)
     add(210, "query", "side")
-    write_store(tmp_path / "images.h5", records, tmp_path, ImageLimits(10_000, 8, "stop"), "shades")
+    write_store(tmp_path / "images.h5", records, tmp_path, ImageLimitsParams(10_000, 8, "stop"), "shades")
     return ImageStore(tmp_path / "images.h5")
 
 
@@ -52,7 +53,9 @@ def test_a_balanced_choice_takes_as_many_of_each_viewpoint_as_there_are(store: I
 
 def test_a_set_without_viewpoints_is_refused(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((20, 20, 3), np.uint8))
-    write_store(tmp_path / "i.h5", [ImageRecord("a.png", "train", "1")], tmp_path, ImageLimits(10_000, 8, "stop"), "x")
+    write_store(
+        tmp_path / "i.h5", [ImageRecord("a.png", "train", "1")], tmp_path, ImageLimitsParams(10_000, 8, "stop"), "x"
+    )
     with pytest.raises(ValueError, match="no image of the splits train and extra has a viewpoint"):
         training_rows(ImageStore(tmp_path / "i.h5"), None, seed=0)
 
@@ -68,13 +71,13 @@ def marked(size: int = 48) -> tuple[np.ndarray, np.ndarray]:
     "augmentation",
     [
         PLAIN,
-        replace(PLAIN, flip=1.0),
+        replace(PLAIN, flip_probability=1.0),
         replace(PLAIN, zoom=0.2),
         replace(PLAIN, slanted_sides=1.0),
-        SpanAugmentation(0.5, 0.5, 0.0, 0.2),
+        SpanAugmentationParams(0.5, 0.5, 0.0, 0.2),
     ],
 )
-def test_image_and_foreground_move_together(augmentation: SpanAugmentation) -> None:
+def test_image_and_foreground_move_together(augmentation: SpanAugmentationParams) -> None:
     image, mask = augment(*marked(), True, augmentation, generator_of(1, 2))
     inner = np.s_[1:-1, 1:-1]
     assert np.abs(image[inner][..., 0].astype(int) - mask[inner]).max() <= 1
@@ -88,7 +91,7 @@ def test_nothing_moves_without_augmentation() -> None:
 
 def test_a_flip_mirrors_exactly() -> None:
     image, mask = marked()
-    flipped, moved = augment(image, mask, False, replace(PLAIN, flip=1.0), generator_of(0))
+    flipped, moved = augment(image, mask, False, replace(PLAIN, flip_probability=1.0), generator_of(0))
     assert np.array_equal(flipped, image[:, ::-1])
     assert np.array_equal(moved, mask[:, ::-1])
 
@@ -102,17 +105,16 @@ def test_only_a_side_alone_is_slanted() -> None:
 
 
 def test_a_sample_is_a_function_of_seed_epoch_and_row(store: ImageStore, tmp_path: Path) -> None:
-    with hdf5.create(tmp_path / "foreground.h5", hdf5.Header("foreground/1", store.digest)) as cache:
-        masks = np.zeros((len(store), 16, 16), np.uint8)
-        masks[:, 4:12, 4:12] = 255
-        masks[:, 14:] = 120
-        cache.array("masks", masks)
-    foreground = hdf5.Cache(tmp_path / "foreground.h5", "foreground/1")
-    samples = SpanSamples(store, foreground, SpanAugmentation(0.5, 0.5, 0.3, 0.2), 32, 16, seed=0)
-    first, again = samples.of_epoch(4)(7), samples.of_epoch(4)(7)
+    masks = np.zeros((len(store), 16, 16), np.uint8)
+    masks[:, 4:12, 4:12] = 255
+    masks[:, 14:] = 120
+    write_foreground(tmp_path / "foreground.h5", store.digest, len(store), 16, [masks], {})
+    foreground = open_foreground(tmp_path / "foreground.h5")
+    load = ViewLoader(store, foreground, 32, 16, SpanAugmentationParams(0.5, 0.5, 0.3, 0.2), seed=0)
+    first, again = at_epoch(load, 4)(7), at_epoch(load, 4)(7)
     assert np.array_equal(first[0], again[0])
-    assert any(not np.array_equal(first[0], samples.of_epoch(epoch)(7)[0]) for epoch in range(3))
-    batch = collate([SpanSamples(store, foreground, PLAIN, 32, 16, seed=0)(row) for row in (0, 7)])
+    assert any(not np.array_equal(first[0], at_epoch(load, epoch)(7)[0]) for epoch in range(3))
+    batch = collate([replace(load, augmentation=PLAIN)(row) for row in (0, 7)])
     assert batch["images"].shape == (2, 3, 32, 32)
     assert batch["foreground"].sum((1, 2)).tolist() == [64.0, 64.0]
     assert batch["viewpoints"].tolist() == store.viewpoints[[0, 7]].tolist()

@@ -3,29 +3,38 @@ from pathlib import Path
 
 import pytest
 import torch
+from cpu_runtime import RUNTIME
 from drawn_vehicles import TinyData
 from torch import Tensor, nn
 
-from pipeline.artifacts.foreground import SCHEMA as FOREGROUND
-from pipeline.networks.runtime import Runtime, start
-from pipeline.networks.weights import Pretrained
-from pipeline.store import hdf5
+from pipeline.artifacts.foreground import open_foreground
+from pipeline.networks.runtime import start
+from pipeline.networks.weights import PretrainedParams
+from pipeline.store.files import read_csv
 from pipeline.store.vocabulary import VIEWPOINTS
-from pipeline.training.loop import Schedule
+from pipeline.training.loop import ScheduleParams, Trained
 from pipeline.views.losses import area_loss, diversity_loss, reconstruction_loss
-from pipeline.views.network import SpanArchitecture
-from pipeline.views.samples import SpanAugmentation, SpanBatch
-from pipeline.views.training import Margins, SpanLoss, SpanTraining, SpanWeights, train, visible_views_loss
+from pipeline.views.network import Span, SpanNetworkParams, restore
+from pipeline.views.samples import SpanAugmentationParams, SpanBatch
+from pipeline.views.trained_on import KIND
+from pipeline.views.training import (
+    SpanLoss,
+    SpanLossParams,
+    SpanMarginParams,
+    SpanTrainingParams,
+    train,
+    visible_views_loss,
+)
 
-ONE_EPOCH = Schedule(1, 1e-3, 0.0, 0.0, 1.0, "constant", 1, 1.0)
-TRAINING = SpanTraining(
+ONE_EPOCH = ScheduleParams(1, 1e-3, 0.0, 0.0, 1.0, "constant", 1, 1.0)
+TRAINING = SpanTrainingParams(
     dataset="tiny",
-    architecture=SpanArchitecture("resnet10", True, 32),
-    pretrained=Pretrained(None),
+    network=SpanNetworkParams("resnet10", True, 32),
+    pretrained=PretrainedParams(None),
     images_per_viewpoint=None,
     batch_size=2,
-    augmentation=SpanAugmentation(0.5, 0.5, 0.2, 0.1),
-    weights=SpanWeights(1.0, 0.5, 2.0),
+    augmentation=SpanAugmentationParams(0.5, 0.5, 0.2, 0.1),
+    weights=SpanLossParams(1.0, 0.5, 2.0),
     max_area={
         "front": (1, 0, 0),
         "rear": (0, 1, 0),
@@ -33,11 +42,10 @@ TRAINING = SpanTraining(
         "front-side": (0.7, 0, 0.4),
         "rear-side": (0, 0.7, 0.7),
     },
-    margins=Margins(front_rear=0.0, front_side=0.04, rear_side=0.05),
+    margins=SpanMarginParams(front_rear=0.0, front_side=0.04, rear_side=0.05),
     warmup=ONE_EPOCH,
     schedule=replace(ONE_EPOCH, epochs=2),
 )
-RUNTIME = Runtime(seed=0, threads=1, workers=0, accelerator="cpu", devices=1, precision="32-true")
 
 
 class Masks(nn.Module):
@@ -70,13 +78,13 @@ def test_losses_are_weighted_and_use_the_viewpoints_own_labels_areas_and_margins
 
 
 def test_a_loss_of_weight_zero_is_left_out() -> None:
-    training = replace(TRAINING, weights=SpanWeights(1.0, 0.0, 0.5))
+    training = replace(TRAINING, weights=SpanLossParams(1.0, 0.0, 0.5))
     assert set(SpanLoss(training)(Masks(torch.rand(1, 3, 4, 4)), batch_of("side"))) == {"reconstruction", "diversity"}
 
 
 def test_parameters_that_leave_nothing_to_learn_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one of SPAN's losses"):
-        SpanLoss(replace(TRAINING, weights=SpanWeights(0.0, 0.0, 0.0)))
+        SpanLoss(replace(TRAINING, weights=SpanLossParams(0.0, 0.0, 0.0)))
     with pytest.raises(ValueError, match="max_area: expected front, rear, side, front-side, rear-side, got front"):
         SpanLoss(replace(TRAINING, max_area={"front": (1, 0, 0)}))
 
@@ -88,34 +96,52 @@ def test_the_warm_up_asks_which_views_are_visible() -> None:
     assert float(visible_views_loss(Masks(-certain), batch)["visible_views"]) > 8
 
 
-def run(data: TinyData, training: SpanTraining, seed: int = 0) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
-    store = data.store
-    runtime = replace(RUNTIME, seed=seed)
-    foreground = hdf5.Cache(data.path("foreground"), FOREGROUND, store.digest)
-    span, history, metadata = train(store, foreground, training, runtime, start(runtime), None)
-    assert metadata["images"] == 3
-    assert metadata["table"] == store.digest
-    return span.state_dict(), history
+def run(data: TinyData, training: SpanTrainingParams, seed: int = 0, scratch: Path | None = None) -> Trained[Span]:
+    store, runtime = data.store, replace(RUNTIME, seed=seed)
+    foreground = open_foreground(data.path("foreground"), store.digest)
+    trained = train(store, foreground, training, runtime, start(runtime), scratch)
+    assert trained.metadata["images"] == 3
+    assert trained.metadata["table"] == store.digest
+    return trained
 
 
 def test_training_repeats_bit_for_bit_and_depends_on_the_seed(tiny_data: TinyData) -> None:
-    first, history = run(tiny_data, TRAINING)
-    again, _ = run(tiny_data, TRAINING)
-    other, _ = run(tiny_data, TRAINING, seed=1)
+    trained = run(tiny_data, TRAINING)
+    first, again, other = (
+        found.network.state_dict() for found in (trained, run(tiny_data, TRAINING), run(tiny_data, TRAINING, seed=1))
+    )
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert any(not torch.equal(first[name], other[name]) for name in first)
-    assert [row["epoch"] for row in history] == [0, 1, 2]
-    assert "visible_views" in history[0]
-    assert "diversity" in history[1]
+    assert [row["epoch"] for row in trained.history] == [0, 1, 2]
+    assert "visible_views" in trained.history[0]
+    assert "diversity" in trained.history[1]
 
 
 def test_the_papers_training_has_no_warm_up(tiny_data: TinyData) -> None:
-    _, history = run(tiny_data, replace(TRAINING, warmup=replace(ONE_EPOCH, epochs=0)))
-    assert [row["epoch"] for row in history] == [0, 1]
+    trained = run(tiny_data, replace(TRAINING, warmup=replace(ONE_EPOCH, epochs=0)))
+    assert [row["epoch"] for row in trained.history] == [0, 1]
+
+
+def test_the_warm_up_moves_the_encoder_alone(tiny_data: TinyData) -> None:
+    untrained = replace(TRAINING, schedule=replace(ONE_EPOCH, epochs=0))
+    start(RUNTIME)
+    before = Span(TRAINING.network, 3).state_dict()
+    after = run(tiny_data, untrained).network.state_dict()
+    moved = {name.partition(".")[0] for name, tensor in after.items() if not torch.equal(tensor, before[name])}
+    assert moved == {"encoder"}
+
+
+def test_what_training_writes_restores_the_network_and_both_phases_of_its_history(
+    tiny_data: TinyData, tmp_path: Path
+) -> None:
+    trained = run(tiny_data, TRAINING)
+    trained.write(tmp_path / "span.safetensors", KIND, tmp_path / "history.csv")
+    restored, state = restore(tmp_path / "span.safetensors").state_dict(), trained.network.state_dict()
+    assert all(torch.equal(restored[name], tensor) for name, tensor in state.items())
+    phases = [(row["visible_views"] != "", row["diversity"] != "") for row in read_csv(tmp_path / "history.csv")]
+    assert phases == [(True, False), (False, True), (False, True)]
 
 
 def test_training_that_was_interrupted_leaves_no_folder_behind(tiny_data: TinyData, tmp_path: Path) -> None:
-    store = tiny_data.store
-    foreground = hdf5.Cache(tiny_data.path("foreground"), FOREGROUND, store.digest)
-    train(store, foreground, TRAINING, RUNTIME, start(RUNTIME), tmp_path / "scratch" / "inputs")
+    run(tiny_data, TRAINING, scratch=tmp_path / "scratch" / "inputs")
     assert not list(tmp_path.rglob("*.safetensors"))

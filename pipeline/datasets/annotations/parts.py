@@ -1,7 +1,7 @@
 """Annotated part boxes of a table's images: their files, and what their categories mean here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,24 +11,22 @@ from pipeline.datasets.annotations.images import AnnotatedImage, image_key
 from pipeline.datasets.annotations.voc import read_voc
 from pipeline.datasets.records import ImageRecord
 from pipeline.store.boxes import PartBoxes, clip_boxes, have_area
+from pipeline.store.params import parameters
 from pipeline.store.vocabulary import PART_CLASSES
 
 
-@dataclass(frozen=True)
+@parameters
 class PartsParams:
-    """`prepare.parts`.
-
-    Attributes:
-        file: COCO JSON, or a folder of Pascal VOC XML files; relative to the data set's folder.
-        images: Folder the file names in it are relative to (``file_name`` or ``filename``), itself relative to the
-            data set's (``.`` is the data set's folder); null matches images by file name alone, whatever their folder.
-        categories: Category name -> one of `PART_CLASSES`, or null to leave its boxes out; null for the whole
-            mapping where the annotation's names are ours.
-    """
+    """`prepare.parts`."""
 
     file: str
+    """COCO JSON, or a folder of Pascal VOC XML files; relative to the data set's folder."""
     images: str | None
+    """Folder the file names in it are relative to (``file_name`` or ``filename``), itself relative to the data set's
+    (``.`` is the data set's folder); null matches images by file name alone, whatever their folder."""
     categories: dict[str, str | None] | None
+    """Category name -> one of `PART_CLASSES`, or null to leave its boxes out; null for the whole mapping where the
+    annotation's names are ours."""
 
 
 def attach_parts(

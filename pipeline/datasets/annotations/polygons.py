@@ -1,7 +1,6 @@
 """Ground truth of views from annotated part polygons."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -11,23 +10,21 @@ from numpy.typing import NDArray
 from pipeline.artifacts.truth import Truth
 from pipeline.datasets.annotations.coco import CocoImage, read_coco
 from pipeline.datasets.annotations.images import image_key
+from pipeline.store.params import parameters
 from pipeline.store.vocabulary import OTHER_SURFACE, VIEWS
 
 
-@dataclass(frozen=True)
+@parameters
 class ViewPolygonsParams:
-    """`prepare.view_polygons`: view masks out of annotated parts.
-
-    Attributes:
-        file: COCO JSON with polygons, relative to the data set's folder.
-        images: Folder its file names are relative to, as `prepare.parts.images`.
-        views: Category name -> ``front``, ``rear``, ``side``, ``other`` (surface of no single view) or null (left
-            unlabelled). Later categories of this mapping are drawn over earlier ones.
-    """
+    """`prepare.view_polygons`: view masks out of annotated parts."""
 
     file: str
+    """COCO JSON with polygons, relative to the data set's folder."""
     images: str | None
+    """Folder its file names are relative to, as `prepare.parts.images`."""
     views: dict[str, str | None]
+    """Category name -> ``front``, ``rear``, ``side``, ``other`` (surface of no single view) or null (left unlabelled).
+    Later categories of this mapping are drawn over earlier ones."""
 
 
 def polygon_truth(root: Path, names: Sequence[str], values: ViewPolygonsParams) -> Truth:

@@ -1,14 +1,23 @@
 """CityFlow-ReID, track 2 of the AI City Challenge, in its official layout."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field, NonNegativeInt
 
 from pipeline.datasets.formats.lists import IMAGE_ENDINGS, read_lines, read_list, unlisted
 from pipeline.datasets.formats.xml_labels import read_labels
+from pipeline.datasets.official import Benchmark, Size
 from pipeline.datasets.records import Found, ImageRecord
+from pipeline.store.params import parameters
+
+BENCHMARK = Benchmark(  # its training split is not compared: the local split takes vehicles from it
+    "CityFlow-ReID", {"official: query": Size(1_052, None), "official: gallery": Size(18_290, None)}
+)
+
 
 OFFICIAL = "official"
 """Test set whose identities the organisers withhold."""
@@ -20,20 +29,17 @@ TEST_ROLES: dict[str, str] = {"query": "query", "test": "gallery"}
 """Suffix of ``image_``, ``name_`` and ``_label`` -> role of its images."""
 
 
-@dataclass(frozen=True)
+@parameters
 class CityFlowParams:
-    """`prepare.cityflow_reid`.
+    """`prepare.cityflow_reid`."""
 
-    Attributes:
-        local_share: Share of the training vehicles held out for the test set `LOCAL`, 0 <= share < 1; 0: none.
-        local_seed: Seed of the choice of vehicles and queries.
-    """
-
-    local_share: float
-    local_seed: int
+    local_share: Annotated[float, Field(ge=0, lt=1)]
+    """Share of the training vehicles held out for the test set `LOCAL`, 0 <= share < 1; 0: none."""
+    local_seed: NonNegativeInt
+    """Seed of the choice of vehicles and queries."""
 
 
-def read_cityflow_reid(root: Path, values: CityFlowParams) -> Found:
+def read(root: Path, values: CityFlowParams) -> Found:
     """Read CityFlow-ReID's labels, lists and tracks, and hold a test set out of its training vehicles.
 
     Identities of the official test images are withheld: they are `extra`, and query or gallery of the test set
@@ -50,10 +56,8 @@ def read_cityflow_reid(root: Path, values: CityFlowParams) -> Found:
 
     Raises:
         FileNotFoundError: ``train_label.xml`` does not exist.
-        ValueError: A file is ill-formed, a listed training image has no label, or `local_share` is out of range.
+        ValueError: A file is ill-formed, or a listed training image has no label.
     """
-    if not 0 <= values.local_share < 1:
-        raise ValueError(f"prepare.cityflow_reid.local_share: expected 0 <= share < 1, got {values.local_share}")
     labelled, remarks = _training_images(root)
     trained, held_out = local_split(labelled, values.local_share, values.local_seed)
     official: list[ImageRecord] = []

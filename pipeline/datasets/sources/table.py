@@ -1,27 +1,24 @@
 """Any data set as a CSV table: ``path, split, vehicle_id, camera_id, viewpoint`` and further columns."""
 
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pipeline.datasets.formats.csv_table import read_csv, viewpoint_of
 from pipeline.datasets.records import Found, ImageRecord
+from pipeline.store.params import parameters
 from pipeline.store.vocabulary import SPLITS
 
 COLUMNS: tuple[str, ...] = ("path", "split", "vehicle_id", "camera_id", "viewpoint")
 
 
-@dataclass(frozen=True)
+@parameters
 class TableParams:
-    """`prepare.table`.
-
-    Attributes:
-        file: The CSV, relative to the data set's folder; its paths are relative to that folder too.
-    """
+    """`prepare.table`."""
 
     file: str
+    """The CSV, relative to the data set's folder; its paths are relative to that folder too."""
 
 
-def read_table(root: Path, values: TableParams) -> Found:
+def read(root: Path, values: TableParams) -> Found:
     """Read a data set described by a CSV with a header line (UTF-8).
 
     The five columns of `COLUMNS` must be there, in any order; empty cells are unknown. Further columns become the

@@ -1,28 +1,32 @@
 """PKU VehicleID in its official layout."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.datasets.formats.lists import ImageList, image_name, read_fields, read_list, unlisted
+from pipeline.datasets.official import Benchmark, Size
 from pipeline.datasets.records import Found, ImageRecord
 from pipeline.datasets.sources.sized_sets import largest_last, smallest_first
+from pipeline.store.params import parameters
+
+BENCHMARK = Benchmark(  # paper and lists disagree on the training split, and papers on the images of the test lists
+    "VehicleID",
+    {"small: drawn": Size(None, 800), "medium: drawn": Size(None, 1_600), "large: drawn": Size(None, 2_400)},
+)
+
 
 FORM = "IMAGE VEHICLE"
 
 
-@dataclass(frozen=True)
+@parameters
 class VehicleIdParams:
-    """`prepare.vehicleid`.
-
-    Attributes:
-        test_sets: Name -> number in its list's name, ``test_list_800.txt``, which is that of its vehicles. The release
-            has 800, 1600, 2400, 3200, 6000 and 13164.
-    """
+    """`prepare.vehicleid`."""
 
     test_sets: dict[str, int]
+    """Name -> number in its list's name, ``test_list_800.txt``, which is that of its vehicles. The release has 800,
+    1600, 2400, 3200, 6000 and 13164."""
 
 
-def read_vehicleid(root: Path, values: VehicleIdParams) -> Found:
+def read(root: Path, values: VehicleIdParams) -> Found:
     """Read VehicleID's lists and attributes.
 
     The release knows no cameras. Its lists of test images say nothing of queries and gallery: each test image is

@@ -6,7 +6,13 @@ from pathlib import Path
 
 from pipeline.datasets.formats.lists import ImageList, read_lines, read_list, unlisted
 from pipeline.datasets.formats.xml_labels import read_labels
+from pipeline.datasets.official import Benchmark, Size
 from pipeline.datasets.records import Found, ImageRecord
+
+BENCHMARK = Benchmark(
+    "VeRi-776", {"train": Size(37_778, 576), "test: query": Size(1_678, 200), "test: gallery": Size(11_579, 200)}
+)
+
 
 SPLITS: dict[str, tuple[str, str, str]] = {
     "train": ("name_train.txt", "image_train", "train_label.xml"),
@@ -24,7 +30,7 @@ CODE = re.compile(r"(\d+)[\s\W]+(\w.*)")
 """A line of ``list_color.txt`` or ``list_type.txt``: number and name."""
 
 
-def read_veri776(root: Path) -> Found:
+def read(root: Path) -> Found:
     """Read VeRi-776's lists and labels.
 
     Args:

@@ -4,8 +4,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.datasets.formats.lists import ImageList, first_existing, image_name, read_lines, read_list, unlisted
+from pipeline.datasets.official import Benchmark, Size
 from pipeline.datasets.records import Found, ImageRecord
 from pipeline.datasets.sources.sized_sets import largest_last, smallest_first
+from pipeline.store.params import parameters
+
+BENCHMARK = Benchmark(
+    "VERI-Wild",
+    {
+        "train": Size(277_797, 30_671),
+        "small: query": Size(3_000, 3_000),
+        "small: gallery": Size(38_861, 3_000),
+        "medium: query": Size(5_000, 5_000),
+        "medium: gallery": Size(64_389, 5_000),
+        "large: query": Size(10_000, 10_000),
+        "large: gallery": Size(128_517, 10_000),
+    },
+)
+
 
 FORM = "VEHICLE/IMAGE [LABEL] [CAMERA]"
 """A line of a list. The label of training lists is renumbered from 0, so the folder alone tells the vehicle."""
@@ -13,15 +29,12 @@ FORM = "VEHICLE/IMAGE [LABEL] [CAMERA]"
 INFO_FORM = "VEHICLE/IMAGE;CAMERA;TIME;MODEL;TYPE;COLOR"
 
 
-@dataclass(frozen=True)
+@parameters
 class VeriWildParams:
-    """`prepare.veri_wild`.
-
-    Attributes:
-        test_sets: Name -> number in its lists' names, ``test_3000.txt``, which is that of its vehicles.
-    """
+    """`prepare.veri_wild`."""
 
     test_sets: dict[str, int]
+    """Name -> number in its lists' names, ``test_3000.txt``, which is that of its vehicles."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +43,7 @@ class _Info:
     groups: dict[str, str]
 
 
-def read_veri_wild(root: Path, values: VeriWildParams) -> Found:
+def read(root: Path, values: VeriWildParams) -> Found:
     """Read VERI-Wild's lists and its table of cameras, models, types and colours.
 
     Lists exist under two names, ``test_3000.txt`` and ``test_3000_id.txt`` (training: ``train_list.txt`` and

@@ -3,7 +3,13 @@
 from pathlib import Path
 
 from pipeline.datasets.formats.lists import read_list, unlisted
+from pipeline.datasets.official import Benchmark, Size
 from pipeline.datasets.records import Found, ImageRecord
+
+BENCHMARK = Benchmark(
+    "VRIC", {"train": Size(54_808, 2_811), "test: query": Size(2_811, 2_811), "test: gallery": Size(2_811, 2_811)}
+)
+
 
 SPLITS: dict[str, tuple[str, str]] = {
     "train": ("vric_train.txt", "train_images"),
@@ -13,7 +19,7 @@ SPLITS: dict[str, tuple[str, str]] = {
 """Split -> its list and folder."""
 
 
-def read_vric(root: Path) -> Found:
+def read(root: Path) -> Found:
     """Read VRIC's lists; file names tell neither vehicle nor camera.
 
     Args:

@@ -1,30 +1,42 @@
 """The baseline of PGAN's tables: one global feature, refined as PGAN's are so that the comparison is fair."""
 
+from pydantic import PositiveInt
+
 from pipeline.networks.backbone import Backbone
 from pipeline.networks.tensors import channels_last, normalise
-from pipeline.networks.weights import Pretrained
+from pipeline.networks.weights import PretrainedParams
+from pipeline.reid.blocks.distances import pairwise_euclidean
 from pipeline.reid.blocks.refine import Refine
-from pipeline.reid.distances import pairwise_euclidean
-from pipeline.reid.network import BatchNormNeck, ReidArchitecture, ReidBatch, ReidNetwork, ReidOutput
+from pipeline.reid.network import BatchNormNeck, ReidBatch, ReidNetwork, ReidOutput, ReidShapeParams
+from pipeline.store.params import parameters
 
 
-class Baseline(ReidNetwork):
+@parameters
+class NetworkParams:
+    """The baseline's own parameters."""
+
+    dimension: PositiveInt = 512
+    """Length of the feature; a multiple of 4."""
+
+
+class Network(ReidNetwork):
     """Backbone, refinement and batch-norm neck (PGAN §4.2, "baseline").
 
     Training distances: ``global``. Test feature: after the neck, L2-normalised.
 
     Args:
-        architecture: Shape of the network; the part parameters are not used.
+        shape: What it shares with other models.
+        params: Its own parameters.
         classes: Vehicles to tell apart.
     """
 
-    def __init__(self, architecture: ReidArchitecture, classes: int) -> None:
-        super().__init__((architecture.dimension,))
-        self.backbone = Backbone(architecture)
-        self.refine = Refine(self.backbone.width, architecture.dimension)
-        self.neck = BatchNormNeck(architecture.dimension, classes)
+    def __init__(self, shape: ReidShapeParams, params: NetworkParams, classes: int) -> None:
+        super().__init__(shape, (params.dimension,))
+        self.backbone = Backbone(shape)
+        self.refine = Refine(self.backbone.width, params.dimension)
+        self.neck = BatchNormNeck(params.dimension, classes)
 
-    def load_pretrained(self, pretrained: Pretrained) -> None:
+    def load_pretrained(self, pretrained: PretrainedParams) -> None:
         """Give the backbone ImageNet weights."""
         self.backbone.load_pretrained(pretrained)
 

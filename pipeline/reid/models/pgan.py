@@ -1,19 +1,33 @@
 """Part-Guided Attention Network: parts found bottom-up, weighted top-down, fused with the whole (PGAN fig. 2)."""
 
 import torch
-from torch import Tensor, nn
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from torch import Tensor
 
 from pipeline.networks.backbone import Backbone
 from pipeline.networks.tensors import channels_last, normalise
-from pipeline.networks.weights import Pretrained
+from pipeline.networks.weights import PretrainedParams
+from pipeline.reid.blocks.distances import pairwise_euclidean
 from pipeline.reid.blocks.part_attention import PartAttentionModule
 from pipeline.reid.blocks.part_grid import rasterise, top_boxes
 from pipeline.reid.blocks.refine import Refine
-from pipeline.reid.distances import pairwise_euclidean
-from pipeline.reid.network import BatchNormNeck, ReidArchitecture, ReidBatch, ReidNetwork, ReidOutput
+from pipeline.reid.network import BatchNormNeck, ReidBatch, ReidNetwork, ReidOutput, ReidShapeParams
+from pipeline.store.params import parameters
 
 
-class Pgan(ReidNetwork):
+@parameters
+class NetworkParams:
+    """PGAN's own parameters."""
+
+    dimension: PositiveInt = 512
+    """Length of the fused feature, 2C' in PGAN §3.4; a multiple of 8."""
+    top_d: NonNegativeInt = 8
+    """D, part boxes an image (PGAN table 5: 0, 4, 6, 8, 10)."""
+    attention_temperature: PositiveFloat = 10
+    """Part scores are divided by it before the softmax; 1: PGAN (4) as printed."""
+
+
+class Network(ReidNetwork):
     """PGAN: global map F_g, part-guided map F_p, and the fusion of both (PGAN §3).
 
     Training distances: ``fused``, ``global``, ``part`` (L_f, L_g, L_p of PGAN (5)). Test feature: the fused one
@@ -23,25 +37,25 @@ class Pgan(ReidNetwork):
     three; here each map has its own, and those of F_g and F_p serve training only.
 
     Args:
-        architecture: Shape of the network.
+        shape: What it shares with other models.
+        params: Its own parameters.
         classes: Vehicles to tell apart.
-        attention: `(F_g, masks)` -> `(B, H, W)` weights of the grid's cells; by default the part attention module.
     """
 
     inputs = ("parts",)
 
-    def __init__(self, architecture: ReidArchitecture, classes: int, attention: nn.Module | None = None) -> None:
-        super().__init__((architecture.dimension,))
-        self.top_d = architecture.top_d
-        self.backbone = Backbone(architecture)
+    def __init__(self, shape: ReidShapeParams, params: NetworkParams, classes: int) -> None:
+        super().__init__(shape, (params.dimension,))
+        self.top_d = params.top_d
+        self.backbone = Backbone(shape)
         width = self.backbone.width
-        self.attention = attention or PartAttentionModule(width, architecture.attention_temperature)
-        self.refine_fused = Refine(2 * width, architecture.dimension)
-        self.refine_global = Refine(width, architecture.dimension // 2)
-        self.refine_part = Refine(width, architecture.dimension // 2)
-        self.neck = BatchNormNeck(architecture.dimension, classes)
+        self.attention = PartAttentionModule(width, params.attention_temperature)
+        self.refine_fused = Refine(2 * width, params.dimension)
+        self.refine_global = Refine(width, params.dimension // 2)
+        self.refine_part = Refine(width, params.dimension // 2)
+        self.neck = BatchNormNeck(params.dimension, classes)
 
-    def load_pretrained(self, pretrained: Pretrained) -> None:
+    def load_pretrained(self, pretrained: PretrainedParams) -> None:
         """Give the backbone ImageNet weights."""
         self.backbone.load_pretrained(pretrained)
 

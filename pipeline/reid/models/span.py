@@ -3,13 +3,15 @@
 from copy import deepcopy
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from pipeline.networks.backbone import Backbone
 from pipeline.networks.tensors import channels_last, normalise
-from pipeline.networks.weights import Pretrained
-from pipeline.reid.distances import pairwise_cpdm
-from pipeline.reid.network import BatchNormNeck, ReidArchitecture, ReidBatch, ReidNetwork, ReidOutput
+from pipeline.networks.weights import PretrainedParams
+from pipeline.reid.blocks.distances import pairwise_cpdm
+from pipeline.reid.network import BatchNormNeck, ReidBatch, ReidNetwork, ReidOutput, ReidShapeParams
+from pipeline.store.params import parameters
 from pipeline.store.vocabulary import VIEWS
 
 
@@ -32,26 +34,37 @@ class Branch(nn.Module):
         return self.project(self.layer4(features).mean((2, 3)))  # type: ignore[no-any-return]
 
 
+@parameters
+class NetworkParams:
+    """SPAN's own parameters."""
+
+    global_dimension: PositiveInt = 1024
+    """Length of the global feature (SPAN §4.2)."""
+    part_dimension: PositiveInt = 512
+    """Length of the feature of each view (SPAN §4.2)."""
+
+
 class PartFeatures(nn.Module):
     """Part feature extraction: f_0 of the whole image and f_1 to f_3 of its views (SPAN §3.2).
 
     Args:
-        architecture: Shape of the network.
+        shape: Backbone of both stages.
+        params: Lengths of the features.
     """
 
-    def __init__(self, architecture: ReidArchitecture) -> None:
+    def __init__(self, shape: ReidShapeParams, params: NetworkParams) -> None:
         super().__init__()
-        self.architecture = architecture
-        backbone = Backbone(architecture)
-        self.dimensions = (architecture.global_dimension, *[architecture.part_dimension] * len(VIEWS))
+        self.shape = shape
+        backbone = Backbone(shape)
+        self.dimensions = (params.global_dimension, *[params.part_dimension] * len(VIEWS))
         self.stem = backbone.stem
         self.branches = nn.ModuleList(
             Branch(backbone.layer4, backbone.width, dimension) for dimension in self.dimensions
         )
 
-    def load_pretrained(self, pretrained: Pretrained) -> None:
+    def load_pretrained(self, pretrained: PretrainedParams) -> None:
         """Give the first stage, and every branch's copy of ``layer4``, ImageNet weights."""
-        backbone = Backbone(self.architecture)
+        backbone = Backbone(self.shape)
         backbone.load_pretrained(pretrained)
         self.stem.load_state_dict(backbone.stem.state_dict())
         for layer4 in (branch.get_submodule("layer4") for branch in self.branches):
@@ -73,27 +86,28 @@ class PartFeatures(nn.Module):
         return torch.cat([branch(part) for branch, part in zip(self.branches, maps, strict=True)], dim=1)
 
 
-class SpanReid(ReidNetwork):
+class Network(ReidNetwork):
     """Part features trained and compared by CPDM (SPAN §3.2-3.4).
 
     Training distances: ``cpdm``, SPAN (5). Logits: batch normalisation and a linear layer on the concatenated
     feature. Test feature: the concatenated one as it is, compared by CPDM with the images' area ratios.
 
     Args:
-        architecture: Shape of the network.
+        shape: What it shares with other models.
+        params: Its own parameters.
         classes: Vehicles to tell apart.
     """
 
     inputs = ("part_masks",)
     distance = "cpdm"
 
-    def __init__(self, architecture: ReidArchitecture, classes: int) -> None:
-        parts = PartFeatures(architecture)
-        super().__init__(parts.dimensions)
+    def __init__(self, shape: ReidShapeParams, params: NetworkParams, classes: int) -> None:
+        parts = PartFeatures(shape, params)
+        super().__init__(shape, parts.dimensions)
         self.parts = parts
         self.neck = BatchNormNeck(sum(parts.dimensions), classes)
 
-    def load_pretrained(self, pretrained: Pretrained) -> None:
+    def load_pretrained(self, pretrained: PretrainedParams) -> None:
         """Give both stages ImageNet weights."""
         self.parts.load_pretrained(pretrained)
 

@@ -1,0 +1,52 @@
+"""The nearest gallery images of every query as a file: ``data/evaluation/<dataset>/<model>/ranking.h5``."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.store import hdf5
+
+SCHEMA = "ranking/1"
+
+
+class Ranking(NamedTuple):
+    """The nearest gallery images of Q queries.
+
+    Attributes:
+        rows: `(Q,)` int64 row of each query.
+        gallery: `(Q, R)` int64 rows of its nearest gallery images, nearest first, -1 where fewer are left.
+        distances: `(Q, R)` float32, infinite where fewer are left.
+        match: `(Q, R)` bool, whether each shows the query's vehicle.
+    """
+
+    rows: NDArray[np.int64]
+    gallery: NDArray[np.int64]
+    distances: NDArray[np.float32]
+    match: NDArray[np.bool_]
+
+
+def write_ranking(path: Path, table: str, ranking: Ranking, made_by: dict[str, str]) -> None:
+    """Write a ranking, whole or not at all.
+
+    Args:
+        path: The file.
+        table: Digest of the image table whose rows it names.
+        ranking: What to write.
+        made_by: Digest of the features.
+    """
+    with hdf5.create(path, hdf5.Header(SCHEMA, table, made_by)) as cache:
+        for name, values in ranking._asdict().items():
+            cache.array(name, values)
+
+
+def read_ranking(path: Path, table: str) -> Ranking:
+    """Read a ranking.
+
+    Raises:
+        FileNotFoundError: `path` does not exist.
+        ValueError: It is of another kind or follows another image table.
+    """
+    with hdf5.Cache(path, SCHEMA, table) as cache:
+        return Ranking(*(cache[name][()] for name in Ranking._fields))

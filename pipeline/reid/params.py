@@ -1,0 +1,89 @@
+"""The parameters of one re-ID model's training, put together from `train_reid`, `reid_models` and `overrides`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from pydantic import NonNegativeFloat, PositiveInt
+
+from pipeline.networks.weights import PretrainedParams
+from pipeline.reid.augmentation import ReidAugmentationParams
+from pipeline.reid.build import network_module
+from pipeline.reid.network import ReidShapeParams
+from pipeline.store import params
+from pipeline.store.params import Share, parameters
+from pipeline.training.loop import ScheduleParams
+
+
+@parameters
+class ReidTrainingParams(ReidShapeParams, ReidAugmentationParams, ScheduleParams):
+    """The `train_reid` section of `params.yaml`: shape, augmentation, schedule, and what follows."""
+
+    pretrained: PretrainedParams
+    """Where the backbone's first weights come from."""
+    identities_per_batch: PositiveInt
+    """P, vehicles a batch."""
+    images_per_identity: PositiveInt
+    """K, images of each vehicle."""
+    identity_weight: NonNegativeFloat
+    """Weight of the cross-entropy, lambda in PGAN (5)."""
+    label_smoothing: Share
+    """Share of the cross-entropy's target spread over all vehicles; neither paper smooths."""
+    triplet_weights: dict[str, NonNegativeFloat]
+    """Weight of the triplet loss on each of the model's training distances; 0 leaves one out."""
+    triplet_margin: NonNegativeFloat
+    """Margin of every triplet loss, in units of the distance."""
+
+
+@dataclass(frozen=True)
+class ModelParams:
+    """How one model is trained, and what it is.
+
+    Attributes:
+        training: Everything that all models have.
+        network: Module of `pipeline.reid.models`.
+        own: That network's own parameters, its `NetworkParams`.
+    """
+
+    training: ReidTrainingParams
+    network: str
+    own: Any
+
+    @property
+    def shape(self) -> ReidShapeParams:
+        """The part of `training` that fixes the network's shape."""
+        return ReidShapeParams(**{field.name: getattr(self.training, field.name) for field in fields(ReidShapeParams)})
+
+
+def load_model(path: Path, dataset: str, model: str) -> ModelParams:
+    """Read how a model is trained on a data set.
+
+    Args:
+        path: The parameter file.
+        dataset: Name of the data set.
+        model: A key of ``reid_models``.
+
+    Raises:
+        ValueError: The model has no entry, its network does not exist, or a value is unknown, missing or wrong.
+    """
+    values = params.model_values(params.read(path), path, dataset, model)
+    where = f"{path}: reid_models.{model}"
+    network = values.pop("network", None)
+    if not isinstance(network, str):
+        raise ValueError(f"{where}: key 'network' is missing; it names a module of pipeline/reid/models")
+    own = network_module(network, where).NetworkParams
+    shared = {field.name for field in fields(ReidTrainingParams)}
+    names = {field.name for field in fields(own)}
+    if unknown := sorted(set(values) - shared - names):
+        known = ", ".join(sorted(shared | names))
+        raise ValueError(f"{where}: unknown key {unknown[0]!r}; known keys of network {network} are {known}")
+    return ModelParams(
+        training=params.build(ReidTrainingParams, _only(values, shared), where),
+        network=network,
+        own=params.build(own, _only(values, names), where),
+    )
+
+
+def _only(values: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name in names}

@@ -1,0 +1,61 @@
+"""The values every stage really gets: sections, models and overrides of `params.yaml` put together, a file each.
+
+DVC tracks keys that exist, one by one, and cannot look one key up by another. A stage that tracked its section and its
+override would need an empty override in every data set, and one that runs a re-ID model could not tell whose code that
+model is made of. So each stage depends on the small file that holds its values, and an edit of `params.yaml` reruns
+those whose file changed, and nothing else.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.settings.code import code_of
+from pipeline.store import params
+from pipeline.store.files import atomic_directory, write_json
+
+BY_MODEL = ("train_reid", "reid_models")
+"""Sections that are resolved for each model."""
+
+
+def write_resolved(folder: Path, parameters: Path, root: Path) -> int:
+    """Write the values of every stage, whole or not at all.
+
+    Args:
+        folder: Where to: ``datasets/<dataset>/<section>.json``, ``datasets/<dataset>/train_reid/<model>.json`` and
+            ``networks/<model>.json``, the code of the model's network by digest.
+        parameters: The parameter file.
+        root: The folder of the code.
+
+    Returns:
+        The number of files.
+
+    Raises:
+        ValueError: A section, a model's entry or its network is missing or no mapping, or an override names no section.
+    """
+    document = params.read(parameters)
+    files = {**dict(_of_data_sets(document, parameters)), **dict(_of_networks(document, parameters, root))}
+    with atomic_directory(folder) as temporary:
+        for name, values in files.items():
+            write_json(temporary / f"{name}.json", values)
+    return len(files)
+
+
+def _of_data_sets(document: dict[str, Any], path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    trained = [document[stage]["dataset"] for stage in ("train_detector", "train_span")]
+    for dataset in dict.fromkeys(map(str, [*document["datasets"], *document["fleets"], *trained])):
+        for section in [key for key in document if key not in (*params.OF_THE_RUN, *BY_MODEL)]:
+            changes = params.overrides(document, path, dataset, (section,))
+            yield f"datasets/{dataset}/{section}", params.merge(params.mapping(document, path, section), *changes)
+        for model in map(str, document["models"]):
+            yield f"datasets/{dataset}/train_reid/{model}", params.model_values(document, path, dataset, model)
+
+
+def _of_networks(document: dict[str, Any], path: Path, root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for model in map(str, document["models"]):
+        entry = params.mapping(document, path, "reid_models", model)
+        try:
+            code = code_of(root, str(entry.get("network")))
+        except ValueError as error:
+            raise ValueError(f"{path}: reid_models.{model}: {error}") from error
+        yield f"networks/{model}", {"network": entry["network"], "code": code}

@@ -1,0 +1,6 @@
+"""The runtime of tests that have a network."""
+
+from pipeline.networks.runtime import RuntimeParams
+
+RUNTIME = RuntimeParams(seed=0, threads=1, workers=0, accelerator="cpu", devices=1, precision="32-true")
+"""One thread of the CPU, everything in one process."""

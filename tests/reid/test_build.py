@@ -1,0 +1,97 @@
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from older_weights import check_older_weights_are_refused
+from reid_example import CLASSES, OWN, batch, network, shape
+
+from pipeline.networks.weights import save
+from pipeline.reid.build import KIND, network_module, restore
+from pipeline.reid.models import baseline, pgan, span
+from pipeline.reid.network import ReidNetwork
+from pipeline.retrieval.distances import DISTANCES
+
+MODULES = [baseline, pgan, span]
+
+
+def saved(path: Path, module: ModuleType, **changes: Any) -> ReidNetwork:
+    """The smallest network of a module, whose weights lie at `path` as those of the model `mine`."""
+    name = module.__name__.rpartition(".")[2]
+    made = network(module).eval()
+    metadata = {
+        "model": "mine",
+        "network": name,
+        "network_params": asdict(module.NetworkParams(**OWN[name])),
+        "shape": asdict(shape()),
+        "classes": CLASSES,
+        "makers": {"parts": {"detector": "d"}},
+    }
+    save(path, made.state_dict(), KIND, metadata | changes)
+    return made
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_network_is_found_by_the_name_of_its_module(module: ModuleType) -> None:
+    found = network_module(module.__name__.rpartition(".")[2], "params.yaml")
+    assert found.Network is module.Network
+    assert found.NetworkParams is module.NetworkParams
+
+
+def test_an_unknown_network_is_named_beside_those_there_are() -> None:
+    with pytest.raises(ValueError, match="^here: network: expected one of baseline, pgan, span, got 'resnet'$"):
+        network_module("resnet", "here")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_networks_compare_by_a_known_distance_and_announce_their_blocks(module: ModuleType) -> None:
+    made = network(module).eval()
+    with torch.no_grad():
+        assert made(batch()).feature.shape == (4, sum(made.dimensions))
+    assert DISTANCES[made.distance].weighs_blocks == (len(made.dimensions) > 1)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_model_comes_back_from_its_file_alone(module: ModuleType, tmp_path: Path) -> None:
+    made = saved(tmp_path / "weights.safetensors", module)
+    restored, metadata = restore(tmp_path / "weights.safetensors", "mine")
+    assert not restored.training
+    assert restored.shape == shape()
+    assert metadata["makers"] == {"parts": {"detector": "d"}}
+    with torch.no_grad():
+        assert torch.equal(restored(batch()).feature, made(batch()).feature)
+
+
+def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
+    saved(tmp_path / "weights.safetensors", baseline)
+    with pytest.raises(ValueError, match=r"weights\.safetensors: expected weights of model 'pgan', got 'mine'"):
+        restore(tmp_path / "weights.safetensors", "pgan")
+
+
+def test_weights_of_a_network_that_is_gone_are_refused(tmp_path: Path) -> None:
+    saved(tmp_path / "weights.safetensors", baseline, network="gone")
+    with pytest.raises(ValueError, match=r"weights\.safetensors: network: expected one of baseline, .* got 'gone'"):
+        restore(tmp_path / "weights.safetensors", "mine")
+
+
+def test_weights_that_do_not_fit_their_parameters_are_refused(tmp_path: Path) -> None:
+    saved(tmp_path / "weights.safetensors", baseline, network_params={"dimension": 32})
+    with pytest.raises(ValueError, match=r"weights\.safetensors: weights do not fit"):
+        restore(tmp_path / "weights.safetensors", "mine")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_weights_of_an_older_version_are_refused_with_file_and_key(module: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    saved(path, module)
+    check_older_weights_are_refused(path, KIND, "shape", "last_stride", lambda path: restore(path, "mine"))
+
+
+def test_own_parameters_of_an_older_version_are_refused_with_file_and_key(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    saved(path, pgan, network_params={**OWN["pgan"], "heads": 2})
+    message = "network_params: unknown key 'heads'; known keys are .*train them again"
+    with pytest.raises(ValueError, match=rf"weights\.safetensors: {message}"):
+        restore(path, "mine")

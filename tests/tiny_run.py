@@ -1,0 +1,188 @@
+"""Stages run on the tiny data set: their parameters, small throughout, and a run of small random networks."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from click.testing import CliRunner, Result
+from drawn_vehicles import TinyData
+from ruamel.yaml import YAML
+from torch import nn
+
+from pipeline.artifacts.foreground import open_foreground
+from pipeline.artifacts.seeds import open_seeds
+from pipeline.foreground import network as foreground_network
+from pipeline.foreground import training as foreground_training
+from pipeline.networks.runtime import RuntimeParams, start
+from pipeline.parts import trained_on as detector_trained_on
+from pipeline.parts import training as detector_training
+from pipeline.reid import training as reid_training
+from pipeline.reid.build import KIND as REID_KIND
+from pipeline.reid.params import load_model
+from pipeline.reid.samples import open_sources
+from pipeline.store.params import merge, read
+from pipeline.views import trained_on as span_trained_on
+from pipeline.views import training as span_training
+from stages.detect_parts import detect_parts
+from stages.embed import embed
+from stages.predict_foreground import predict_foreground
+from stages.predict_part_masks import predict_part_masks
+
+PROJECT = Path(__file__).parents[1]
+MODELS = ("baseline", "pgan", "span_cpdm")
+SCHEDULE = {
+    "epochs": 2,
+    "learning_rate": 1e-3,
+    "weight_decay": 0.0,
+    "warmup_epochs": 0,
+    "warmup_start": 1.0,
+    "decay": "constant",
+}
+RESNET_SSD = {
+    "size": 32,
+    "backbone": "resnet10_narrow",
+    "stem_stride": 4,
+    "layers": [1, 2],
+    "channels": 8,
+    "scales": [0.1, 0.3, 0.6],
+    "aspect_ratios": [],
+}
+TINY: dict[str, Any] = {
+    "grabcut": {"size": 32, "padding": 16, "corner_radius": None},
+    "train_foreground": {
+        "network": {"backbone": "resnet10_narrow", "last_stride": 1, "decoder_widths": [16, 8], "input_size": 32},
+        "pretrained": {"source": None},
+        "remove_from_epoch": 1,
+        "remove_deviations": 3.0,
+        "augmentation": {"zoom": [0.9, 1.1], "colour_jitter": 0.2},
+        "batch_size": 2,
+        "schedule": SCHEDULE,
+    },
+    "predict_foreground": {"size": 16, "batch_size": 3},
+    "train_detector": {
+        "network": {"name": "ssd_resnet", "resnet": RESNET_SSD},
+        "pretrained": {"source": None},
+        "batch_size": 2,
+        "augmentation": {"window": 1, "scale": [0.8, 1.2], "aspect": 1.2, "colour_jitter": 0.2, "hue": 9},
+        "schedule": SCHEDULE,
+    },
+    "detect_parts": {"max_parts": 6, "candidates": 20, "batch_size": 3},
+    "train_span": {
+        "network": {"backbone": "resnet10", "input_size": 32},
+        "pretrained": {"source": None},
+        "images_per_viewpoint": 1,
+        "batch_size": 2,
+        "warmup": {**SCHEDULE, "epochs": 1},
+        "schedule": {**SCHEDULE, "epochs": 1},
+    },
+    "predict_part_masks": {"size": 12, "batch_size": 3, "within_foreground": True},
+    "train_reid": {
+        "backbone": "resnet10_narrow",
+        "input_size": 32,
+        "pretrained": {"source": None},
+        "identities_per_batch": 2,
+        "images_per_identity": 2,
+        "epochs": 2,
+        "warmup_epochs": 1,
+    },
+    "reid_models": {
+        "baseline": {"dimension": 16},
+        "pgan": {"dimension": 16, "top_d": 4, "attention_temperature": 1},
+        "span_cpdm": {"global_dimension": 12, "part_dimension": 8},
+    },
+    "embed": {"batch_size": 3},
+    "evaluate": {"group_by": "type"},
+    "evaluate_artifacts": {"parts": 2},
+}
+"""What makes every stage small: the overrides of the tiny data set, over the project's own parameters."""
+
+
+def write_params(root: Path, runtime: dict[str, Any] | None = None, **changes: Any) -> None:
+    """Write the project's parameters with small values for the tiny data set.
+
+    Args:
+        root: Where ``params.yaml`` goes.
+        runtime: What the section `runtime` has differently.
+        changes: Section -> what to lay over `TINY`.
+    """
+    document = read(PROJECT / "params.yaml")
+    document["runtime"] |= {"threads": 1, "accelerator": "cpu", **(runtime or {})}
+    for stage in ("train_detector", "train_span"):
+        document[stage]["dataset"] = "tiny"
+    document["overrides"]["tiny"] = merge(TINY, changes)
+    with open(root / "params.yaml", "w", encoding="utf-8") as stream:
+        YAML(typ="safe").dump(document, stream)
+
+
+def invoke(stage: Any, root: Path, *more: object, dataset: str = "tiny", model: str = "") -> Result:
+    """Run a stage on a data set below `root`."""
+    names = ["--dataset", dataset, *(["--model", model] if model else [])]
+    return CliRunner().invoke(stage, [*names, "--root", str(root), *map(str, more)])
+
+
+def run_stage(stage: Any, root: Path, *, dataset: str = "tiny", model: str = "") -> str:
+    """Run a stage that must succeed on a data set below `root`; returns what it printed."""
+    result = invoke(stage, root, dataset=dataset, model=model)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def write_run(tiny: TinyData, folder: Path) -> TinyData:
+    """Copy the tiny data set to `folder`, give it random networks, and make anew by real stages what they make."""
+    run = tiny.copy(folder)
+    write_params(run.root)
+    _write_networks(run)
+    for stage in (detect_parts, predict_foreground, predict_part_masks):
+        run_stage(stage, run.root)
+    for model in MODELS:
+        write_model(run, model)
+        run_stage(embed, run.root, model=model)
+    return run
+
+
+def _write_networks(run: TinyData) -> None:
+    """Write the networks that no epoch of training leaves; masks are far from flat and differ between images."""
+    workspace, store = run.workspace(), run.store
+    runtime = workspace.load("runtime", RuntimeParams)
+    fabric = start(runtime)
+    detector = _untrained(workspace.load("train_detector", detector_training.DetectorTrainingParams))
+    detecting = detector_training.train(store, detector, runtime, fabric, None)
+    detecting.write(run.path("detector"), detector_trained_on.KIND, run.path("detector_history"))
+    foreground = _untrained(workspace.load("train_foreground", foreground_training.ForegroundTrainingParams))
+    seeds = open_seeds(run.path("grabcut"), store.digest)
+    cutting = foreground_training.train(store, seeds, foreground, runtime, fabric, None)
+    _sharpen(cutting.network.decoder)
+    cutting.write(run.path("foreground_network"), foreground_network.KIND, run.path("foreground_history"))
+    span = _untrained(workspace.load("train_span", span_training.SpanTrainingParams))
+    masks = open_foreground(run.path("foreground"), store.digest)
+    viewing = span_training.train(store, masks, replace(span, warmup=span.schedule), runtime, fabric, None)
+    for generator in viewing.network.generators:
+        _sharpen(generator)
+    viewing.write(run.path("span"), span_trained_on.KIND, run.path("span_history"))
+
+
+def write_model(run: TinyData, model: str, seed: int = 0) -> None:
+    """Write the re-ID model that no epoch of training leaves."""
+    workspace, store = run.workspace(model), run.store
+    params = load_model(workspace.parameters, run.name, model)
+    runtime = replace(workspace.load("runtime", RuntimeParams), seed=seed)
+    fabric = start(runtime)
+    rows = reid_training.training_rows(store)
+    network = reid_training.build_network(params, store, rows)
+    sources = open_sources(store, workspace.existing, network.inputs)
+    untrained = replace(params, training=replace(params.training, epochs=0))
+    trained = reid_training.train(network, sources, rows, untrained, runtime, fabric)
+    trained = replace(trained, metadata=trained.metadata | {"model": model})
+    trained.write(run.path("reid", model), REID_KIND, run.path("reid_history", model))
+
+
+def _untrained(params: Any) -> Any:
+    return replace(params, schedule=replace(params.schedule, epochs=0))
+
+
+def _sharpen(decoder: nn.Module) -> None:
+    """Scale the last transposed convolution."""
+    *_, last = (module for module in decoder.modules() if isinstance(module, nn.ConvTranspose2d))
+    with torch.no_grad():
+        last.weight.mul_(200)
