@@ -1,4 +1,4 @@
-"""How hard the embedded data set is: mAP of a colour histogram, counts of viewpoints and of boxes a class.
+"""How hard the embedded data set is: mAP of a colour histogram, counts of viewpoints and of boxes per class.
 
 Run: python -m benchmarks.fleet_difficulty --dataset synthetic
 """
@@ -48,7 +48,7 @@ def histogram_map(root: Path) -> float:
 @stage
 @dataset_option
 def main(workspace: Workspace) -> None:
-    """Print how hard a rendered data set is: mAP of a colour histogram, counts of viewpoints and of boxes a class."""
+    """Print how hard a rendered data set is: mAP of a colour histogram, counts of viewpoints and of boxes per class."""
     root = workspace.existing("raw")
     click.echo(f"histogram mAP        {histogram_map(root):.3f}")
     with (root / "viewpoints.csv").open() as file:

@@ -104,7 +104,7 @@ def measure(experiment: Experiment, params: ModelParams, runtime: RuntimeParams)
 @click.option("--seeds", type=int, default=3, show_default=True, help="Trainings of each model.")
 @click.option("--held-out", type=float, default=0.0, help="Share of training vehicles to measure on; 0: test split.")
 def main(workspace: Workspace, models: str, seeds: int, held_out: float) -> None:
-    """Train re-ID models with several seeds and print mean and deviation of their figures, a line a model."""
+    """Train re-ID models with several seeds and print mean and deviation of their figures, a line per model."""
     store = ImageStore(workspace.existing("images"))
     runtime = workspace.load("runtime", RuntimeParams)
     embedding, evaluation = workspace.load("embed", EmbedParams), workspace.load("evaluate", EvaluateParams)

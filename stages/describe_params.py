@@ -7,6 +7,7 @@ import click
 from pipeline.description.comments import commented
 from pipeline.description.schema import json_schema
 from pipeline.description.sections import SECTIONS, networks
+from pipeline.store import params
 from pipeline.store.files import atomic
 from pipeline.store.places import Workspace
 from stages.command import stage
@@ -19,7 +20,10 @@ SCHEMA = "docs/params.schema.json"
 def describe_params(workspace: Workspace, check: bool) -> None:
     """Say in params.yaml, and to editors, what each parameter means."""
     schema = json.dumps(json_schema(SECTIONS, networks()), indent=1, ensure_ascii=False) + "\n"
-    text = commented(workspace.parameters.read_text(encoding="utf-8"), SECTIONS)
+    before = workspace.parameters.read_text(encoding="utf-8")
+    text = commented(before, SECTIONS)
+    if params.parse(text, workspace.parameters) != params.parse(before, workspace.parameters):
+        raise ValueError(f"{workspace.parameters}: a line is not as this command expects; write one key per line")
     for path, content in ((workspace.parameters, text), (workspace.root / SCHEMA, schema)):
         current = path.read_text(encoding="utf-8") if path.exists() else ""
         if current == content:

@@ -1,6 +1,6 @@
 """Makes seed masks by GrabCut, on all cores.
 
-Reads `data/images/<dataset>.h5`; writes `data/grabcut/<dataset>.h5`, one mask an image, with a flag for those that
+Reads `data/images/<dataset>.h5`; writes `data/grabcut/<dataset>.h5`, one mask per image, with a flag for those that
 failed.
 """
 

@@ -1,4 +1,4 @@
-"""Predict one foreground probability mask an image (SPAN supplement §1).
+"""Predict one foreground probability mask per image (SPAN supplement §1).
 
 Reads `data/images/<dataset>.h5` and `models/foreground/<dataset>.safetensors`; writes `data/foreground/<dataset>.h5`.
 """

@@ -11,7 +11,7 @@ from stages.command import stage
 
 @stage
 def summary(workspace: Workspace) -> None:
-    """Say in a line a model how well vehicles were found."""
+    """Say in a line per model how well vehicles were found."""
     listed = params.read(workspace.parameters)
     models = listed["models"]
     for dataset in listed["datasets"]:

@@ -46,7 +46,7 @@ def write_parts(
         path: The file.
         table: Digest of the image table whose rows it follows.
         count: Rows in all.
-        max_parts: Boxes an image.
+        max_parts: Boxes per image.
         batches: Detections in row order.
         made_by: Digests of weights and parameters.
     """

@@ -69,12 +69,12 @@ def check_records(records: Sequence[ImageRecord], source: str) -> None:
     _refuse([path for path, count in counts.items() if count > 1], "paths listed more than once", source)
     _refuse(
         [f"{r.path} ({r.split})" for r in records if r.split not in SPLITS],
-        f"splits not among {SPLITS}",
+        f"splits not among {', '.join(SPLITS)}",
         source,
     )
     _refuse(
         [f"{r.path} ({r.viewpoint})" for r in records if r.viewpoint is not None and r.viewpoint not in VIEWPOINTS],
-        f"viewpoints not among {tuple(VIEWPOINTS)}",
+        f"viewpoints not among {', '.join(VIEWPOINTS)}",
         source,
     )
     _refuse(
@@ -84,7 +84,7 @@ def check_records(records: Sequence[ImageRecord], source: str) -> None:
     )
     _refuse(
         [f"{r.path} ({role})" for r in records for role in r.roles.values() if role not in ROLES],
-        f"roles not among {ROLES}",
+        f"roles not among {', '.join(ROLES)}",
         source,
     )
     _refuse(
@@ -99,7 +99,8 @@ def check_records(records: Sequence[ImageRecord], source: str) -> None:
     )
     groups = {tuple(sorted(record.groups)) for record in records}
     if len(groups) > 1:
-        raise ValueError(f"{source}: records have different group columns: {sorted(groups)[:3]}")
+        shown = " and ".join(", ".join(names) or "none" for names in sorted(groups)[:3])
+        raise ValueError(f"{source}: records have different group columns: {shown}")
 
 
 def roles_by_test_set(records: Sequence[ImageRecord]) -> dict[str, list[str]]:
@@ -137,7 +138,7 @@ def _listed(parts: PartBoxes | None) -> list[list[float]] | None:
 def _refuse(offenders: Sequence[str], what: str, source: str) -> None:
     if offenders:
         shown = ", ".join(offenders[:3])
-        raise ValueError(f"{source}: {len(offenders)} {what}, as {shown}")
+        raise ValueError(f"{source}: {len(offenders)} {what}, for example {shown}")
 
 
 def _well_formed(parts: PartBoxes) -> bool:

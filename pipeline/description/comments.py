@@ -6,13 +6,16 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_type_hints
 
-from pydantic import TypeAdapter
+from pipeline.description.schema import meanings
 
 WIDTH = 120
 LEAST_COLUMN, GREATEST_COLUMN = 26, 50
 """Where comments of a section begin: behind its longest line, within these columns."""
 
-KEY = re.compile(r"(?P<indent> *)(?P<key>[\w-]+):(?P<value>.*?)(?P<comment> +#.*)?$")
+TEXT = r"(?:\"[^\"]*\"|'[^']*'|[^\"'#]|(?<! )#)*"
+"""YAML on one line, up to a comment."""
+
+KEY = re.compile(rf"(?P<indent> *)(?P<key>[\w-]+):(?P<value>{TEXT})(?P<comment>#.*)?$")
 
 
 def commented(text: str, sections: Mapping[str, type]) -> str:
@@ -77,9 +80,9 @@ def _meaning(cls: Any, path: list[str]) -> str | None:
         cls = next((option for option in (hint, *get_args(hint)) if dataclasses.is_dataclass(option)), None)
         if cls is None:
             return None
-    field = TypeAdapter(cls).json_schema()["properties"].get(path[-1]) if dataclasses.is_dataclass(cls) else None
-    if field is None or "description" not in field:
+    meaning = meanings(cls).get(path[-1])
+    if meaning is None:
         return None
-    text = " ".join(field["description"].split()).replace("``", "").replace("`", "")
+    text = " ".join(meaning.split()).replace("``", "").replace("`", "")
     sentence = re.split(r"(?<=[^.\d])\. (?=[A-Z])", text)[0].rstrip(".")
-    return sentence[0].lower() + sentence[1:] if re.match(r"[A-Z][a-z]*\b", sentence) else sentence
+    return sentence[0].lower() + sentence[1:] if re.match(r"(?:A|[A-Z][a-z]+)\b", sentence) else sentence

@@ -1,5 +1,6 @@
 """A JSON schema of `params.yaml`, for editors: what each key means, its type and range, and what may be overridden."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,6 +72,18 @@ def _inlined(cls: type) -> dict[str, Any]:
         return {key: resolved(value) for key, value in node.items() if key != "title" or isinstance(value, dict)}
 
     found: dict[str, Any] = resolved(schema)
+    for name, meaning in meanings(cls).items():
+        found["properties"][name].setdefault("description", meaning)
+    return found
+
+
+def meanings(cls: type) -> dict[str, str]:
+    """Field of a class made by `parameters` -> its docstring, those of the classes it is made from included."""
+    bases = [base for base in reversed(cls.__mro__) if dataclasses.is_dataclass(base)]
+    found: dict[str, str] = {}
+    for base in bases:
+        properties = TypeAdapter(base).json_schema()["properties"]
+        found |= {name: field["description"] for name, field in properties.items() if "description" in field}
     return found
 
 

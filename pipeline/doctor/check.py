@@ -238,7 +238,7 @@ def _viewpoints(records: Sequence[ImageRecord]) -> list[Finding]:
             members = [record for record in records if record.split == split]
             lacking = [record.path for record in members if record.viewpoint is None]
             without += len(lacking)
-            shown += [f"{len(lacking):,} of {len(members):,} in {split}, as {lacking[0]}"] if lacking else []
+            shown += [f"{len(lacking):,} of {len(members):,} in {split}, for example {lacking[0]}"] if lacking else []
         if without:
             advice = f"They stay in everything else, {use}."
             findings.append(Finding("viewpoints", "note", without, "images without viewpoint", tuple(shown), advice))

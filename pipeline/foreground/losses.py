@@ -34,7 +34,7 @@ def abnormal(losses: Tensor, deviations: float) -> Tensor:
     themselves: more than `deviations` robust standard deviations above the median.
 
     Args:
-        losses: `(M,)` float32, one a sample.
+        losses: `(M,)` float32, one per sample.
         deviations: In units of 1.4826 x the median absolute deviation.
 
     Returns:

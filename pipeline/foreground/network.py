@@ -48,7 +48,7 @@ class ForegroundNetworkParams:
 
 
 class ForegroundNetwork(nn.Module):
-    """Predicts one foreground mask an image.
+    """Predicts one foreground mask per image.
 
     Args:
         shape: Its shape.

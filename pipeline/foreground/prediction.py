@@ -24,7 +24,7 @@ class ForegroundPredictionParams:
     size: PositiveInt
     """Side of the masks written, pixels."""
     batch_size: PositiveInt
-    """Images a step."""
+    """Images per step."""
     mirrored_too: bool
     """Average with the prediction on the mirrored image."""
 

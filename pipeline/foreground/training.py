@@ -53,7 +53,7 @@ class ForegroundTrainingParams:
     augmentation: ForegroundAugmentationParams
     """Random changes of samples."""
     batch_size: PositiveInt
-    """Images a step."""
+    """Images per step."""
     schedule: ScheduleParams
     """Epochs and learning rate."""
 

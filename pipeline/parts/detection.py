@@ -8,7 +8,7 @@ from lightning_fabric import Fabric
 from pydantic import PositiveInt
 from torch import Tensor
 from torchvision.models.detection.ssd import SSD
-from torchvision.ops import batched_nms, nms
+from torchvision.ops import batched_nms
 
 from pipeline.artifacts.parts import Detections
 from pipeline.networks.loading import ResizedImages, batches_of, shown
@@ -28,13 +28,11 @@ class PartDetectionParams:
     """Boxes kept an image, no confidence threshold (PGAN §3.2); the re-ID models take the first D of them."""
     nms_iou: Share
     """Of two boxes of one class that overlap by more, the less confident is dropped (SSD §3)."""
-    cross_class_iou: Share
-    """Likewise for boxes of any two classes; 1 drops none, as in SSD."""
     candidates: PositiveInt
     """Most confident pairs of a default box and a class that enter suppression; the boxes kept are those of more
     candidates as long as `max_parts` are left (SSD takes 400 of each class, at many times the cost)."""
     batch_size: PositiveInt
-    """Images a step."""
+    """Images per step."""
 
 
 def detect(
@@ -112,8 +110,6 @@ def most_confident(boxes: Tensor, labels: Tensor, scores: Tensor, params: PartDe
     order = order[have_area(clipped)[order]]
     inside, label, score = torch.from_numpy(clipped[order]), labels[order], scores[order]
     kept = batched_nms(inside, score, label, params.nms_iou).sort().values
-    if params.cross_class_iou < 1:
-        kept = kept[nms(inside[kept], score[kept], params.cross_class_iou).sort().values]
     kept = kept[: params.max_parts]
     found = Detections(inside[kept].numpy(), label[kept].numpy().astype(np.uint8), score[kept].numpy())
     return fill_up(found, params.max_parts)

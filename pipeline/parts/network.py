@@ -83,7 +83,8 @@ def build_detector(shape: DetectorNetworkParams, pretrained: PretrainedParams) -
     """
     if (shape.name == "ssd_resnet") == (shape.resnet is None):
         raise ValueError(
-            f"resnet: expected a shape for ssd_resnet and null for the rest, got {shape.resnet} for {shape.name}"
+            f"resnet: expected a shape for ssd_resnet and null for the rest, got "
+            f"{'null' if shape.resnet is None else 'a shape'} for {shape.name}"
         )
     detector = _BUILDERS[shape.name](shape, pretrained)
     detector.anchor_generator = _FullPrecisionBoxes(detector.anchor_generator)
@@ -218,11 +219,11 @@ def _ssd_resnet(detector: DetectorNetworkParams, pretrained: PretrainedParams) -
     shape = detector.resnet
     numbers = range(shape.layers[0], shape.layers[1] + 1)
     if not 1 <= shape.layers[0] <= shape.layers[1] <= 4:
-        raise ValueError(f"layers: expected the first and the last of ResNet's layers 1 to 4, got {shape.layers}")
+        got = " and ".join(map(str, shape.layers))
+        raise ValueError(f"layers: expected the first and the last of ResNet's layers 1 to 4, got {got}")
     if len(shape.scales) != len(numbers) + 1 or any(small >= large for small, large in pairwise(shape.scales)):
-        raise ValueError(
-            f"scales: expected {len(numbers) + 1} rising sizes for {len(numbers)} maps, got {shape.scales}"
-        )
+        got = ", ".join(map(str, shape.scales))
+        raise ValueError(f"scales: expected {len(numbers) + 1} rising sizes for {len(numbers)} maps, got {got}")
     if shape.backbone not in BACKBONES:
         raise ValueError(f"backbone: expected one of {', '.join(BACKBONES)}, got {shape.backbone!r}")
     resnet = BACKBONES[shape.backbone]()

@@ -132,7 +132,7 @@ def top_recall(boxes: NDArray[np.float32], truths: Sequence[PartBoxes], d: int, 
 
 
 def recall_ceiling(truths: Sequence[PartBoxes], d: int) -> float:
-    """Share of all annotated parts that D boxes an image could cover at most, one part a box."""
+    """Share of all annotated parts that D boxes per image could cover at most, one part a box."""
     counts = np.array([len(truth.boxes) for truth in truths])
     return float(np.minimum(counts, d).sum() / counts.sum())
 

@@ -21,7 +21,7 @@ class EmbedParams:
     """The `embed` section of `params.yaml`."""
 
     batch_size: PositiveInt
-    """Images a batch; bounds memory."""
+    """Images per batch; bounds memory."""
 
 
 @torch.inference_mode()
@@ -39,7 +39,7 @@ def embed(
         network: A trained model.
         load: Row -> its sample, of the network's input size, and its vehicle's class, which is not used.
         rows: Rows to embed, in the order wanted.
-        params: Images a batch.
+        params: Images per batch.
         runtime: Loader processes.
         fabric: Places network and batches.
 

@@ -23,7 +23,7 @@ class ReidTrainingParams(ReidShapeParams, ReidAugmentationParams, ScheduleParams
     pretrained: PretrainedParams
     """Where the backbone's first weights come from."""
     identities_per_batch: PositiveInt
-    """P, vehicles a batch."""
+    """P, vehicles per batch."""
     images_per_identity: PositiveInt
     """K, images of each vehicle."""
     identity_weight: NonNegativeFloat

@@ -48,7 +48,7 @@ def matching_curves(sources: Sources, ranks: int = 20) -> Curves | None:
 
 
 def training_curves(history: Path, datasets: Sequence[str], models: Sequence[str]) -> list[Curves]:
-    """One small chart a training: its loss by epoch, and the losses it is the sum of.
+    """One small chart per training: its loss by epoch, and the losses it is the sum of.
 
     Args:
         history: Folder of the trainings' CSV files, searched deeply.

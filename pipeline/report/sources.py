@@ -115,7 +115,7 @@ class Sources:
         return read_ranking(self._of(model).existing("ranking"), self.store.digest)
 
     def queries(self, model: str) -> list[dict[str, str]]:
-        """A line a query of each test set and draw, by one model."""
+        """A line per query of each test set and draw, by one model."""
         return read_csv(self._of(model).existing("tables") / "queries.csv")
 
     def _of(self, model: str) -> Workspace:

@@ -29,9 +29,9 @@ def write_evaluation(
 ) -> None:
     """Write ``metrics.json``, ``cmc.csv``, ``ranking.h5`` and the folder ``tables``.
 
-    ``tables`` holds ``queries.csv``, a line a query of each test set and draw; ``draws.csv``, the drawn gallery images;
-    and ``submission_<test set>.txt`` for a test set without identities. ``ranking.h5`` is of the leading test set's
-    first draw.
+    ``tables`` holds ``queries.csv``, a line per query of each test set and draw; ``draws.csv``, the drawn gallery
+    images; and ``submission_<test set>.txt`` for a test set without identities. ``ranking.h5`` is of the leading test
+    set's first draw.
 
     Args:
         folder: ``data/evaluation/<dataset>/<model>``.
@@ -74,7 +74,7 @@ def _rates(leading: Evaluated, curve_length: int) -> list[dict[str, object]]:
 
 
 def _query_lines(evaluated: Evaluated, paths: np.ndarray[Any, Any]) -> Iterator[dict[str, object]]:
-    """A line a query; average precision and first hit stay empty without a match."""
+    """A line per query; average precision and first hit stay empty without a match."""
     for draw, (problem, scores) in enumerate(zip(evaluated.problems, evaluated.scores, strict=True)):
         precision, first = iter(average_precision(scores)), iter(scores.first)
         for position, positives, junk in zip(problem.queries, scores.counts, scores.junk, strict=True):
@@ -95,7 +95,7 @@ def _draw_lines(evaluated: Evaluated, store: ImageStore, features: Features) -> 
 def write_submission(path: Path, evaluated: Evaluated, paths: np.ndarray[Any, Any]) -> None:
     """Write the ranking of a withheld test set as the AI City Challenge's server takes it.
 
-    A line a query, by rising path; on it its nearest gallery images, nearest first, between blanks: the numbers that
+    A line per query, by rising path; on it its nearest gallery images, nearest first, between blanks: the numbers that
     name them, or their paths where any is named otherwise.
 
     Args:

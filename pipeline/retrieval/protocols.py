@@ -225,14 +225,17 @@ def find_test_sets(store: ImageStore, rows: NDArray[np.int64]) -> list[TestSet]:
         missing = np.setdiff1d(np.flatnonzero(roles != ""), rows)
         if len(missing):
             raise ValueError(
-                f"{store.path}: test set {name}: {len(missing)} images have no feature, as {store.paths[missing[0]]}"
+                f"{store.path}: test set {name}: {len(missing)} images have no feature, "
+                f"for example {store.paths[missing[0]]}"
             )
         positions = np.flatnonzero(roles[rows] != "")
         members = rows[positions]
         test = TestSet(name, positions, roles[members], store.vehicle_ids[members], store.camera_ids[members])
         if not test.withheld and np.any(test.vehicle_ids == ""):
             nameless = store.paths[members[test.vehicle_ids == ""]]
-            raise ValueError(f"{store.path}: test set {name}: {len(nameless)} images lack a vehicle, as {nameless[0]}")
+            raise ValueError(
+                f"{store.path}: test set {name}: {len(nameless)} images lack a vehicle, for example {nameless[0]}"
+            )
         found.append(test)
     return found
 

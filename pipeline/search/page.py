@@ -1,4 +1,4 @@
-"""The page of a search: every asked image with what was seen in it, and the images found, with what they share."""
+"""The page of a search: every query image with what was seen in it, and the images found, with what they share."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -43,11 +43,11 @@ class Search:
     """A search and what it found.
 
     Attributes:
-        files: The asked images.
+        files: The query images.
         described: What was seen in them.
         gallery: Where was searched.
         shown: What the page shows beside the images.
-        matches: One for each asked image.
+        matches: One for each query image.
         dataset: Name of the gallery's data set.
         model: Name of the model.
         top_d: Part boxes shown: those a model that reads boxes looks at.
@@ -73,7 +73,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Figure:
-    """What was seen in an asked image.
+    """What was seen in a query image.
 
     Attributes:
         title: What it shows.
@@ -105,7 +105,7 @@ class Match:
 
     Attributes:
         rank: 1 for the nearest.
-        distance: To the asked image.
+        distance: To the query image.
         pictures: The image, and its view masks where they are shown.
         bars: What counted for the pair; none where views are not compared apart.
         vehicle: Name of its vehicle.
@@ -124,7 +124,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Query:
-    """An asked image and what was found for it.
+    """A query image and what was found for it.
 
     Attributes:
         file: Its path.
@@ -205,7 +205,7 @@ def _figures(search: Search, query: int) -> list[Figure]:
     full, seen = search.files.image(query), search.described.shown
     image = thumbnail(full, QUERY_SIDE)
     size = f"{full.shape[1]} × {full.shape[0]} pixels"
-    figures = [Figure("Image", "", Captioned(picture(image, "the asked image", QUALITY), size))]
+    figures = [Figure("Image", "", Captioned(picture(image, "the query image", QUALITY), size))]
     if seen.parts is not None:
         found, first = seen.parts, (query, slice(search.top_d))
         drawn = parts_picture(image, found.boxes[first], found.labels[first], found.scores[first], QUALITY)

@@ -84,7 +84,7 @@ class CacheWriter:
             count: Number of rows.
             row_shape: Shape of one row.
             dtype: NumPy dtype of the values.
-            compress: Compress with gzip, one chunk a row, so that a random read touches one chunk.
+            compress: Compress with gzip, one chunk per row, so that a random read touches one chunk.
         """
         if compress:
             dataset = self._file.create_dataset(

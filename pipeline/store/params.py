@@ -84,8 +84,17 @@ def read(path: Path) -> dict[str, Any]:
         ValueError: The file is not a YAML mapping.
     """
     try:
-        document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (YAMLError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not a text file in UTF-8 ({error})") from error
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> dict[str, Any]:
+    """Parse the text of a parameter file, whose path opens messages; raises as `read`."""
+    try:
+        document = YAML(typ="safe").load(text)
+    except YAMLError as error:
         raise ValueError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):
         raise ValueError(f"{path}: expected a mapping of sections, got {type(document).__name__}")

@@ -57,7 +57,7 @@ class FleetParams:
     twins_in_group: PositiveInt
     """Vehicles that share one body and paint."""
     workers: NonNegativeInt
-    """Processes, which do not change a byte; 0 for one a core."""
+    """Processes, which do not change a byte; 0 for one per core."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class Trained(Generic[Network]):
 
     Attributes:
         network: In evaluation mode, on the CPU.
-        history: One row an epoch, see `fit`.
+        history: One row per epoch, see `fit`.
         metadata: What the weights are saved with, JSON values only.
     """
 
@@ -114,7 +114,7 @@ def fit(
         state: Further tensors that `losses` and `batches` read and change in place (kept in checkpoints).
 
     Returns:
-        One row an epoch: ``epoch``, ``learning_rate``, ``loss`` and the mean of each named loss.
+        One row per epoch: ``epoch``, ``learning_rate``, ``loss`` and the mean of each named loss.
 
     Raises:
         FloatingPointError: The loss is no longer finite; the message names the epoch and the losses.
@@ -159,7 +159,8 @@ def _train_epoch(
         loss = torch.stack(list(named.values())).sum()
         values = {name: float(value.detach()) for name, value in named.items()}
         if not math.isfinite(sum(values.values())):
-            raise FloatingPointError(f"epoch {epoch}, step {step}: the loss is not finite: {values}")
+            terms = ", ".join(f"{name} {value:g}" for name, value in values.items())
+            raise FloatingPointError(f"epoch {epoch}, step {step}: the loss is not finite: {terms}")
         optimiser.zero_grad(set_to_none=True)
         fabric.backward(loss)
         optimiser.step()

@@ -32,7 +32,7 @@ class SpanNetworkParams:
 
 
 class Span(nn.Module):
-    """Predicts one mask a view, each by a generator ("mask decoder") of its own over shared features.
+    """Predicts one mask per view, each by a generator ("mask decoder") of its own over shared features.
 
     Args:
         shape: Its shape.

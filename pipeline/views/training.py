@@ -61,7 +61,7 @@ class SpanTrainingParams:
     images_per_viewpoint: PositiveInt | None
     """Images drawn of each viewpoint; null takes all (the release lists 11,852 images of 5 viewpoints)."""
     batch_size: PositiveInt
-    """Images a step (release)."""
+    """Images per step (release)."""
     augmentation: SpanAugmentationParams
     """How training images vary."""
     weights: SpanLossParams

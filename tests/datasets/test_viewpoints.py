@@ -70,7 +70,7 @@ def test_contradictions_in_one_table_between_tables_and_with_the_adapter_count_a
     assert viewpoints == [None, "front", "front", None]
     shown = "image_train/a.jpg, image_test/c.jpg"
     assert remarks == [
-        f"2 images have contradictory viewpoints and count as unlabelled, as {shown}",
+        f"2 images have contradictory viewpoints and count as unlabelled, for example {shown}",
         "2 images have no viewpoint",
     ]
 

@@ -195,7 +195,7 @@ def test_a_tables_splits_are_its_test_set(tiny_data: TinyData) -> None:
 def test_features_that_lack_images_of_the_test_set_are_refused(tiny_data: TinyData) -> None:
     store = tiny_data.store
     missing = store.paths[store.test_rows()[-1]]
-    with pytest.raises(ValueError, match=f"test set test: 1 images have no feature, as {missing}"):
+    with pytest.raises(ValueError, match=f"test set test: 1 images have no feature, for example {missing}"):
         find_test_sets(store, store.test_rows()[:-1])
 
 

@@ -37,7 +37,7 @@ def parts_by_another_detector(run: TinyData) -> None:
 
 
 def kinds_of(found: Search) -> tuple[bool, bool, list[str]]:
-    """Whether the asked images have boxes and masks, and the kinds that found images have."""
+    """Whether the query images have boxes and masks, and the kinds that found images have."""
     seen = found.described.shown
     return seen.parts is not None, seen.masks is not None, list(found.shown.caches)
 

@@ -45,7 +45,7 @@ def test_a_page_shows_part_boxes_and_says_that_the_whole_feature_counted(finishe
     page = build_page(search_for(finished_run, "pgan", finished_run.file(7)))
     assert "The whole feature counted in every pair" in page
     assert 'class="shares"' not in page
-    assert boxes_in(page) == 3 * 4, "the asked image and two found, with top_d boxes each"
+    assert boxes_in(page) == 3 * 4, "the query image and two found, with top_d boxes each"
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -228,9 +228,9 @@ def test_an_absent_section_is_named(file: Path) -> None:
     with pytest.raises(ValueError, match="section 'prepare' is missing"):
         load(file, "prepare", Inner)
     with pytest.raises(ValueError, match=r"section 'optimiser\.inner' is missing"):
-        mapping(read(file), "optimiser.inner", file)
+        mapping(read(file), file, "optimiser", "inner")
     with pytest.raises(ValueError, match=r"section 'optimiser\.kind' must be a mapping, got 'adam'"):
-        mapping(read(file), "optimiser.kind", file)
+        mapping(read(file), file, "optimiser", "kind")
 
 
 def test_a_models_values_come_from_four_layers_of_which_the_data_sets_own_entry_wins(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def _check_annotation(
         raise ValueError(f"{where}: category_id {annotation['category_id']} is not among the file's categories")
     box = annotation["bbox"]
     if len(box) != 4 or not np.isfinite(box).all():
-        raise ValueError(f"{where}: expected bbox [x, y, width, height], got {box}")
+        raise ValueError(f"{where}: expected bbox as x, y, width, height, got {', '.join(map(str, box))}")
 
 
 def _rings(annotation: Mapping[str, Any], path: Path) -> list[NDArray[np.float64]]:

@@ -56,7 +56,7 @@ def attach_parts(
     keys = [image_key(record.path, values.images) for record in records]
     strangers = sorted(set(annotated) - set(keys))
     if len(strangers) == len(annotated):
-        raise ValueError(f"{path}: none of its {len(annotated)} images is in the table, as {strangers[:1]}")
+        raise ValueError(f"{path}: none of its {len(annotated)} images is in the table, for example {strangers[0]}")
     parts = {key: _part_boxes(annotated[key], labels) for key in keys if key in annotated}
     result = [
         replace(record, parts=parts[key][0]) if key in parts else record
@@ -66,7 +66,7 @@ def attach_parts(
     remarks = [f"{sum(len(found.boxes) for found, _ in parts.values())} part boxes on {len(parts)} images"]
     remarks += [f"{dropped} part boxes without area inside their image were left out"] if dropped else []
     if strangers:
-        remarks.append(f"{len(strangers)} images of {values.file} are not in the table, as {strangers[0]}")
+        remarks.append(f"{len(strangers)} images of {values.file} are not in the table, for example {strangers[0]}")
     return result, remarks
 
 

@@ -30,7 +30,7 @@ def rendered_truth(path: Path, names: Sequence[str]) -> Truth:
         places = _places(file, path)
         lacking = [name for name in names if name not in places]
         if lacking:
-            raise ValueError(f"{path}: no ground truth of {len(lacking)} images of the table, as {lacking[0]}")
+            raise ValueError(f"{path}: no ground truth of {len(lacking)} images of the table, for example {lacking[0]}")
         order = [places[name] for name in names]
         offsets, labels = file["labels_offsets"][()], file["labels"]
         maps = {row: labels[offsets[at] : offsets[at + 1]].tobytes() for row, at in enumerate(order)}

@@ -64,12 +64,16 @@ def attach_viewpoints(
             for row in rows:
                 found[row].add(viewpoint)
         if strangers and not fitting:
-            raise ValueError(f"{root / file}: none of its {len(strangers)} images is in the table, as {strangers[0]}")
-        remarks += [f"{len(strangers)} rows of {file} fit no image, as {strangers[0]}"] if strangers else []
+            raise ValueError(
+                f"{root / file}: none of its {len(strangers)} images is in the table, for example {strangers[0]}"
+            )
+        remarks += [f"{len(strangers)} rows of {file} are unmatched, for example {strangers[0]}"] if strangers else []
     unclear = [record.path for record, viewpoints in zip(records, found, strict=True) if len(viewpoints) > 1]
     if unclear:
         shown = ", ".join(unclear[:3])
-        remarks.append(f"{len(unclear)} images have contradictory viewpoints and count as unlabelled, as {shown}")
+        remarks.append(
+            f"{len(unclear)} images have contradictory viewpoints and count as unlabelled, for example {shown}"
+        )
     clear = [viewpoints.pop() if len(viewpoints) == 1 else None for viewpoints in found]
     without = sum(viewpoint is None for viewpoint in clear)
     remarks += [f"{without} images have no viewpoint"] if without else []
@@ -151,7 +155,9 @@ class _Matching:
             return []
         if not self._one_picture(alike):
             shown = ", ".join(self._records[row].path for row in alike[:2])
-            raise ValueError(f"{where}: {image!r} fits {len(alike)} different images, as {shown}; give their paths")
+            raise ValueError(
+                f"{where}: {image!r} fits {len(alike)} different images, for example {shown}; give their paths"
+            )
         return self._with_copy(alike[0])
 
     def _with_copy(self, row: int) -> list[int]:

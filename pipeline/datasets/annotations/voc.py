@@ -1,4 +1,4 @@
-"""Pascal VOC annotations of part boxes: a folder of XML files, one an image."""
+"""Pascal VOC annotations of part boxes: a folder of XML files, one per image."""
 
 from pathlib import Path
 from xml.etree import ElementTree

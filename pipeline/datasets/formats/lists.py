@@ -1,4 +1,4 @@
-"""Lists of images as benchmarks ship them: an image a line, further fields after blanks."""
+"""Lists of images as benchmarks ship them: an image per line, further fields after blanks."""
 
 import glob
 from collections.abc import Collection, Iterator

@@ -121,7 +121,7 @@ def _read_info(path: Path, lists: list[ImageList]) -> dict[str, _Info]:
     lacking = [image for image in listed if image not in info]
     if lacking:
         where = listed[lacking[0]].where(lacking[0])
-        raise ValueError(f"{path}: {len(lacking)} listed images are not in it, as {lacking[0]!r} ({where})")
+        raise ValueError(f"{path}: {len(lacking)} listed images are not in it, for example {lacking[0]} ({where})")
     return info
 
 

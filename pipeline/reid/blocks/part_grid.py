@@ -15,11 +15,11 @@ def top_boxes(boxes: Tensor, d: int) -> Tensor:
         `(..., D, 4)`, a view of `boxes`.
 
     Raises:
-        ValueError: Fewer than `d` boxes an image are cached.
+        ValueError: Fewer than `d` boxes per image are cached.
     """
     cached = boxes.shape[-2]
     if not 0 <= d <= cached:
-        raise ValueError(f"expected a number of parts from 0 to the {cached} cached boxes an image, got {d}")
+        raise ValueError(f"expected a number of parts from 0 to the {cached} cached boxes per image, got {d}")
     return boxes[..., :d, :]
 
 

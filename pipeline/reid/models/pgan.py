@@ -22,7 +22,7 @@ class NetworkParams:
     dimension: PositiveInt = 512
     """Length of the fused feature, 2C' in PGAN §3.4; a multiple of 8."""
     top_d: NonNegativeInt = 8
-    """D, part boxes an image (PGAN table 5: 0, 4, 6, 8, 10)."""
+    """D, part boxes per image (PGAN table 5: 0, 4, 6, 8, 10)."""
     attention_temperature: PositiveFloat = 10
     """Part scores are divided by it before the softmax; 1: PGAN (4) as printed."""
 
