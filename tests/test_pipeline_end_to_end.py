@@ -35,8 +35,7 @@ def run(command: list[str], folder: Path) -> str:
 
 def repro(folder: Path) -> list[str]:
     """Run `dvc repro` and return the stages it ran, without their matrix suffix, in order."""
-    printed = run(["dvc", "repro"], folder)
-    return [name.partition("@")[0] for name in re.findall(r"Running stage '([^']+)'", printed)]
+    return [name.partition("@")[0] for name in stages_run(folder)]
 
 
 def edit(folder: Path, change: Callable[[Any], None]) -> None:
@@ -62,6 +61,16 @@ def lay_over(document: Any, changes: dict[str, Any]) -> None:
             lay_over(document.setdefault(key, {}), value)
         else:
             document[key] = value
+
+
+def stages_run(folder: Path) -> list[str]:
+    """Run `dvc repro` and return the stages it ran with their matrix suffix, in order."""
+    return re.findall(r"Running stage '([^']+)'", run(["dvc", "repro"], folder))
+
+
+def python_blocks(page: Path) -> list[str]:
+    """The blocks of Python in a Markdown page."""
+    return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
 
 
 def weights(folder: Path) -> dict[str, bytes]:
@@ -129,4 +138,29 @@ def test_editing_the_reid_learning_rate_reruns_reid_training_and_what_follows_on
         document["train_reid"]["learning_rate"] = 2.0e-4
 
     edit(workspace, change)
-    assert set(repro(workspace)) == {"train_reid", "embed", "evaluate", "report"}
+    assert set(repro(workspace)) == {"resolve_params", "train_reid", "embed", "evaluate", "report"}
+
+
+def test_a_model_added_as_the_docs_say_trains_embeds_and_evaluates_and_reruns_nothing_else(workspace: Path) -> None:
+    module, adapter = python_blocks(workspace / "docs/adding.md")
+    assert "def read" in adapter
+    (workspace / "pipeline/reid/models/pooled.py").write_text(module, encoding="utf-8")
+
+    def change(document: Any) -> None:
+        document["reid_models"]["pooled"] = {"network": "pooled", "dimension": 64, "triplet_weights": {"global": 1}}
+        document["models"].append("pooled")
+
+    edit(workspace, change)
+    own = [f"{stage}@synthetic-pooled" for stage in ("train_reid", "embed", "evaluate")]
+    assert stages_run(workspace) == ["resolve_params", *own, "report"]
+    metrics = json.loads((workspace / "data/evaluation/synthetic/pooled/metrics.json").read_text())
+    assert 0.0 < metrics["mAP"] <= 1.0
+    assert "pooled" in (workspace / "data/report/index.html").read_text(encoding="utf-8")
+
+
+def test_an_edit_of_a_block_reruns_the_models_made_of_it_and_no_other(workspace: Path) -> None:
+    block = workspace / "pipeline/reid/blocks/refine.py"
+    block.write_text(block.read_text(encoding="utf-8") + "\n\nUNUSED = 0\n", encoding="utf-8")
+    ran = stages_run(workspace)
+    assert ran[:2] == ["resolve_params", "train_reid@synthetic-baseline"]
+    assert not [name for name in ran if name.endswith("span_cpdm")]

@@ -1,4 +1,6 @@
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
@@ -54,3 +56,23 @@ def test_a_table_of_viewpoints_labels_any_benchmark_by_path(dataset: str, tmp_pa
     check_records(found.records, dataset)
     assert [record.path for record in found.records if record.viewpoint == "front"] == [path]
     assert f"{len(found.records) - 1} images have no viewpoint" in found.remarks
+
+
+def test_the_adapter_of_the_docs_reads_a_folder_and_names_what_it_cannot_read(tmp_path: Path) -> None:
+    page = (DOCS / "adding.md").read_text(encoding="utf-8")
+    _, code = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    module: dict[str, Any] = {}
+    exec(compile(code, "docs/adding.md", "exec"), module)
+    for name in ("probe/7_1.jpg", "north/7_2.jpg", "north/8_1.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    records = module["read"](tmp_path).records
+    assert [(r.path, r.split, r.vehicle_id, r.camera_id) for r in records] == [
+        ("north/7_2.jpg", "gallery", "7", "north"),
+        ("north/8_1.jpg", "gallery", "8", "north"),
+        ("probe/7_1.jpg", "query", "7", "probe"),
+    ]
+    check_records(records, "street")
+    (tmp_path / "north/_3.jpg").touch()
+    with pytest.raises(ValueError, match=r"_3\.jpg: expected names as VEHICLE_NUMBER\.jpg"):
+        module["read"](tmp_path)

@@ -49,7 +49,7 @@ def annotated(**changes: Any) -> Callable[[dict[str, Any]], Any]:
         (drop("categories"), "not a COCO file .*categories"),
         (annotated(image_id=9), "annotation 12: image_id 9 is not among"),
         (annotated(category_id=9), "annotation 12: category_id 9 is not among"),
-        (annotated(bbox=[1, 2, 3]), r"annotation 12: expected bbox \[x, y, width, height\]"),
+        (annotated(bbox=[1, 2, 3]), r"annotation 12: expected bbox as x, y, width, height, got 1, 2, 3"),
         (annotated(bbox=[1, 2, 3, float("nan")]), "annotation 12: expected bbox"),
         (lambda content: content | {"images": content["images"] + content["images"][:1]}, "1 images are listed twice"),
     ],

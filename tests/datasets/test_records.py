@@ -22,15 +22,15 @@ def test_a_sound_table_passes() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"path": "a.jpg"}, "1 paths listed more than once, as a.jpg"),
-        ({"split": "val"}, r"1 splits not among .* as b.jpg \(val\)"),
-        ({"viewpoint": "top"}, r"1 viewpoints not among .* as b.jpg \(top\)"),
-        ({"vehicle_id": None}, "1 images without a vehicle_id, as b.jpg"),
-        ({"vehicle_id": ""}, "1 images without a vehicle_id, as b.jpg"),
-        ({"split": "query", "roles": {"small": "probe"}}, r"1 roles not among .* as b.jpg \(probe\)"),
-        ({"roles": {"small": "query"}}, r"1 training images in a test set, as b.jpg \(small\)"),
+        ({"path": "a.jpg"}, "1 paths listed more than once, for example a.jpg"),
+        ({"split": "val"}, r"1 splits not among .* for example b.jpg \(val\)"),
+        ({"viewpoint": "top"}, r"1 viewpoints not among .* for example b.jpg \(top\)"),
+        ({"vehicle_id": None}, "1 images without a vehicle_id, for example b.jpg"),
+        ({"vehicle_id": ""}, "1 images without a vehicle_id, for example b.jpg"),
+        ({"split": "query", "roles": {"small": "probe"}}, r"1 roles not among .* for example b.jpg \(probe\)"),
+        ({"roles": {"small": "query"}}, r"1 training images in a test set, for example b.jpg \(small\)"),
         ({"groups": {}}, "different group columns"),
-        ({"parts": parts((0.5, 0, 0.5, 1))}, "1 ill-formed parts, as b.jpg"),
+        ({"parts": parts((0.5, 0, 0.5, 1))}, "1 ill-formed parts, for example b.jpg"),
         ({"parts": parts((0, 0, 1.01, 1))}, "1 ill-formed parts"),
         ({"parts": parts((0, 0, float("nan"), 1))}, "1 ill-formed parts"),
         ({"parts": parts((0, 0, 1, 1), label=16)}, "1 ill-formed parts"),
@@ -49,7 +49,7 @@ def test_an_empty_table_is_refused() -> None:
 
 
 def test_many_offenders_are_counted_and_three_shown() -> None:
-    with pytest.raises(ValueError, match=r"5 splits .* as 0 \(x\), 1 \(x\), 2 \(x\)$"):
+    with pytest.raises(ValueError, match=r"5 splits .* for example 0 \(x\), 1 \(x\), 2 \(x\)$"):
         check_records([ImageRecord(str(index), "x") for index in range(5)], "set")
 
 

@@ -84,7 +84,7 @@ def test_a_data_set_without_truth_has_a_file_that_says_so(store: ImageStore, tmp
 
 
 def test_rendered_truth_must_cover_the_table_and_be_whole(store: ImageStore, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no ground truth of 2 images of the table, as sub/b.png"):
+    with pytest.raises(ValueError, match="no ground truth of 2 images of the table, for example sub/b.png"):
         rendered_truth(rendered(tmp_path / "part.h5", ["a.png"]), store.paths)
     with pytest.raises(ValueError, match="dataset 'azimuth' is missing"):
         rendered_truth(rendered(tmp_path / "old.h5", list(PATHS), without="azimuth"), store.paths)

@@ -82,8 +82,8 @@ def test_a_table_fills_what_the_adapter_left_empty(tmp_path: Path) -> None:
 
 def test_rows_that_fit_no_image_are_counted_and_a_table_that_fits_none_is_refused(tmp_path: Path) -> None:
     _, remarks = attach(tmp_path, "image,viewpoint\na.jpg,0\nx.jpg,1\n")
-    assert "1 rows of 0.txt fit no image, as x.jpg" in remarks
-    with pytest.raises(ValueError, match=r"0\.txt: none of its 2 images is in the table, as x\.jpg"):
+    assert "1 rows of 0.txt are unmatched, for example x.jpg" in remarks
+    with pytest.raises(ValueError, match=r"0\.txt: none of its 2 images is in the table, for example x\.jpg"):
         attach(tmp_path, "image,viewpoint\nx.jpg,0\ny.jpg,1\n")
 
 
@@ -91,7 +91,7 @@ def test_names_of_different_pictures_need_paths(tmp_path: Path) -> None:
     table = "image,viewpoint\nCityFlow/image_train/1.jpg,0\nimage_test/1.jpg,1\n"
     assert attach(tmp_path, table, records=NUMBERED)[0] == ["front", None, "rear"]
     with pytest.raises(
-        ValueError, match=r"0\.txt, line 2: '1\.jpg' fits 3 different images, as image_train/1\.jpg, image_query/1\.jpg"
+        ValueError, match=r"0\.txt, line 2: '1\.jpg' fits 3 different images, for example image_train/1\.jpg, image_query/1\.jpg"
     ):
         attach(tmp_path, "image,viewpoint\n1.jpg,0\n", records=NUMBERED)
 
@@ -101,7 +101,7 @@ def test_a_path_that_only_ends_in_the_same_letters_is_another(tmp_path: Path) ->
     table = "image,viewpoint\nv/1.jpg,0\nxw/1.jpg,1\n"
     viewpoints, remarks = attach(tmp_path, table, records=records)
     assert viewpoints == ["front", None]
-    assert remarks == ["1 rows of 0.txt fit no image, as xw/1.jpg", "1 images have no viewpoint"]
+    assert remarks == ["1 rows of 0.txt are unmatched, for example xw/1.jpg", "1 images have no viewpoint"]
 
 
 FOLDERS = {
@@ -123,7 +123,7 @@ def test_a_name_in_several_folders_needs_a_path_even_of_one_vehicle_and_camera(
     tmp_path: Path, camera: str | None
 ) -> None:
     with pytest.raises(
-        ValueError, match=r"line 2: '1\.jpg' fits 2 different images, as v1/front/1\.jpg, v1/back/1\.jpg"
+        ValueError, match=r"line 2: '1\.jpg' fits 2 different images, for example v1/front/1\.jpg, v1/back/1\.jpg"
     ):
         attach(tmp_path, "image,viewpoint\n1.jpg,0\n", records=FOLDERS[camera])
 
@@ -140,7 +140,7 @@ def test_a_path_that_ends_another_one_is_still_that_image_s_own(tmp_path: Path, 
 
 def test_an_end_that_several_paths_share_is_refused(tmp_path: Path) -> None:
     records = [ImageRecord(f"{folder}/a/1.jpg", "train", folder) for folder in ("v", "w")]
-    with pytest.raises(ValueError, match=r"'a/1\.jpg' fits 2 different images, as v/a/1\.jpg, w/a/1\.jpg; give their"):
+    with pytest.raises(ValueError, match=r"'a/1\.jpg' fits 2 different images, for example v/a/1\.jpg, w/a/1\.jpg; give their"):
         attach(tmp_path, "image,viewpoint\na/1.jpg,0\n", records=records)
 
 

@@ -320,9 +320,9 @@ def test_missing_viewpoints_and_parts_are_notes_by_split(report_of: ReportOf) ->
     bare = [replace(record, viewpoint=None, parts=None) for record in CLEAN]
     trained, measured, parts = report_of([*bare, replace(TRAIN[0], path="t3.png")]).findings
     assert {finding.level for finding in (trained, measured, parts)} == {"note"}
-    assert (trained.count, trained.examples) == (2, ("2 of 3 in train, as t1.png",))
+    assert (trained.count, trained.examples) == (2, ("2 of 3 in train, for example t1.png",))
     assert "SPAN's training leaves them out" in trained.advice
-    assert measured.examples == ("1 of 1 in query, as q1.png", "1 of 1 in gallery, as g1.png")
+    assert measured.examples == ("1 of 1 in query, for example q1.png", "1 of 1 in gallery, for example g1.png")
     assert (parts.count, parts.what) == (4, "of 5 images without part annotation")
 
 

@@ -84,7 +84,7 @@ def test_a_missing_or_damaged_file_is_an_error_that_names_it(root: Path, source:
 def test_rendered_truth_that_lacks_an_image_or_is_cut_short_is_an_error(root: Path) -> None:
     write_rendered(root, path=np.array([b"a.png", b"c.png"]))
     (finding,) = truth_findings(root, RENDERED)
-    assert "no ground truth of 1 images of the table, as b.png" in finding.examples[0]
+    assert "no ground truth of 1 images of the table, for example b.png" in finding.examples[0]
     (root / "b.png").write_bytes(b"")
     assert truth_findings(root, RENDERED, skip=True) == []
     write_rendered(root, azimuth=np.zeros(1))

@@ -16,7 +16,7 @@ from pipeline.parts.network import DetectorNetworkParams, ResnetSsdParams, build
 from pipeline.store.resizing import resize
 from pipeline.store.vocabulary import PART_CLASSES
 
-DETECTION = PartDetectionParams(max_parts=6, nms_iou=0.45, cross_class_iou=1.0, candidates=20, batch_size=2)
+DETECTION = PartDetectionParams(max_parts=6, nms_iou=0.45, candidates=20, batch_size=2)
 NETWORK = DetectorNetworkParams("ssd_resnet", ResnetSsdParams(32, "resnet10_narrow", 4, (1, 2), 8, (0.1, 0.3, 0.6), ()))
 
 
@@ -60,8 +60,8 @@ def test_every_image_gets_exactly_max_parts_valid_boxes_by_falling_score() -> No
 
 
 def test_boxes_do_not_depend_on_the_batch() -> None:
-    one = run(fresh_detector(), PartDetectionParams(6, 0.45, 1.0, 20, 1))
-    all_at_once = run(fresh_detector(), PartDetectionParams(6, 0.45, 1.0, 20, 5))
+    one = run(fresh_detector(), PartDetectionParams(6, 0.45, 20, 1))
+    all_at_once = run(fresh_detector(), PartDetectionParams(6, 0.45, 20, 5))
     np.testing.assert_allclose(one.boxes, all_at_once.boxes, atol=1e-5)
 
 
@@ -95,11 +95,9 @@ def test_equal_scores_are_ordered_by_class_and_place_whatever_their_order_of_arr
 
 @pytest.mark.parametrize(
     ("changes", "labels"),
-    [({}, [3, 4, 5]), ({"cross_class_iou": 0.6}, [3, 5]), ({"nms_iou": 0.95}, [3, 4, 3, 5])],
+    [({}, [3, 4, 5]), ({"nms_iou": 0.95}, [3, 4, 3, 5])],
 )
-def test_boxes_that_repeat_another_are_dropped_within_a_class_and_across_classes_when_asked(
-    changes: dict[str, float], labels: list[int]
-) -> None:
+def test_boxes_that_repeat_another_of_their_class_are_dropped(changes: dict[str, float], labels: list[int]) -> None:
     items = [
         ((0.0, 0.0, 0.4, 0.4), 3, 0.9),
         ((0.0, 0.0, 0.4, 0.36), 4, 0.8),

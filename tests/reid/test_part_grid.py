@@ -11,7 +11,7 @@ def test_top_boxes_are_the_first_of_each_image() -> None:
 
 
 def test_asking_for_more_boxes_than_are_cached_is_refused_with_both_numbers() -> None:
-    with pytest.raises(ValueError, match="5 cached boxes an image, got 6"):
+    with pytest.raises(ValueError, match="5 cached boxes per image, got 6"):
         top_boxes(torch.rand(2, 5, 4), 6)
 
 

@@ -23,8 +23,6 @@ TRAINING: dict[str, Any] = {
     "triplet_margin": 0.3,
     "flip_probability": 0.5,
     "erase_probability": 0.5,
-    "crop_padding": 0,
-    "colour_jitter": 0,
     "epochs": 2,
     "learning_rate": 1e-3,
     "weight_decay": 0,

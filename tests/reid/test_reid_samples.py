@@ -12,7 +12,7 @@ from pipeline.reid.training import classes_of, training_rows
 from pipeline.store import hdf5
 
 SIZE = 24
-EVERY = ReidAugmentationParams(flip_probability=0.5, erase_probability=0.5, crop_padding=3, colour_jitter=0.1)
+EVERY = ReidAugmentationParams(flip_probability=0.5, erase_probability=0.5)
 
 
 def sources(data: TinyData, *inputs: str) -> ReidSources:

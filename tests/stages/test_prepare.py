@@ -87,7 +87,7 @@ def test_a_table_of_viewpoints_joins_those_of_the_adapter(source: Path, tmp_path
     assert result.exit_code == 0, result.output
     assert list(ImageStore(tmp_path / IMAGES).viewpoints) == [0, 2, -1]
     assert result.output.splitlines()[:2] == [
-        "shop: 1 images have contradictory viewpoints and count as unlabelled, as c.png",
+        "shop: 1 images have contradictory viewpoints and count as unlabelled, for example c.png",
         "shop: 1 images have no viewpoint",
     ]
 
