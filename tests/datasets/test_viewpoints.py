@@ -91,7 +91,7 @@ def test_names_of_different_pictures_need_paths(tmp_path: Path) -> None:
     table = "image,viewpoint\nCityFlow/image_train/1.jpg,0\nimage_test/1.jpg,1\n"
     assert attach(tmp_path, table, records=NUMBERED)[0] == ["front", None, "rear"]
     with pytest.raises(
-        ValueError, match=r"0\.txt, line 2: '1\.jpg' fits 3 different images, for example image_train/1\.jpg, image_query/1\.jpg"
+        ValueError, match=r"0\.txt, line 2: '1\.jpg' fits 3 .*, for example image_train/1\.jpg, image_query/1\.jpg"
     ):
         attach(tmp_path, "image,viewpoint\n1.jpg,0\n", records=NUMBERED)
 
@@ -140,7 +140,7 @@ def test_a_path_that_ends_another_one_is_still_that_image_s_own(tmp_path: Path, 
 
 def test_an_end_that_several_paths_share_is_refused(tmp_path: Path) -> None:
     records = [ImageRecord(f"{folder}/a/1.jpg", "train", folder) for folder in ("v", "w")]
-    with pytest.raises(ValueError, match=r"'a/1\.jpg' fits 2 different images, for example v/a/1\.jpg, w/a/1\.jpg; give their"):
+    with pytest.raises(ValueError, match=r"'a/1\.jpg' fits 2 .*, for example v/a/1\.jpg, w/a/1\.jpg; give their"):
         attach(tmp_path, "image,viewpoint\na/1.jpg,0\n", records=records)
 
 
