@@ -39,7 +39,7 @@ def view_loader(data: TinyData) -> ViewLoader:
 
 def reid_loader(data: TinyData) -> ReidLoader:
     sources = open_sources(data.store, data.path, ("parts", "part_masks"))
-    return ReidLoader(sources, SIDE, {"0001": 0, "0002": 1}, ReidAugmentationParams(0.5, 0.5), seed=0)
+    return ReidLoader(sources, SIDE, {"0001": 0, "0002": 1}, ReidAugmentationParams(0.5, 1.0), seed=0)
 
 
 LOADERS: list[Callable[[TinyData], SampleLoader[Any]]] = [seed_loader, part_loader, view_loader, reid_loader]
