@@ -51,7 +51,7 @@ def _section(block: list[str], cls: type) -> list[str]:
     bare = [line for line in block if not line.strip().startswith("#")]
     matches = [KEY.match(line) for line in bare]
     code = [match["indent"] + match["key"] + ":" + match["value"].rstrip() if match else "" for match in matches]
-    column = min(max([LEAST_COLUMN, *(len(line) + 2 for line in code if len(line) + 2 <= GREATEST_COLUMN)]), 50)
+    column = max([LEAST_COLUMN, *(len(line) + 2 for line in code if len(line) + 2 <= GREATEST_COLUMN)])
     result: list[str] = []
     path: list[str] = []
     for line, text, match in zip(bare, code, matches, strict=True):

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -77,7 +78,8 @@ def _inlined(cls: type) -> dict[str, Any]:
     return found
 
 
-def meanings(cls: type) -> dict[str, str]:
+@cache
+def meanings(cls: type) -> Mapping[str, str]:
     """Field of a class made by `parameters` -> its docstring, those of the classes it is made from included."""
     bases = [base for base in reversed(cls.__mro__) if dataclasses.is_dataclass(base)]
     found: dict[str, str] = {}

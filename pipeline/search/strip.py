@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.report.figures import cut_out, thumbnail, tint_views
+from pipeline.report.figures import CONTOUR_COLOUR, cut_out, thumbnail, tint_views
 from pipeline.report.sources import Sources
 from pipeline.store.vocabulary import VIEWPOINTS
 
@@ -13,7 +13,6 @@ SIDE = 200
 """Longer side of each picture, pixels."""
 MARGIN, CAPTION = 8, 24
 PARTS = 8
-BOX_COLOUR = (255, 221, 0)
 RIGHT_COLOUR, WRONG_COLOUR = (40, 150, 60), (200, 80, 20)
 
 
@@ -60,7 +59,7 @@ def _telling(sources: Sources, rows: NDArray[np.int64], match: NDArray[np.bool_]
 def _with_boxes(image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.uint8]:
     drawn, (height, width) = image.copy(), image.shape[:2]
     for left, top, right, bottom in np.rint(boxes * [width, height, width, height]).astype(int).tolist():
-        cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), BOX_COLOUR, 1, cv2.LINE_AA)
+        cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), CONTOUR_COLOUR, 1, cv2.LINE_AA)
     return drawn
 
 

@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from pipeline.store.params import parameters
 from pipeline.store.places import HISTORY, PLACES, Workspace
@@ -13,28 +12,6 @@ WORKSPACE = Workspace(Path("root"), "fleet", "pgan", Path("root/params.yaml"))
 @parameters
 class Size:
     size: int
-
-
-def test_every_output_of_a_stage_has_a_place_and_every_place_a_stage_that_makes_it() -> None:
-    stages = YAML(typ="safe").load((PROJECT / "dvc.yaml").read_text())["stages"]
-    made = {}
-    for name, stage in stages.items():
-        listed = [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]
-        for output in (next(iter(item)) if isinstance(item, dict) else item for item in listed):
-            made[_filled(str(output))] = name
-    for name, place in PLACES.items():
-        path = place.pattern.format(dataset="D", model="M")
-        makers = {stage for output, stage in made.items() if path == output or path.startswith(f"{output}/")}
-        assert makers == {place.stage}, name
-    known = {place.pattern.format(dataset="D", model="M") for place in PLACES.values()}
-    assert not [path for path in made if not any(place == path or place.startswith(f"{path}/") for place in known)]
-
-
-def _filled(pattern: str) -> str:
-    """An output of `dvc.yaml` with its data set and model filled in."""
-    for key in ("item.dataset", "item.fleet"):
-        pattern = pattern.replace(f"${{{key}}}", "D")
-    return pattern.replace("${item.model}", "M")
 
 
 def test_a_path_depends_on_data_set_and_model_where_its_output_does() -> None:
