@@ -24,22 +24,24 @@ def test_a_sitting_labels_over_http_and_ends_with_a_count(data: TinyData) -> Non
     output = data.root / "labels.csv"
     options = ["--dataset", "tiny", "--root", data.root, "--output", output, "--port", "0", "--no-browser"]
     command = [sys.executable, "-u", "-m", "stages.label_viewpoints", *map(str, options)]
-    program = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        assert program.stdout is not None
-        announced = program.stdout.readline()
-        assert announced.startswith("tiny: 4 images -> ")
-        port = re.search(r"http://127\.0\.0\.1:(\d+)/", announced)
-        assert port is not None
-        connection = http.client.HTTPConnection("127.0.0.1", int(port[1]), timeout=10)
-        body = json.dumps({"image": "0001_c1_0.png", "viewpoint": "side"})
-        connection.request("POST", "/label", body, {"Content-Type": "application/json"})
-        assert connection.getresponse().status == 200
-        connection.close()
-        (data.root / "params.yaml").write_text("edited: meanwhile\n")
-    finally:
-        program.send_signal(signal.SIGINT)
-        printed, errors = program.communicate(timeout=20)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=PROJECT, text=True, **pipes) as program:
+        try:
+            assert program.stdout is not None
+            announced = program.stdout.readline()
+            assert announced.startswith("tiny: 4 images -> ")
+            port = re.search(r"http://127\.0\.0\.1:(\d+)/", announced)
+            assert port is not None
+            connection = http.client.HTTPConnection("127.0.0.1", int(port[1]), timeout=10)
+            body = json.dumps({"image": "0001_c1_0.png", "viewpoint": "side"})
+            connection.request("POST", "/label", body, {"Content-Type": "application/json"})
+            assert connection.getresponse().status == 200
+            connection.close()
+            (data.root / "params.yaml").write_text("edited: meanwhile\n")
+            program.send_signal(signal.SIGINT)
+            printed, errors = program.communicate(timeout=60)
+        finally:
+            program.kill()
     assert (program.returncode, errors) == (0, "")
     assert printed.strip().startswith(f"tiny: 1 labelled, 0 unclear -> {output}")
     assert output.read_text() == "image,viewpoint\n0001_c1_0.png,side\n"
