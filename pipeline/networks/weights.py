@@ -1,5 +1,6 @@
 """Weights as safetensors with one JSON key of metadata, and ImageNet weights from a file or torchvision's hub."""
 
+import importlib.util
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,16 +17,20 @@ from pipeline.store.params import build, mapping, parameters
 
 T = TypeVar("T")
 
+PACKAGED = "package:"
+"""Begins a source that an installed package carries."""
+
 
 @parameters
 class PretrainedParams:
     """Where a backbone's first weights come from."""
 
     source: str | None
-    """null trains from scratch; a torchvision weights name as ``IMAGENET1K_V1`` asks its hub; anything else is a local
-    file, ``.safetensors`` or ``.pth``."""
+    """null trains from scratch; a torchvision weights name, for example ``IMAGENET1K_V1``, asks its hub; ``timm`` asks
+    the hub of timm's networks; ``package:<package>/<file>`` is a file that an installed Python package carries;
+    anything else is a local file, ``.safetensors`` or ``.pth``."""
     sha256: str | None = None
-    """Full digest a local file must have; null skips the check."""
+    """Full digest the file must have; null skips the check."""
 
 
 def save(path: Path, state: Mapping[str, Tensor], kind: str, metadata: Mapping[str, Any]) -> None:
@@ -94,11 +99,14 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
 
 
 def load_pretrained(network: nn.Module, architecture: str, pretrained: PretrainedParams) -> list[str]:
-    """Load ImageNet weights into a torchvision network; its classifier may differ in shape.
+    """Load ImageNet weights into a network; its classifier may differ in shape.
+
+    A file that names none of the network's weights, but has as many of the same shapes in the same order, is taken in
+    that order: published weights of one architecture go by several libraries' names.
 
     Args:
-        network: The network to fill, with torchvision's parameter names.
-        architecture: torchvision's name, as ``resnet50``.
+        network: The network to fill, with torchvision's or timm's parameter names.
+        architecture: Its name there, for example ``resnet50``.
         pretrained: Where the weights are.
 
     Returns:
@@ -110,23 +118,35 @@ def load_pretrained(network: nn.Module, architecture: str, pretrained: Pretraine
     """
     if pretrained.source is None:
         return sorted(network.state_dict())
-    state = _read_pretrained(architecture, pretrained)
     wanted = network.state_dict()
+    state = _renamed(_read_pretrained(architecture, pretrained), wanted)
     fitting = {name: tensor for name, tensor in state.items() if name in wanted and tensor.shape == wanted[name].shape}
     left = sorted(set(wanted) - set(fitting))
     strangers = [name for name in left if not name.startswith(("fc.", "classifier.")) and "num_batches" not in name]
     if strangers:
         raise ValueError(
             f"{pretrained.source}: {len(strangers)} weights of {architecture} are absent or of another shape, "
-            f"as {', '.join(strangers[:3])}"
+            f"for example {', '.join(strangers[:3])}"
         )
     network.load_state_dict(fitting, strict=False)
     return left
 
 
+def _renamed(state: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same weights by the names wanted, where only their order tells which is which."""
+    given, names = ([name for name in some if "num_batches" not in name] for some in (state, wanted))
+    if set(given) & set(names) or [state[name].shape for name in given] != [wanted[name].shape for name in names]:
+        return state
+    return {name: state[other] for name, other in zip(names, given, strict=True)}
+
+
 def _read_pretrained(architecture: str, pretrained: PretrainedParams) -> dict[str, Tensor]:
     source = str(pretrained.source)
-    path = Path(source)
+    if source == "timm":
+        import timm  # here, because it takes a second that others need not wait
+
+        return dict(timm.create_model(architecture, pretrained=True).state_dict())
+    path = _packaged(source) if source.startswith(PACKAGED) else Path(source)
     if path.suffix not in (".safetensors", ".pth", ".pt"):
         weights = get_model_weights(architecture)[source]
         return dict(weights.get_state_dict(progress=True, check_hash=True))
@@ -138,3 +158,12 @@ def _read_pretrained(architecture: str, pretrained: PretrainedParams) -> dict[st
         with safe_open(path, "pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     return dict(torch.load(path, map_location="cpu", weights_only=True))
+
+
+def _packaged(source: str) -> Path:
+    """Path of a file that an installed package carries."""
+    package, _, file = source.removeprefix(PACKAGED).partition("/")
+    found = importlib.util.find_spec(package) if package.isidentifier() else None
+    if not file or found is None or not found.submodule_search_locations:
+        raise ValueError(f"pretrained.source: expected {PACKAGED}<installed package>/<file>, got {source!r}")
+    return Path(found.submodule_search_locations[0]) / file

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torchvision.models import resnet18
 
-from pipeline.networks.backbone import BACKBONES, Backbone, BackboneParams, resnet10
+from pipeline.networks.architectures import RESNETS, resnet10
+from pipeline.networks.backbone import Backbone, BackboneParams
 from pipeline.networks.weights import PretrainedParams
 from pipeline.reid.models import baseline as baseline_module
 from pipeline.reid.models import pgan as pgan_module
@@ -33,9 +34,9 @@ def test_widths_follow_the_backbone(name: str, stem_width: int, width: int) -> N
     assert backbone.layer4.eval()(stem).shape[1:] == (width, 2, 2)
 
 
-@pytest.mark.parametrize("name", [name for name in BACKBONES if name != "resnet10_narrow"])
+@pytest.mark.parametrize("name", [name for name in RESNETS if name != "resnet10_narrow"])
 def test_last_stride_1_changes_no_weight_and_keeps_torchvisions_map_with_stride_2(name: str) -> None:
-    whole = BACKBONES[name]().eval()
+    whole = RESNETS[name]().eval()
     backbone = Backbone(BackboneParams(name, True, 2)).eval()
     backbone.stem.load_state_dict(torch.nn.Sequential(*list(whole.children())[:7]).state_dict())
     backbone.layer4.load_state_dict(whole.layer4.state_dict())
@@ -88,3 +89,49 @@ def test_no_source_keeps_the_random_weights() -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
     model.load_pretrained(PretrainedParams(None))
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_a_network_of_timms_is_divided_where_its_map_is_halved_last() -> None:
+    whole = Backbone(BackboneParams("tf_efficientnet_lite0", True, 2)).eval()
+    assert (whole.stem_width, whole.width) == (112, 320)
+    stem = whole.stem(torch.zeros(1, 3, 64, 64))
+    assert stem.shape == (1, 112, 4, 4)
+    assert whole.layer4(stem).shape == (1, 320, 2, 2)
+    fine = Backbone(BackboneParams("tf_efficientnet_lite0", True, 1)).eval()
+    assert fine(torch.zeros(1, 3, 64, 64)).shape == (1, 320, 4, 4)
+    early = Backbone(BackboneParams("tf_efficientnet_lite0", True, 2, levels=6)).eval()
+    assert (early.stem_width, early.width) == (40, 112)
+    assert early(torch.zeros(1, 3, 64, 64)).shape == (1, 112, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"levels": 9}, "levels: expected 2 to the 8 of tf_efficientnet_lite0, got 9"),
+        ({"levels": 6, "frozen_levels": 5}, "frozen_levels: expected at most the 4 of the first stage, got 5"),
+        ({"stem_pooling": False}, "stem_pooling: expected true, because tf_efficientnet_lite0 has no pooling"),
+    ],
+)
+def test_levels_that_a_backbone_does_not_have_are_refused(changes: dict[str, int], message: str) -> None:
+    values = {"backbone": "tf_efficientnet_lite0", "stem_pooling": True, "last_stride": 2} | changes
+    with pytest.raises(ValueError, match=message):
+        Backbone(BackboneParams(**values))
+
+
+def test_frozen_levels_keep_weights_and_statistics_and_the_others_are_trained() -> None:
+    torch.manual_seed(0)
+    backbone = Backbone(BackboneParams("resnet10_narrow", True, 1, frozen_levels=2)).train()
+    before = {name: value.clone() for name, value in backbone.state_dict().items()}
+    optimiser = torch.optim.SGD([value for value in backbone.parameters() if value.requires_grad], lr=0.1)
+    backbone(torch.randn(4, 3, 32, 32)).square().mean().backward()
+    optimiser.step()
+    changed = {name for name, value in backbone.state_dict().items() if not torch.equal(value, before[name])}
+    frozen = {f"stem.{number}." for number in range(5)}  # stem: convolution, norm, ReLU, pooling; first layer
+    assert not [name for name in changed if name.startswith(tuple(frozen))]
+    assert {name.split(".")[0] for name in changed} == {"stem", "layer4"}
+
+
+def test_levels_without_pretrained_weights_are_not_frozen() -> None:
+    backbone = Backbone(BackboneParams("resnet10_narrow", True, 1, frozen_levels=1))
+    with pytest.raises(ValueError, match=r"frozen_levels: expected 0 where pretrained\.source is null"):
+        backbone.load_pretrained(PretrainedParams(None))
