@@ -1,6 +1,6 @@
-"""Losses of re-identification: cross-entropy over vehicles and the batch-hard triplet loss on any distance."""
+"""Losses of re-identification: cross-entropy over vehicles and triplet losses on any distance, all in float32."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -11,23 +11,59 @@ def batch_hard_triplet_loss(distances: Tensor, identities: Tensor, margin: float
     """Mean over anchors of [margin + farthest positive - nearest negative]_+ (Hermans et al. 2017, eq. 5).
 
     Args:
-        distances: `(B, B)` float32, not negative: Euclidean (PGAN §3.5) or CPDM (SPAN §3.4).
+        distances: `(B, B)`, not negative: Euclidean (PGAN §3.5) or CPDM (SPAN §3.4); computed with in float32.
         identities: `(B,)` int64 vehicle of each row.
         margin: In units of the distance.
 
     Returns:
-        A scalar. Anchors without another image of their vehicle, or without an image of another, are left out;
-        when none remains the loss is 0.
+        A float32 scalar. Anchors without another image of their vehicle, or without an image of another, are left
+        out; when none remains the loss is 0.
     """
+    distances, positive, negative = _anchors(distances, identities)
+    if not len(distances):
+        return distances.sum()
+    farthest = distances.masked_fill(~positive, -torch.inf).amax(1)
+    nearest = distances.masked_fill(~negative, torch.inf).amin(1)
+    return (margin + farthest - nearest).clamp(min=0).mean()
+
+
+def adaptive_triplet_loss(distances: Tensor, identities: Tensor, margin: float) -> Tensor:
+    """Mean over anchors of [margin + sum_p w_p d_p - sum_n w_n d_n]_+ (Ristani and Tomasi 2018, eqs. 1 and 2).
+
+    The weights w_p of an anchor's positives are the softmax of their distances, those of its negatives the softmin of
+    theirs, so that hard images count most and easy ones still count. As in the authors' code (ergysr/DeepCC) the
+    gradient flows through the weights too. Distances multiplied by a great number give the batch-hard loss.
+
+    Args:
+        distances: See `batch_hard_triplet_loss`.
+        identities: `(B,)` int64 vehicle of each row.
+        margin: In units of the distance.
+
+    Returns:
+        See `batch_hard_triplet_loss`.
+    """
+    distances, positive, negative = _anchors(distances, identities)
+    if not len(distances):
+        return distances.sum()
+    positive_weights = distances.masked_fill(~positive, -torch.inf).softmax(1)
+    negative_weights = (-distances).masked_fill(~negative, -torch.inf).softmax(1)
+    return (margin + ((positive_weights - negative_weights) * distances).sum(1)).clamp(min=0).mean()
+
+
+def _anchors(distances: Tensor, identities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Distances `(A, B)` float32 of the anchors that have both, and which images are their positives and negatives."""
     same = identities[:, None] == identities
     own = torch.eye(len(identities), dtype=torch.bool, device=identities.device)
     positive, negative = same & ~own, ~same
-    farthest = distances.masked_fill(~positive, -torch.inf).amax(1)
-    nearest = distances.masked_fill(~negative, torch.inf).amin(1)
     counted = positive.any(1) & negative.any(1)
-    if not counted.any():
-        return distances.sum() * 0
-    return (margin + farthest[counted] - nearest[counted]).clamp(min=0).mean()
+    return distances.float()[counted], positive[counted], negative[counted]
+
+
+TRIPLET_LOSSES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
+    "batch_hard": batch_hard_triplet_loss,
+    "adaptive": adaptive_triplet_loss,
+}
+"""Name of a triplet loss -> the loss."""
 
 
 def reid_losses(
@@ -37,22 +73,24 @@ def reid_losses(
     *,
     identity_weight: float,
     label_smoothing: float,
+    triplet: str,
     triplet_weights: Mapping[str, float],
     margin: float,
 ) -> dict[str, Tensor]:
     """Weighted losses of a batch, PGAN (5) and SPAN (7).
 
     Args:
-        logits: `(B, classes)` float32.
-        distances: Name -> `(B, B)` float32, one a triplet loss.
+        logits: `(B, classes)`.
+        distances: Name -> `(B, B)`, one a triplet loss.
         identities: `(B,)` int64 class of each image.
         identity_weight: Weight of the cross-entropy, lambda in PGAN (5); 0 leaves it out.
         label_smoothing: Share of the target spread over all classes.
+        triplet: A key of `TRIPLET_LOSSES`.
         triplet_weights: Name -> weight of each triplet loss; 0 leaves it out.
         margin: See `batch_hard_triplet_loss`.
 
     Returns:
-        ``identity`` and ``triplet_<name>`` -> weighted scalar.
+        ``identity`` and ``triplet_<name>`` -> weighted float32 scalar.
 
     Raises:
         ValueError: `triplet_weights` names other losses than `distances` has, or every weight is 0.
@@ -64,10 +102,11 @@ def reid_losses(
         )
     losses = {}
     if identity_weight:
-        losses["identity"] = identity_weight * cross_entropy(logits, identities, label_smoothing=label_smoothing)
+        entropy = cross_entropy(logits.float(), identities, label_smoothing=label_smoothing)
+        losses["identity"] = identity_weight * entropy
     for name, weight in sorted(triplet_weights.items()):
         if weight:
-            losses[f"triplet_{name}"] = weight * batch_hard_triplet_loss(distances[name], identities, margin)
+            losses[f"triplet_{name}"] = weight * TRIPLET_LOSSES[triplet](distances[name], identities, margin)
     if not losses:
         raise ValueError("identity_weight, triplet_weights: every loss has weight 0; there is nothing to train on")
     return losses

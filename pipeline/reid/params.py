@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import NonNegativeFloat, PositiveInt
 
@@ -29,7 +29,12 @@ class ReidTrainingParams(ReidShapeParams, ReidAugmentationParams, ScheduleParams
     identity_weight: NonNegativeFloat
     """Weight of the cross-entropy, lambda in PGAN (5)."""
     label_smoothing: Share
-    """Share of the cross-entropy's target spread over all vehicles; neither paper smooths."""
+    """Share of the cross-entropy's target spread over all vehicles; neither paper smooths, PGAN's baseline
+    (Luo et al. 2019) does."""
+    triplet: Literal["batch_hard", "adaptive"]
+    """Which images of a batch an anchor's triplet loss is about: ``batch_hard``, the farthest of its vehicle and the
+    nearest of another (PGAN §3.5), or ``adaptive``, all of them, weighted by softmax and softmin of their distances
+    (Ristani and Tomasi 2018, which SPAN cites)."""
     triplet_weights: dict[str, NonNegativeFloat]
     """Weight of the triplet loss on each of the model's training distances; 0 leaves one out."""
     triplet_margin: NonNegativeFloat

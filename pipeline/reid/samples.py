@@ -70,7 +70,7 @@ def check_makers(sources: ReidSources, trained_with: dict[str, dict[str, str]]) 
 
 @dataclass(frozen=True)
 class ReidLoader:
-    """Loads samples, to train on or to embed, see `pipeline.training.samples.SampleLoader`.
+    """Loads samples, to train on or to embed, see `pipeline.training.samples.RepeatingLoader`.
 
     Attributes:
         sources: What to read.
@@ -88,11 +88,16 @@ class ReidLoader:
     seed: int = 0
     epoch: int = 0
 
-    def __call__(self, row: int) -> tuple[Sample, int]:
-        """Return one row's sample and its vehicle's class."""
+    def __call__(self, row: int, appearance: int = 0) -> tuple[Sample, int]:
+        """Return one row's sample and its vehicle's class.
+
+        Args:
+            row: Row of the image table.
+            appearance: How often the epoch has drawn the row before; each appearance is changed in its own way.
+        """
         sample = self._sample(row)
         if self.augmentation is not None:
-            sample = augment(sample, self.augmentation, generator_of(self.seed, self.epoch, row))
+            sample = augment(sample, self.augmentation, generator_of(self.seed, self.epoch, row, appearance))
         return sample, self.classes.get(str(self.sources.store.vehicle_ids[row]), -1)
 
     def _sample(self, row: int) -> Sample:

@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.networks.loading import Batches, batches_of
+from pipeline.networks.loading import Batches
 from pipeline.networks.runtime import RuntimeParams
 from pipeline.reid.build import network_module
 from pipeline.reid.losses import reid_losses
@@ -20,7 +20,7 @@ from pipeline.reid.sampler import identity_batches
 from pipeline.reid.samples import ReidLoader, ReidSources, collate
 from pipeline.store.images import ImageStore
 from pipeline.training.loop import Trained, fit
-from pipeline.training.samples import at_epoch
+from pipeline.training.samples import at_epoch, drawn_batches
 
 
 def training_rows(store: ImageStore) -> NDArray[np.int64]:
@@ -78,7 +78,7 @@ def train(
         groups = identity_batches(
             identities, training.identities_per_batch, training.images_per_identity, runtime.seed, epoch
         )
-        return batches_of(rows, at_epoch(load, epoch), groups, runtime, collate)
+        return drawn_batches(rows, groups, at_epoch(load, epoch), runtime, collate)
 
     def losses(module: nn.Module, batch: ReidBatch) -> dict[str, Tensor]:
         output: ReidOutput = module(batch)
@@ -89,6 +89,7 @@ def train(
             batch.identities,
             identity_weight=training.identity_weight,
             label_smoothing=training.label_smoothing,
+            triplet=training.triplet,
             triplet_weights=training.triplet_weights,
             margin=training.triplet_margin,
         )

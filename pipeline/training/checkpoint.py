@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -13,8 +13,21 @@ from torch import Tensor, nn
 from pipeline.store.files import atomic
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a training has come.
+
+    Attributes:
+        history: One row per epoch.
+        steps: Optimiser steps of all epochs together.
+    """
+
+    history: tuple[dict[str, float], ...] = ()
+    steps: int = 0
+
+
 class Checkpoint:
-    """Everything a training needs to go on: weights, Adam's moments, the generator, extra state, history.
+    """Everything a training needs to go on: weights, Adam's moments, the generator, extra state, progress.
 
     Kept as safetensors with one JSON key; nothing is pickled.
 
@@ -33,7 +46,7 @@ class Checkpoint:
         self._optimiser = optimiser
         self._state = state
 
-    def save(self, history: Sequence[dict[str, float]]) -> None:
+    def save(self, progress: Progress) -> None:
         """Write the current state, whole or not at all."""
         tensors = {f"network.{name}": tensor for name, tensor in self._network.state_dict().items()}
         for index, moments in self._optimiser.state_dict()["state"].items():
@@ -42,15 +55,15 @@ class Checkpoint:
         tensors["generator"] = torch.get_rng_state()
         tensors = {name: tensor.detach().to("cpu").clone().contiguous() for name, tensor in tensors.items()}
         with atomic(self._path) as temporary:
-            save_file(tensors, temporary, {"metadata": json.dumps({"history": list(history)})})
+            save_file(tensors, temporary, {"metadata": json.dumps(asdict(progress))})
 
-    def restore(self) -> list[dict[str, float]]:
-        """Load the checkpoint if there is one and return the history up to it, else an empty list."""
+    def restore(self) -> Progress:
+        """Load the checkpoint if there is one and return the progress up to it, else that of no epoch."""
         if not self._path.exists():
-            return []
+            return Progress()
         with safe_open(self._path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
-            history: list[dict[str, float]] = json.loads(file.metadata()["metadata"])["history"]
+            progress = json.loads(file.metadata()["metadata"])
         self._network.load_state_dict(_below(tensors, "network."))
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _below(tensors, "optimiser.").items():
@@ -60,7 +73,7 @@ class Checkpoint:
         for name, tensor in _below(tensors, "state.").items():
             self._state[name].copy_(tensor)
         torch.set_rng_state(tensors["generator"])
-        return history
+        return Progress(tuple(progress["history"]), progress["steps"])
 
     def remove(self) -> None:
         """Delete the checkpoint and its folder, once training has ended."""

@@ -3,7 +3,8 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -17,7 +18,7 @@ from pipeline.networks import weights
 from pipeline.networks.loading import Batches
 from pipeline.store.files import write_csv
 from pipeline.store.params import Share, parameters
-from pipeline.training.checkpoint import Checkpoint
+from pipeline.training.checkpoint import Checkpoint, Progress
 
 Batch = TypeVar("Batch")
 Network = TypeVar("Network", bound=nn.Module, covariant=True)
@@ -58,10 +59,14 @@ class Trained(Generic[Network]):
 
 @parameters
 class ScheduleParams:
-    """Optimiser (Adam) and its learning rate over time."""
+    """Optimiser (Adam), length, and learning rate over time.
 
-    epochs: NonNegativeInt
-    """Passes over the training rows."""
+    A training is as long as `epochs` or `iterations` says, of which exactly one is given. All other lengths count
+    epochs, fractions of them included, in either case.
+    """
+
+    epochs: NonNegativeInt | None
+    """Passes over the training rows; null where `iterations` gives the length."""
     learning_rate: PositiveFloat
     """Rate after the warm-up."""
     weight_decay: NonNegativeFloat
@@ -70,24 +75,80 @@ class ScheduleParams:
     """Epochs of linear rise from `warmup_start` x rate; 0 starts at the full rate."""
     warmup_start: Share
     """Share of the rate at step 0."""
-    decay: Literal["step", "cosine", "constant"]
-    """``step`` multiplies by `decay_factor` every `decay_every` epochs; ``cosine`` falls to `decay_factor` x rate over
-    all epochs; ``constant`` stays."""
+    decay: Literal["step", "milestones", "cosine", "constant"]
+    """``step`` multiplies by `decay_factor` every `decay_every` epochs, ``milestones`` at each of `milestones`;
+    ``cosine`` falls to `decay_factor` x rate over all epochs; ``constant`` stays."""
     decay_every: PositiveInt
     """Epochs between two steps."""
     decay_factor: Share
     """Of the rate at each step, or at the end of a cosine."""
+    _: KW_ONLY
+    milestones: tuple[PositiveInt, ...] = ()
+    """Epochs, rising, from each of which on the rate is multiplied by `decay_factor` once more; read by the decay
+    ``milestones`` alone."""
+    iterations: PositiveInt | None = None
+    """Optimiser steps, the last epoch ending wherever they do; null where `epochs` gives the length."""
 
-    def factor(self, progress: float) -> float:
-        """Learning rate at `progress` epochs (a fraction counts), relative to `learning_rate`."""
-        if progress < self.warmup_epochs:
-            return self.warmup_start + (1 - self.warmup_start) * progress / self.warmup_epochs
+    def __post_init__(self) -> None:
+        """Refuse two lengths or none, and milestones that are none.
+
+        Raises:
+            ValueError: Not exactly one of `epochs` and `iterations` is given, or `decay` is ``milestones`` and
+                `milestones` are missing or not rising.
+        """
+        if (self.epochs is None) == (self.iterations is None):
+            raise ValueError(
+                "epochs, iterations: expected exactly one of them and null for the other, "
+                f"got epochs {_text(self.epochs)} and iterations {_text(self.iterations)}"
+            )
+        if self.decay == "milestones" and not self.milestones:
+            raise ValueError("milestones: expected at least one epoch, as decay is milestones, got none")
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError(f"milestones: expected rising epochs, got {list(self.milestones)}")
+
+    @property
+    def unit(self) -> Literal["epoch", "iteration"]:
+        """What `length` counts."""
+        return "epoch" if self.iterations is None else "iteration"
+
+    @property
+    def length(self) -> int:
+        """Epochs, or iterations where these are given; no training has more epochs than this."""
+        length = self.epochs if self.iterations is None else self.iterations
+        assert length is not None, "checked when made"
+        return length
+
+    def done(self, progress: Progress) -> int:
+        """How much of `length` a training has behind it."""
+        return len(progress.history) if self.iterations is None else progress.steps
+
+    def rate(self, epochs: float, steps: int, batches: int) -> float:
+        """Learning rate of a moment.
+
+        Args:
+            epochs: Epochs before it; a fraction counts.
+            steps: Optimiser steps before it.
+            batches: Batches of the current epoch; those to come are taken to have as many.
+        """
+        whole = self.length if self.iterations is None else epochs + (self.iterations - steps) / batches
+        return self.learning_rate * self.factor(epochs, whole)
+
+    def factor(self, epochs: float, whole: float) -> float:
+        """Learning rate after `epochs` of `whole` epochs (fractions count), relative to `learning_rate`."""
+        if epochs < self.warmup_epochs:
+            return self.warmup_start + (1 - self.warmup_start) * epochs / self.warmup_epochs
         if self.decay == "step":
-            return self.decay_factor ** int(progress // self.decay_every)
+            return self.decay_factor ** int(epochs // self.decay_every)
+        if self.decay == "milestones":
+            return self.decay_factor ** sum(milestone <= epochs for milestone in self.milestones)
         if self.decay == "cosine":
-            share = (progress - self.warmup_epochs) / max(self.epochs - self.warmup_epochs, 1e-9)
+            share = (epochs - self.warmup_epochs) / max(whole - self.warmup_epochs, 1e-9)
             return self.decay_factor + (1 - self.decay_factor) * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
         return 1.0
+
+
+def _text(length: int | None) -> str:
+    return "null" if length is None else str(length)
 
 
 def fit(
@@ -107,16 +168,18 @@ def fit(
         losses: `(network, batch)` -> named scalar losses, already weighted; their sum is minimised.
         batches: Epoch -> its batches. Must depend on the epoch (and `state`) alone, so that training can be
             continued.
-        schedule: Epochs and learning rate.
+        schedule: Length and learning rate.
         fabric: Places the network and the batches' tensors.
         scratch: Folder for a checkpoint, named by a digest of all inputs; None keeps none. A checkpoint found
             there is continued from, and the folder is emptied at the end.
         state: Further tensors that `losses` and `batches` read and change in place (kept in checkpoints).
 
     Returns:
-        One row per epoch: ``epoch``, ``learning_rate``, ``loss`` and the mean of each named loss.
+        One row per epoch, the last of which may be cut short by the schedule's iterations: ``epoch``,
+        ``learning_rate`` at its end, ``loss`` and the mean of each named loss.
 
     Raises:
+        ValueError: An epoch has no batches.
         FloatingPointError: The loss is no longer finite; the message names the epoch and the losses.
     """
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
@@ -125,20 +188,24 @@ def fit(
         None if scratch is None else Checkpoint(scratch / "checkpoint.safetensors", network, optimiser, state or {})
     )
     module, optimiser = fabric.setup(network, optimiser)
-    history = [] if checkpoint is None else checkpoint.restore()  # on the device, where Adam's moments belong
+    progress = Progress() if checkpoint is None else checkpoint.restore()  # on the device, where Adam's moments belong
     saved_at = time.monotonic()
-    bar = tqdm(range(len(history), schedule.epochs), unit="epoch", mininterval=5, disable=None)
-    for epoch in bar:
-        module.train()
-        history.append(_train_epoch(module, optimiser, losses, batches(epoch), schedule, epoch, fabric))
-        bar.set_postfix(loss=f"{history[-1]['loss']:.3f}")
-        if checkpoint and time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS and epoch + 1 < schedule.epochs:
-            checkpoint.save(history)
-            saved_at = time.monotonic()
+    bar = tqdm(total=schedule.length, initial=schedule.done(progress), unit=schedule.unit, mininterval=5, disable=None)
+    with bar:
+        while schedule.done(progress) < schedule.length:
+            module.train()
+            drawn = batches(len(progress.history))
+            progress = _train_epoch(module, optimiser, losses, drawn, schedule, progress, fabric)
+            bar.set_postfix(loss=f"{progress.history[-1]['loss']:.3f}", refresh=False)
+            bar.update(schedule.done(progress) - bar.n)
+            is_due = time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
+            if checkpoint and is_due and schedule.done(progress) < schedule.length:
+                checkpoint.save(progress)
+                saved_at = time.monotonic()
     if checkpoint:
         checkpoint.remove()
     network.to("cpu").eval()
-    return history
+    return list(progress.history)
 
 
 def _train_epoch(
@@ -147,14 +214,18 @@ def _train_epoch(
     losses: Callable[[nn.Module, Batch], dict[str, Tensor]],
     batches: Batches[Batch],
     schedule: ScheduleParams,
-    epoch: int,
+    progress: Progress,
     fabric: Fabric,
-) -> dict[str, float]:
+) -> Progress:
+    """Train on one epoch's batches, or on as many of them as the schedule has iterations left."""
     totals: dict[str, float] = {}
-    count = len(batches)
-    for step, batch in enumerate(batches):
+    epoch, count = len(progress.history), len(batches)
+    if not count:
+        raise ValueError(f"epoch {epoch}: expected at least one batch to train on, got none")
+    taken = count if schedule.iterations is None else min(count, schedule.iterations - progress.steps)
+    for step, batch in enumerate(islice(batches, taken)):
         for group in optimiser.param_groups:
-            group["lr"] = schedule.learning_rate * schedule.factor(epoch + step / count)
+            group["lr"] = schedule.rate(epoch + step / count, progress.steps + step, count)
         named = losses(module, fabric.to_device(batch))
         loss = torch.stack(list(named.values())).sum()
         values = {name: float(value.detach()) for name, value in named.items()}
@@ -165,6 +236,7 @@ def _train_epoch(
         fabric.backward(loss)
         optimiser.step()
         for name, value in {"loss": sum(values.values()), **values}.items():
-            totals[name] = totals.get(name, 0.0) + value / count
-    rate = schedule.learning_rate * schedule.factor(epoch + 1)
-    return {"epoch": epoch, "learning_rate": rate, **totals}
+            totals[name] = totals.get(name, 0.0) + value / taken
+    steps = progress.steps + taken
+    row = {"epoch": epoch, "learning_rate": schedule.rate(epoch + taken / count, steps, count), **totals}
+    return Progress((*progress.history, row), steps)

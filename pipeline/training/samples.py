@@ -1,8 +1,10 @@
-"""The one shape of training samples: a frozen loader that is a function of (seed, epoch, row), and its epochs."""
+"""The one shape of training samples: frozen loaders, functions of (seed, epoch, row, appearance), and their epochs."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, ClassVar, Protocol, TypeVar
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +39,17 @@ class SampleLoader(Protocol[Item]):
         """Load one row."""
 
 
-def at_epoch(load: SampleLoader[T], epoch: int) -> SampleLoader[T]:
+class RepeatingLoader(SampleLoader[Item], Protocol[Item]):
+    """A loader for epochs that may draw a row several times, each of its appearances changed in its own way."""
+
+    def __call__(self, row: int, appearance: int = 0, /) -> Item:
+        """Load one row, which the epoch has drawn `appearance` times before."""
+
+
+Loader = TypeVar("Loader", bound=SampleLoader[Any])
+
+
+def at_epoch(load: Loader, epoch: int) -> Loader:
     """The same samples as another epoch sees them."""
     return replace(load, epoch=epoch)
 
@@ -67,3 +79,45 @@ def shuffled_epochs(
         return batches_of(order, at_epoch(load, epoch), batch_size, runtime, collate)
 
     return batches
+
+
+def drawn_batches(
+    rows: Sequence[int] | NDArray[np.int64],
+    groups: Sequence[Sequence[int]],
+    load: RepeatingLoader[T],
+    runtime: RuntimeParams,
+    collate: Callable[[list[T]], Batch],
+) -> Batches[Batch]:
+    """One epoch of batches that were drawn, in which a row may appear again.
+
+    Args:
+        rows: Rows to train on.
+        groups: Each batch's positions among `rows`, in the order of the epoch.
+        load: Loads a row; given how often the epoch has drawn it before, so that copies of a row differ.
+        runtime: Gives the loader processes.
+        collate: Items -> batch.
+    """
+    seen: Counter[int] = Counter()
+    draws = []
+    for row in (int(rows[position]) for group in groups for position in group):
+        draws.append((row, seen[row]))
+        seen[row] += 1
+    numbers = iter(range(len(draws)))
+    grouping = [list(islice(numbers, len(group))) for group in groups]
+    return batches_of(range(len(draws)), _Draws(load, draws), grouping, runtime, collate)
+
+
+@dataclass(frozen=True)
+class _Draws(Generic[T]):
+    """Loads the draws of one epoch by number; picklable.
+
+    Attributes:
+        load: Loads a row.
+        draws: Row and appearance of each draw.
+    """
+
+    load: RepeatingLoader[T]
+    draws: list[tuple[int, int]]
+
+    def __call__(self, number: int) -> T:
+        return self.load(*self.draws[number])

@@ -73,7 +73,7 @@ class SpanTrainingParams:
     warmup: ScheduleParams
     """A first phase in which a random encoder learns to tell the visible views; 0 epochs: none (paper)."""
     schedule: ScheduleParams
-    """Epochs and rate of SPAN itself."""
+    """Length and rate of SPAN itself (release: 10 epochs; the paper gives none)."""
 
 
 class SpanLoss:
@@ -170,13 +170,13 @@ def train(
     history = fit(
         span,
         loss,
-        lambda epoch: batches(training.warmup.epochs + epoch),
+        lambda epoch: batches(len(warmed) + epoch),
         training.schedule,
         fabric,
         scratch=scratches[1],
     )
     for row in history:
-        row["epoch"] += training.warmup.epochs
+        row["epoch"] += len(warmed)
     metadata = {"network": asdict(shape), "images": len(rows), "table": store.digest, "views": list(VIEWS)}
     return Trained(span, warmed + history, metadata)
 

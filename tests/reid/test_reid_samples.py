@@ -54,11 +54,13 @@ def test_a_batch_stacks_samples_in_order(tiny_data: TinyData) -> None:
     assert batch.area_ratios.shape == (2, 4)
 
 
-def test_changes_depend_on_seed_epoch_and_row_alone_and_loaders_can_be_sent(tiny_data: TinyData) -> None:
+def test_changes_depend_on_seed_epoch_row_and_appearance_alone_and_loaders_can_be_sent(tiny_data: TinyData) -> None:
     load = replace(loader(tiny_data, "parts"), augmentation=EVERY)
     first = load(1)[0].image
     sent: ReidLoader = pickle.loads(pickle.dumps(load))
     np.testing.assert_array_equal(first, sent(1)[0].image)
+    assert any((first != load(1, appearance)[0].image).any() for appearance in (1, 2, 3))
+    np.testing.assert_array_equal(load(1, 2)[0].image, sent(1, 2)[0].image)
     assert any((first != replace(load, epoch=epoch)(1)[0].image).any() for epoch in (1, 2))
     assert any((first != replace(load, seed=seed)(1)[0].image).any() for seed in (1, 2))
 

@@ -10,9 +10,12 @@ from reid_example import OWN, SIZE
 
 from pipeline.networks.runtime import start
 from pipeline.networks.weights import PretrainedParams
+from pipeline.reid import samples, training
+from pipeline.reid.augmentation import Sample
 from pipeline.reid.build import KIND, restore
 from pipeline.reid.embedding import EmbedParams, embed
 from pipeline.reid.models import pgan
+from pipeline.reid.network import ReidBatch
 from pipeline.reid.params import ModelParams, ReidTrainingParams
 from pipeline.reid.samples import ReidLoader, open_sources
 from pipeline.reid.training import build_network, classes_of, train, training_rows
@@ -29,6 +32,7 @@ PARAMS = ModelParams(
         images_per_identity=2,
         identity_weight=1,
         label_smoothing=0,
+        triplet="batch_hard",
         triplet_weights={"fused": 1, "global": 0.5, "part": 0},
         triplet_margin=0.3,
         flip_probability=0.5,
@@ -47,13 +51,13 @@ PARAMS = ModelParams(
 )
 
 
-def run(data: TinyData, seed: int = 0) -> Trained:
+def run(data: TinyData, seed: int = 0, params: ModelParams = PARAMS) -> Trained:
     runtime = replace(RUNTIME, seed=seed)
     fabric = start(runtime)
     rows = training_rows(data.store)
-    network = build_network(PARAMS, data.store, rows)
+    network = build_network(params, data.store, rows)
     sources = open_sources(data.store, data.path, network.inputs)
-    return train(network, sources, rows, PARAMS, runtime, fabric)
+    return train(network, sources, rows, params, runtime, fabric)
 
 
 def test_models_are_trained_on_the_split_train_alone(tiny_data: TinyData) -> None:
@@ -72,6 +76,25 @@ def test_training_repeats_bit_for_bit_and_depends_on_the_seed(tiny_data: TinyDat
     assert any(not torch.equal(first[name], other[name]) for name in first)
     assert [row["epoch"] for row in trained.history] == [0, 1]
     assert set(trained.history[0]) == {"epoch", "learning_rate", "loss", "identity", "triplet_fused", "triplet_global"}
+
+
+def test_a_vehicle_of_too_few_images_has_no_two_alike_in_a_batch(
+    tiny_data: TinyData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[torch.Tensor] = []
+
+    def noting(items: list[tuple[Sample, int]]) -> ReidBatch:
+        batch = samples.collate(items)
+        seen.append(batch.images.flatten(1))
+        return batch
+
+    monkeypatch.setattr(training, "collate", noting)
+    changes = replace(PARAMS.training, images_per_identity=4, erase_probability=1, epochs=None, iterations=3)
+    first, again = (run(tiny_data, params=replace(PARAMS, training=changes)) for _ in range(2))
+    assert len(seen) == 6
+    assert all(len(images.unique(dim=0)) == 8 for images in seen)
+    assert all(torch.equal(one, other) for one, other in zip(seen[:3], seen[3:], strict=True))
+    assert first.history == again.history
 
 
 def test_what_training_writes_restores_the_model_and_says_what_made_its_parts(

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,6 +22,8 @@ SCHEDULE = ScheduleParams(
     decay_every=3,
     decay_factor=0.5,
 )
+STEPS = replace(SCHEDULE, epochs=None, iterations=13, decay="cosine")
+"""Four epochs of three batches and a third of another."""
 Batch = tuple[Tensor, Tensor]
 
 
@@ -43,7 +46,10 @@ def stopping_at(last: int) -> Callable[[int], list[Batch]]:
 
 
 def train(
-    seed: int, batches_of: Callable[[int], list[Batch]] = batches, scratch: Path | None = None
+    seed: int,
+    batches_of: Callable[[int], list[Batch]] = batches,
+    scratch: Path | None = None,
+    schedule: ScheduleParams = SCHEDULE,
 ) -> tuple[dict[str, Tensor], list[dict[str, float]], Tensor]:
     """Train a network with batch norm and dropout, counting steps in extra state; weights, history and state."""
     torch.manual_seed(seed)
@@ -56,7 +62,7 @@ def train(
         return {"class": nn.functional.cross_entropy(logits, batch[1]), "size": 0.01 * logits.square().mean()}
 
     fabric = Fabric(accelerator="cpu", devices=1)
-    history = fit(network, losses, batches_of, SCHEDULE, fabric, scratch=scratch, state=state)
+    history = fit(network, losses, batches_of, schedule, fabric, scratch=scratch, state=state)
     return network.state_dict(), history, state["seen"]
 
 
@@ -73,22 +79,25 @@ def test_one_seed_gives_one_network_and_another_seed_another() -> None:
     assert not same(first, other)
 
 
+@pytest.mark.parametrize(("schedule", "epochs"), [(SCHEDULE, 6), (STEPS, 5)], ids=["epochs", "iterations"])
 @pytest.mark.parametrize("killed_at", [1, 4])
 def test_a_killed_training_continues_bit_for_bit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int, schedule: ScheduleParams, epochs: int
 ) -> None:
     monkeypatch.setattr(training, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
-    whole, history, seen = train(0)
+    whole, history, seen = train(0, schedule=schedule)
     with pytest.raises(Stopped):
-        train(0, stopping_at(killed_at), tmp_path / "scratch")
+        train(0, stopping_at(killed_at), tmp_path / "scratch", schedule)
     began: list[int] = []
 
     def noting(epoch: int) -> list[Batch]:
         began.append(epoch)
         return batches(epoch)
 
-    continued, history_continued, seen_continued = train(5, noting, tmp_path / "scratch")  # the seed no longer counts
-    assert began == list(range(killed_at, SCHEDULE.epochs))
+    continued, history_continued, seen_continued = train(  # the seed no longer counts
+        5, noting, tmp_path / "scratch", schedule
+    )
+    assert began == list(range(killed_at, epochs))
     assert same(whole, continued)
     assert history == history_continued
     assert torch.equal(seen, seen_continued)
@@ -158,18 +167,19 @@ def test_what_was_trained_is_written_with_its_facts_and_each_phases_own_columns(
 @pytest.mark.parametrize(
     ("decay", "factors"),
     [
+        ("milestones", {0: 0.1, 1: 0.55, 2: 1, 2.9: 1, 3: 0.5, 4.9: 0.5, 5: 0.25, 9: 0.25}),
         ("step", {0: 0.1, 1: 0.55, 2: 1, 2.9: 1, 3: 0.5, 5.9: 0.5, 6: 0.25}),
         ("cosine", {0: 0.1, 1: 0.55, 2: 1, 4: 0.75, 6: 0.5, 7: 0.5}),
         ("constant", {0: 0.1, 1: 0.55, 2: 1, 6: 1}),
     ],
 )
 def test_the_rate_rises_linearly_and_then_follows_its_decay(decay: str, factors: dict[float, float]) -> None:
-    schedule = replace(SCHEDULE, decay=decay)
-    assert {progress: schedule.factor(progress) for progress in factors} == pytest.approx(factors)
+    schedule = replace(SCHEDULE, decay=decay, milestones=(3, 5))
+    assert {epochs: schedule.factor(epochs, 6) for epochs in factors} == pytest.approx(factors)
 
 
 def test_without_warm_up_the_first_step_has_the_full_rate() -> None:
-    assert replace(SCHEDULE, warmup_epochs=0).factor(0) == 1
+    assert replace(SCHEDULE, warmup_epochs=0).factor(0, 6) == 1
 
 
 def test_every_step_has_the_rate_of_its_place_in_the_epoch() -> None:
@@ -182,3 +192,52 @@ def test_every_step_has_the_rate_of_its_place_in_the_epoch() -> None:
     moved = 0.01 * (0.1 + 0.25 + 0.4 + 0.55 + 0.7 + 0.85 + 3)
     assert start - network.weight.item() == pytest.approx(moved, rel=1e-5)
     assert [row["learning_rate"] for row in history] == pytest.approx([0.0055, 0.01, 0.005])
+
+
+def test_a_training_in_iterations_stops_at_the_step_and_its_last_row_is_of_the_batches_it_took() -> None:
+    values = iter(range(1, 100))
+    losses = lambda module, batch: {"a": module.weight.sum() * 0 + float(next(values))}  # noqa: E731
+    schedule = replace(STEPS, iterations=8)
+    history = fit(nn.Linear(3, 2), losses, batches, schedule, Fabric(accelerator="cpu", devices=1))
+    assert next(values) == 9
+    assert [row["epoch"] for row in history] == [0, 1, 2]
+    assert [row["a"] for row in history] == pytest.approx([2, 5, 7.5])
+
+
+def test_as_many_iterations_as_the_epochs_have_give_the_same_network() -> None:
+    schedule = replace(SCHEDULE, decay="cosine")
+    by_epochs, history, _ = train(0, schedule=schedule)
+    by_steps, history_by_steps, _ = train(0, schedule=replace(schedule, epochs=None, iterations=18))
+    assert all(torch.allclose(by_epochs[name], by_steps[name]) for name in by_epochs)
+    assert [row["learning_rate"] for row in history] == pytest.approx(
+        [row["learning_rate"] for row in history_by_steps]
+    )
+
+
+def test_a_cosine_over_iterations_ends_with_the_last_of_them_within_an_epoch() -> None:
+    _, history, _ = train(0, schedule=STEPS)
+    assert len(history) == 5
+    assert history[-1]["learning_rate"] == pytest.approx(0.01 * 0.5)
+    assert history[-2]["learning_rate"] > 0.01 * 0.5
+
+
+@pytest.mark.parametrize("schedule", [SCHEDULE, STEPS], ids=["epochs", "iterations"])
+def test_an_epoch_without_batches_stops_the_training(schedule: ScheduleParams) -> None:
+    with pytest.raises(ValueError, match="epoch 2: expected at least one batch to train on, got none"):
+        train(0, lambda epoch: batches(epoch) if epoch < 2 else [], schedule=schedule)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"iterations": 100}, "epochs, iterations: expected exactly one .* got epochs 6 and iterations 100"),
+        ({"epochs": None}, "epochs, iterations: expected exactly one .* got epochs null and iterations null"),
+        ({"decay": "milestones"}, "milestones: expected at least one epoch"),
+        ({"milestones": (50, 30)}, r"milestones: expected rising epochs, got \[50, 30\]"),
+    ],
+)
+def test_a_schedule_without_one_length_or_with_wrong_milestones_is_refused(
+    changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(SCHEDULE, **changes)

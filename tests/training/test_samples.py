@@ -16,7 +16,7 @@ from pipeline.parts.augmentation import PartAugmentationParams
 from pipeline.parts.samples import PartLoader
 from pipeline.reid.augmentation import ReidAugmentationParams
 from pipeline.reid.samples import ReidLoader, open_sources
-from pipeline.training.samples import SampleLoader, at_epoch, shuffled_epochs
+from pipeline.training.samples import SampleLoader, at_epoch, drawn_batches, shuffled_epochs
 from pipeline.views.samples import SpanAugmentationParams, ViewLoader
 
 SIDE = 24
@@ -124,3 +124,34 @@ def test_the_last_batch_of_an_epoch_may_be_smaller_and_their_number_is_known() -
     batches = shuffled_epochs(range(7), Named(), 3, RUNTIME, list)(0)
     assert [len(batch) for batch in batches] == [3, 3, 1]
     assert len(batches) == 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Counted:
+    """Loads a row as its number and its appearance."""
+
+    seed: int = 0
+    epoch: int = 0
+
+    def __call__(self, row: int, appearance: int = 0) -> tuple[int, int]:
+        return row, appearance
+
+
+def test_drawn_batches_tell_the_appearances_of_a_row_apart() -> None:
+    batches = drawn_batches([40, 10, 70], [[2, 0, 2], [1], [2, 1]], Counted(), RUNTIME, list)
+    assert len(batches) == 3
+    assert list(batches) == [[(70, 0), (40, 0), (70, 1)], [(10, 0)], [(70, 2), (10, 1)]]
+    assert list(drawn_batches([40], [], Counted(), RUNTIME, list)) == []
+
+
+def test_copies_of_a_row_differ_within_a_batch_whatever_the_loader_processes(tiny_data: TinyData) -> None:
+    load = reid_loader(tiny_data)
+
+    def images(workers: int) -> list[bytes]:
+        (batch,) = drawn_batches([3], [[0, 0, 0, 0]], load, replace(RUNTIME, workers=workers), list)
+        return [sample.image.tobytes() for sample, _ in batch]
+
+    first = images(0)
+    assert len(set(first)) == 4
+    assert images(0) == first
+    assert images(2) == first

@@ -122,6 +122,13 @@ def test_the_papers_training_has_no_warm_up(tiny_data: TinyData) -> None:
     assert [row["epoch"] for row in trained.history] == [0, 1]
 
 
+def test_either_phase_may_be_as_long_as_its_iterations(tiny_data: TinyData) -> None:
+    three = replace(ONE_EPOCH, epochs=None, iterations=3)  # an epoch has two batches
+    trained = run(tiny_data, replace(TRAINING, warmup=three, schedule=replace(three, iterations=1)))
+    assert [row["epoch"] for row in trained.history] == [0, 1, 2]
+    assert ["visible_views" in row for row in trained.history] == [True, True, False]
+
+
 def test_the_warm_up_moves_the_encoder_alone(tiny_data: TinyData) -> None:
     untrained = replace(TRAINING, schedule=replace(ONE_EPOCH, epochs=0))
     start(RUNTIME)
