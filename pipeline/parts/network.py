@@ -7,6 +7,7 @@ stride 4 or 8, for parts of a few pixels and for training from scratch.
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -15,17 +16,17 @@ import torch
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, smooth_l1_loss
-from torchvision.models import vgg16
-from torchvision.models.detection import ssd300_vgg16, ssdlite320_mobilenet_v3_large
+from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.ssd import SSD, SSDHead
 
 from pipeline.networks import weights
-from pipeline.networks.backbone import BACKBONES
+from pipeline.networks.architectures import RESNETS
 from pipeline.networks.weights import PretrainedParams, load_pretrained
 from pipeline.parts.trained_on import KIND
+from pipeline.parts.vgg import Normalisation, build_vgg_ssd, normalisation_of
 from pipeline.store.params import parameters
 from pipeline.store.vocabulary import PART_CLASSES
 
@@ -40,7 +41,7 @@ class ResnetSsdParams:
     size: PositiveInt
     """Side of the square input, pixels."""
     backbone: str
-    """A ResNet of `pipeline.networks.backbone.BACKBONES`."""
+    """A ResNet of `pipeline.networks.architectures.RESNETS`."""
     stem_stride: Literal[2, 4]
     """Stride of the stem's convolution: 2, followed by max-pooling, as torchvision has it, or 4 without the pooling,
     which halves the cost of a small network."""
@@ -64,6 +65,22 @@ class DetectorNetworkParams:
     """One of the three detectors; PGAN §3.2 has SSD with VGG-16."""
     resnet: ResnetSsdParams | None
     """Shape of `ssd_resnet`; null for the others, whose shape is fixed."""
+    normalisation: Normalisation | None = None
+    """How `ssd300_vgg16` scales images, as its first weights want it: ``features``, SSD's grey levels less their mean,
+    or ``imagenet``, ImageNet's mean and deviation; null asks the weights. Null for the other detectors, whose scale is
+    fixed."""
+
+
+def settled(shape: DetectorNetworkParams, pretrained: PretrainedParams) -> DetectorNetworkParams:
+    """The shape with all that its first weights decide, as it has to be saved with trained ones.
+
+    Raises:
+        FileNotFoundError: The file of pretrained weights does not exist.
+        ValueError: It does not tell how it wants images scaled.
+    """
+    if shape.name != "ssd300_vgg16" or shape.normalisation is not None:
+        return shape
+    return replace(shape, normalisation=normalisation_of(pretrained))
 
 
 def build_detector(shape: DetectorNetworkParams, pretrained: PretrainedParams) -> SSD:
@@ -78,14 +95,16 @@ def build_detector(shape: DetectorNetworkParams, pretrained: PretrainedParams) -
         pretrained: ImageNet weights of its backbone.
 
     Raises:
-        ValueError: `ssd_resnet` lacks its shape or has one it does not use, or there are no pretrained
-            weights for it.
+        ValueError: A detector lacks its shape or has one it does not use, or there are no pretrained weights for
+            it.
     """
     if (shape.name == "ssd_resnet") == (shape.resnet is None):
         raise ValueError(
             f"resnet: expected a shape for ssd_resnet and null for the rest, got "
             f"{'null' if shape.resnet is None else 'a shape'} for {shape.name}"
         )
+    if shape.normalisation is not None and shape.name != "ssd300_vgg16":
+        raise ValueError(f"normalisation: expected null for {shape.name}, got {shape.normalisation}")
     detector = _BUILDERS[shape.name](shape, pretrained)
     detector.anchor_generator = _FullPrecisionBoxes(detector.anchor_generator)
     return detector
@@ -190,22 +209,8 @@ def input_size(detector: SSD) -> int:
     return int(detector.transform.fixed_size[0])
 
 
-def _ssd300_vgg16(_: DetectorNetworkParams, pretrained: PretrainedParams) -> SSD:
-    detector = ssd300_vgg16(weights=None, weights_backbone=None, num_classes=CLASSES)
-    if pretrained.source is not None:
-        with torch.device("meta"):
-            vgg = vgg16()
-        vgg.classifier = nn.Identity()  # fc6 and fc7 of SSD are convolutions of another shape
-        vgg.to_empty(device="cpu")
-        load_pretrained(vgg, "vgg16", pretrained)
-        body = [*_convolutions(detector.backbone.features), *_convolutions(detector.backbone.extra[0])]
-        for target, source in zip(body, _convolutions(vgg.features), strict=False):  # the last two are fc6 and fc7
-            target.load_state_dict(source.state_dict())
-    return detector
-
-
-def _convolutions(module: nn.Module) -> list[nn.Module]:
-    return [child for child in module.modules() if isinstance(child, nn.Conv2d)]
+def _ssd300_vgg16(shape: DetectorNetworkParams, pretrained: PretrainedParams) -> SSD:
+    return build_vgg_ssd(CLASSES, shape.normalisation or normalisation_of(pretrained), pretrained)
 
 
 def _ssdlite320(_: DetectorNetworkParams, pretrained: PretrainedParams) -> SSD:
@@ -224,9 +229,9 @@ def _ssd_resnet(detector: DetectorNetworkParams, pretrained: PretrainedParams) -
     if len(shape.scales) != len(numbers) + 1 or any(small >= large for small, large in pairwise(shape.scales)):
         got = ", ".join(map(str, shape.scales))
         raise ValueError(f"scales: expected {len(numbers) + 1} rising sizes for {len(numbers)} maps, got {got}")
-    if shape.backbone not in BACKBONES:
-        raise ValueError(f"backbone: expected one of {', '.join(BACKBONES)}, got {shape.backbone!r}")
-    resnet = BACKBONES[shape.backbone]()
+    if shape.backbone not in RESNETS:
+        raise ValueError(f"backbone: expected one of {', '.join(RESNETS)}, got {shape.backbone!r}")
+    resnet = RESNETS[shape.backbone]()
     load_pretrained(resnet, shape.backbone, pretrained)
     if shape.stem_stride == 4:
         resnet.conv1.stride, resnet.maxpool = (4, 4), nn.Identity()

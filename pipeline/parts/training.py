@@ -12,7 +12,7 @@ from torchvision.models.detection.ssd import SSD
 from pipeline.networks.runtime import RuntimeParams
 from pipeline.networks.weights import PretrainedParams
 from pipeline.parts.augmentation import PartAugmentationParams
-from pipeline.parts.network import DetectorNetworkParams, build_detector, input_size
+from pipeline.parts.network import DetectorNetworkParams, build_detector, input_size, settled
 from pipeline.parts.samples import DetectionBatch, PartLoader, collate, training_rows
 from pipeline.parts.trained_on import trained_images
 from pipeline.store.images import ImageStore
@@ -59,12 +59,13 @@ def train(
         The detector; its history (losses ``bbox_regression`` and ``classification``); and the metadata.
     """
     rows, held_back = training_rows(store, training.held_back_every)
-    detector = build_detector(training.network, training.pretrained).to(memory_format=torch.channels_last)
+    network = settled(training.network, training.pretrained)
+    detector = build_detector(network, training.pretrained).to(memory_format=torch.channels_last)
     load = PartLoader(store, input_size(detector), training.augmentation, runtime.seed)
     batches = shuffled_epochs(rows, load, training.batch_size, runtime, collate)
     history = fit(detector, detection_losses, batches, training.schedule, fabric, scratch=scratch)
     metadata = {
-        "network": asdict(training.network),
+        "network": asdict(network),
         "classes": list(PART_CLASSES),
         "held_back": store.paths[held_back].tolist(),
         "table": store.digest,

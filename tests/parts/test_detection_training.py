@@ -13,7 +13,7 @@ from pipeline.datasets.records import ImageRecord
 from pipeline.networks.runtime import start
 from pipeline.networks.weights import PretrainedParams
 from pipeline.parts.augmentation import PartAugmentationParams
-from pipeline.parts.network import DetectorNetworkParams, ResnetSsdParams, build_detector
+from pipeline.parts.network import DetectorNetworkParams, ResnetSsdParams, build_detector, restore
 from pipeline.parts.samples import collate, training_rows
 from pipeline.parts.trained_on import KIND, read_trained_images, trained_images, unseen_rows
 from pipeline.parts.training import DetectorTrainingParams, detection_losses, train
@@ -21,6 +21,7 @@ from pipeline.store.boxes import PartBoxes
 from pipeline.store.images import ImageStore
 from pipeline.store.vocabulary import PART_CLASSES
 from pipeline.training.loop import ScheduleParams
+from tests.parts.vgg_weights import scaled, write_vgg
 
 SHAPE = ResnetSsdParams(64, "resnet10_narrow", 4, (1, 2), 16, (0.1, 0.3, 0.6), ())
 PARTS = PartBoxes(np.array([[0.2, 0.2, 0.6, 0.6]], np.float32), np.array([14], np.uint8))
@@ -131,3 +132,13 @@ def test_training_learns_and_repeats_bit_for_bit_until_the_seed_changes(tmp_path
     assert not all(torch.equal(first[name], other[name]) for name in first)
     assert history[-1]["loss"] < 0.7 * history[0]["loss"]
     assert PART_CLASSES[14] == "wheel"
+
+
+def test_a_detector_goes_on_scaling_images_as_its_first_weights_wanted_it(tmp_path: Path) -> None:
+    pretrained = write_vgg(tmp_path / "vgg16.pth", classifier=0.1)
+    network = DetectorNetworkParams("ssd300_vgg16", None)
+    values = replace(training(epochs=0), network=network, pretrained=pretrained)
+    trained = train(make_store(tmp_path), values, RUNTIME, start(RUNTIME), None)
+    trained.write(tmp_path / "weights.safetensors", KIND, tmp_path / "history.csv")
+    expected = [(0.9 - 0.485) / 0.229, (0.5 - 0.456) / 0.224, (0.1 - 0.406) / 0.225]
+    assert scaled(restore(tmp_path / "weights.safetensors"), (0.9, 0.5, 0.1)) == pytest.approx(expected, rel=1e-4)

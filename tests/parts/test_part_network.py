@@ -1,11 +1,10 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 from older_weights import check_older_weights_are_refused
 from torch import nn
-from torchvision.models import vgg16
 from torchvision.models.detection.ssd import SSD
 
 from pipeline.networks.weights import PretrainedParams, save
@@ -18,9 +17,11 @@ from pipeline.parts.network import (
     hardest_negatives,
     input_size,
     restore,
+    settled,
 )
 from pipeline.parts.trained_on import KIND
 from pipeline.store.vocabulary import PART_CLASSES
+from tests.parts.vgg_weights import scaled, write_vgg
 
 SCRATCH = PretrainedParams(None)
 
@@ -77,18 +78,40 @@ def test_an_image_without_parts_trains_without_nan() -> None:
     assert all(torch.isfinite(loss) for loss in detector(list(torch.rand(2, 3, 64, 64)), targets).values())
 
 
-def test_the_paper_s_detector_takes_imagenet_weights_of_vgg(tmp_path: Path) -> None:
-    with torch.device("meta"):
-        vgg = vgg16()
-    vgg.classifier = nn.Identity()
-    source = vgg.to_empty(device="cpu").features
-    path = tmp_path / "vgg16.safetensors"
-    save(path, {f"features.{name}": tensor.fill_(0.5) for name, tensor in source.state_dict().items()}, "vgg16", {})
-    detector = build_detector(DetectorNetworkParams("ssd300_vgg16", None), PretrainedParams(str(path)))
+VGG = DetectorNetworkParams("ssd300_vgg16", None)
+
+
+def test_the_paper_s_detector_takes_imagenet_weights_of_vgg_in_grey_levels(tmp_path: Path) -> None:
+    detector = build_detector(VGG, write_vgg(tmp_path / "vgg16.pth", classifier=float("nan")))
     assert input_size(detector) == 300
     assert detector.head.classification_head.num_columns == CLASSES
-    assert torch.equal(detector.backbone.features[0].weight, source[0].weight)  # conv1_1
-    assert torch.equal(detector.backbone.extra[0][5].weight, source[28].weight)  # conv5_3
+    assert (detector.backbone.features[0].weight == 0.5).all()  # conv1_1
+    assert (detector.backbone.extra[0][5].weight == 0.5).all()  # conv5_3
+    assert scaled(detector, (0.9, 0.5, 0.1)) == pytest.approx(
+        [(0.9 - 0.48235) * 255, (0.5 - 0.45882) * 255, (0.1 - 0.40784) * 255], rel=1e-4
+    )
+
+
+def test_weights_that_do_not_tell_their_scale_are_refused_until_a_parameter_says_it(tmp_path: Path) -> None:
+    pretrained = write_vgg(tmp_path / "vgg16.pth", classifier=None)
+    message = r"vgg16\.pth: has no classifier .* set train_detector\.network\.normalisation to features"
+    with pytest.raises(ValueError, match=message):
+        build_detector(VGG, pretrained)
+    assert settled(replace(VGG, normalisation="imagenet"), pretrained).normalisation == "imagenet"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (None, "features"),
+        ("IMAGENET1K_FEATURES", "features"),
+        ("IMAGENET1K_V1", "imagenet"),
+        ("DEFAULT", "imagenet"),
+        ("timm", "imagenet"),
+    ],
+)
+def test_published_weights_of_vgg_are_told_by_name(source: str | None, expected: str) -> None:
+    assert settled(VGG, PretrainedParams(source)).normalisation == expected
 
 
 @pytest.mark.parametrize(
@@ -96,6 +119,7 @@ def test_the_paper_s_detector_takes_imagenet_weights_of_vgg(tmp_path: Path) -> N
     [
         (DetectorNetworkParams("ssd_resnet", None), SCRATCH, "expected a shape for ssd_resnet"),
         (DetectorNetworkParams("ssd300_vgg16", shape()), SCRATCH, "null for the rest"),
+        (DetectorNetworkParams("ssd_resnet", shape(), "imagenet"), SCRATCH, "normalisation: expected null for ssd_res"),
         (DetectorNetworkParams("ssd_resnet", shape(layers=(2, 5))), SCRATCH, "ResNet's layers 1 to 4"),
         (
             DetectorNetworkParams("ssd_resnet", shape(scales=(0.1, 0.2, 0.4))),
