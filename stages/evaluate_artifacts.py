@@ -1,12 +1,13 @@
 """Measure the quality of a data set's intermediate artifacts against its ground truth.
 
-Reads `data/images|truth|grabcut|foreground|parts|part_masks/<dataset>.h5`, `models/detector.safetensors` and
-`models/span.safetensors` (what they were trained on); writes `data/quality/<dataset>/metrics.json` and
-`ap_by_class.csv` beside it.
+Reads `data/images|truth|grabcut|foreground|parts|part_masks/<dataset>.h5`, and of `models/detector.safetensors`,
+`models/span.safetensors` and `models/foreground/<dataset>.safetensors` what they were trained on; writes
+`data/quality/<dataset>/metrics.json` and `ap_by_class.csv` beside it.
 """
 
 import click
 
+from pipeline.foreground.trained_on import read_removed_rows
 from pipeline.parts.trained_on import read_trained_images
 from pipeline.quality.artifacts import QualityParams, measure, open_artifacts
 from pipeline.store.files import file_digest, write_csv, write_json
@@ -22,10 +23,15 @@ def evaluate_artifacts(workspace: Workspace) -> None:
     """Write overlap with the true masks, average precision of the boxes and viewpoint accuracy, where known."""
     params = workspace.load("evaluate_artifacts", QualityParams)
     artifacts = open_artifacts(workspace.existing)
-    detector, span = workspace.existing("detector"), workspace.existing("span")
-    for name, weights, cache in (("detector", detector, artifacts.parts), ("span", span, artifacts.part_masks)):
+    detector, span, foreground = (workspace.existing(name) for name in ("detector", "span", "foreground_network"))
+    for name, weights, cache in (
+        ("detector", detector, artifacts.parts),
+        ("span", span, artifacts.part_masks),
+        ("foreground", foreground, artifacts.foreground),
+    ):
         check_same(name, {name: file_digest(weights)}, cache.header.made_by, cache.path)
-    metrics, by_class = measure(artifacts, read_trained_images(detector), read_trained_table(span), params)
+    trained_on = read_trained_images(detector), read_trained_table(span), read_removed_rows(foreground)
+    metrics, by_class = measure(artifacts, *trained_on, params)
     write_json(output := workspace.path("quality"), metrics)
     write_csv(workspace.path("part_classes"), by_class, ("part", "ap50", "ap"))
     click.echo(f"{output}: measured {', '.join(metrics)}")

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 import click
 
 from pipeline.artifacts.seeds import open_seeds
-from pipeline.foreground.network import KIND
+from pipeline.foreground.trained_on import KIND
 from pipeline.foreground.training import ForegroundTrainingParams, train
 from pipeline.networks.runtime import RuntimeParams, start
 from pipeline.store.files import digest_of, file_digest
@@ -33,8 +33,8 @@ def train_foreground(workspace: Workspace) -> None:
     trained = replace(trained, metadata=trained.metadata | {"made_by": made_by})
     trained.write(output := workspace.path("foreground_network"), KIND, workspace.path("foreground_history"))
     click.echo(
-        f"{output}: trained on {trained.metadata['trained_rows']} seeds, {sum(trained.metadata['removed'])} of them "
-        f"removed, last loss {trained.last_loss:.4f}"
+        f"{output}: trained on {trained.metadata['trained_rows']} seeds, "
+        f"{len(trained.metadata['removed_rows'])} of them removed, last loss {trained.last_loss:.4f}"
     )
 
 

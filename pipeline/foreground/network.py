@@ -6,12 +6,12 @@ from typing import Literal
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from pipeline.foreground.trained_on import KIND
 from pipeline.networks import weights
 from pipeline.networks.backbone import Backbone, BackboneParams
 from pipeline.networks.weights import PretrainedParams
 from pipeline.store.params import parameters
 
-KIND = "foreground/1"
 STEM_STRIDE = 8
 """Input pixels a cell of ``layer3`` without the stem's max-pooling."""
 
@@ -21,7 +21,7 @@ class ForegroundNetworkParams:
     """Shape of the foreground network."""
 
     backbone: str
-    """ResNet, a key of `pipeline.networks.backbone.BACKBONES`: resnet50, resnet34 (release), resnet18, resnet10,
+    """ResNet, a key of `pipeline.networks.architectures.RESNETS`: resnet50, resnet34 (release), resnet18, resnet10,
     resnet10_narrow."""
     stem_pooling: bool
     """Keep the stem's max-pooling; without it the mask has twice the side."""

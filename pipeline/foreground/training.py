@@ -40,9 +40,9 @@ class ForegroundTrainingParams:
     """First weights of its backbone."""
     loss: Literal["mse", "bce"]
     """``mse`` of probabilities (release), or ``bce``: binary cross-entropy."""
-    remove_from_epoch: NonNegativeInt | None
-    """From the start of this epoch (the first is 0) samples of abnormally large loss are removed, "after a few epochs";
-    null removes none."""
+    remove_after_epochs: PositiveInt | None
+    """Epochs on all samples, "a few", after which those of abnormally large loss are removed, once and for good; null
+    removes none."""
     remove_deviations: NonNegativeFloat
     """Robust standard deviations above the median at which a loss is abnormal."""
     relabel_from_epoch: NonNegativeInt | None
@@ -69,8 +69,8 @@ class NoisySeeds:
 
     Attributes:
         rows: `(M,)` rows trained on.
-        state: ``losses`` `(M,)` float32, the last loss of each sample; ``removed`` `(M,)` bool; ``removals``
-            `(epochs,)` int64, samples removed at the start of each epoch; ``epoch`` the current one.
+        state: ``losses`` `(M,)` float32, the last loss of each sample; ``removed`` `(M,)` bool; ``epoch`` the current
+            one.
     """
 
     def __init__(
@@ -84,16 +84,14 @@ class NoisySeeds:
         self.state = {
             "losses": torch.zeros(len(self.rows)),
             "removed": torch.zeros(len(self.rows), dtype=torch.bool),
-            "removals": torch.zeros(training.schedule.epochs, dtype=torch.int64),
             "epoch": torch.zeros((), dtype=torch.int64),
         }
 
     def batches(self, epoch: int) -> Batches[ForegroundBatch]:
-        """Remove abnormal samples when their time has come, and load the others in random order."""
+        """Remove abnormal samples when their one time has come, and load the others in random order."""
         self.state["epoch"].fill_(epoch)
-        first = self._training.remove_from_epoch
-        if first is not None and epoch >= max(first, 1):
-            self._remove(epoch)
+        if epoch == self._training.remove_after_epochs:
+            self.state["removed"].copy_(abnormal(self.state["losses"], self._training.remove_deviations))
         kept = np.flatnonzero(~self.state["removed"].numpy())
         order = generator_of(self._runtime.seed, epoch).permutation(kept)
         return batches_of(order, at_epoch(self._load, epoch), self._training.batch_size, self._runtime, collate)
@@ -109,12 +107,6 @@ class NoisySeeds:
         if first is not None and int(self.state["epoch"]) >= first:
             each = mask_losses(logits, own_targets(logits, targets, each, training.relabel_share), training.loss)
         return {"mask": each.mean()}
-
-    def _remove(self, epoch: int) -> None:
-        kept = ~self.state["removed"]
-        found = abnormal(self.state["losses"][kept], self._training.remove_deviations)
-        self.state["removed"][kept.nonzero().squeeze(1)[found]] = True
-        self.state["removals"][epoch] = found.sum()
 
 
 def train(
@@ -136,19 +128,20 @@ def train(
         scratch: Folder for checkpoints, see `fit`.
 
     Returns:
-        The network; a history whose ``removed`` counts the samples removed at each epoch's start; and the metadata.
+        The network; a history whose ``removed`` counts the samples removed at each epoch's start; and the metadata,
+        with ``removed_rows`` (see `pipeline.foreground.trained_on`).
     """
     samples = NoisySeeds(store, seeds, training, runtime)
     network = build_foreground(training.network, training.pretrained).to(memory_format=torch.channels_last)
     history = fit(
         network, samples.losses, samples.batches, training.schedule, fabric, scratch=scratch, state=samples.state
     )
-    removals = samples.state["removals"].tolist()
+    removed = samples.rows[samples.state["removed"].numpy()].tolist()
     metadata = {
         "network": asdict(training.network),
         "table": store.digest,
         "trained_rows": len(samples.rows),
-        "removed": removals,
+        "removed_rows": removed,
     }
-    rows = [row | {"removed": count} for row, count in zip(history, removals, strict=True)]
+    rows = [row | {"removed": len(removed) * (row["epoch"] == training.remove_after_epochs)} for row in history]
     return Trained(network, rows, metadata)

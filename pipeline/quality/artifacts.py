@@ -19,10 +19,11 @@ from pipeline.artifacts.views import open_views
 from pipeline.parts.trained_on import unseen_rows
 from pipeline.quality.masks import coverage, foreground_iou, spill
 from pipeline.quality.parts import measure_parts
+from pipeline.quality.removal import measure_removal
 from pipeline.quality.views import viewpoint_accuracy, visible_view_ious
 from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
-from pipeline.store.params import parameters
+from pipeline.store.params import Share, parameters
 from pipeline.store.vocabulary import VIEWS
 
 Columns = dict[str, NDArray[np.float64]]
@@ -37,6 +38,9 @@ class QualityParams:
     spill_margin: NonNegativeFloat
     """Where the truth names some parts only: growth of their hull, as a share of its longer side, within which a mask
     is not called spill."""
+    bad_seed_iou: Share
+    """Seed masks whose intersection over union with the true vehicle is smaller are bad ones; of those that training
+    removed, and of all, their share is given."""
     viewpoint_share: Annotated[float, Field(gt=0, le=0.5)]
     """Share of the view masks' area from which on a view counts as shown, in (0, 0.5]."""
 
@@ -220,7 +224,11 @@ def measure_viewpoints(artifacts: Artifacts, trained_on: str, share: float) -> d
 
 
 def measure(
-    artifacts: Artifacts, trained_images: Sequence[str], trained_table: str, params: QualityParams
+    artifacts: Artifacts,
+    trained_images: Sequence[str],
+    trained_table: str,
+    removed_seeds: NDArray[np.int64],
+    params: QualityParams,
 ) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
     """Measure everything that the data set's ground truth allows.
 
@@ -228,6 +236,7 @@ def measure(
         artifacts: The data set.
         trained_images: What the part detector was trained on, from `pipeline.parts.trained_on`.
         trained_table: What SPAN was trained on, from `pipeline.views.trained_on`.
+        removed_seeds: What the foreground network was not trained on after all, from `pipeline.foreground.trained_on`.
         params: How to measure.
 
     Returns:
@@ -240,6 +249,9 @@ def measure(
     failed = artifacts.grabcut["failed"][()][distinct(artifacts.store, np.arange(len(artifacts.store)))]
     metrics = {
         "grabcut": summarise_masks(columns["grabcut"]) | {"failed": int(failed.sum()), "failed_of": len(failed)},
+        "removed_seeds": measure_removal(
+            artifacts.store, artifacts.truth, artifacts.grabcut, removed_seeds, params.bad_seed_iou
+        ),
         "foreground": summarise_masks(columns["foreground"]),
         "parts": boxes,
         "part_masks": summarise_views(columns["part_masks"]),

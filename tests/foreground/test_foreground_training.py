@@ -8,11 +8,13 @@ from cpu_runtime import RUNTIME
 from drawn_vehicles import ROWS, TinyData
 
 from pipeline.artifacts.seeds import open_seeds
-from pipeline.foreground.network import KIND, ForegroundNetworkParams, restore
+from pipeline.foreground import training as foreground_training
+from pipeline.foreground.network import ForegroundNetworkParams, restore
 from pipeline.foreground.samples import ForegroundAugmentationParams, augment, training_rows
+from pipeline.foreground.trained_on import KIND, read_removed_rows
 from pipeline.foreground.training import ForegroundTrainingParams, NoisySeeds, train
 from pipeline.networks.runtime import start
-from pipeline.networks.weights import PretrainedParams
+from pipeline.networks.weights import PretrainedParams, save
 from pipeline.store import hdf5
 from pipeline.store.files import read_csv
 from pipeline.training import loop as training_loop
@@ -22,7 +24,7 @@ TRAINING = ForegroundTrainingParams(
     network=ForegroundNetworkParams("resnet10_narrow", True, "layer4", 1, (16, 8), 32),
     pretrained=PretrainedParams(None),
     loss="mse",
-    remove_from_epoch=1,
+    remove_after_epochs=1,
     remove_deviations=3.0,
     relabel_from_epoch=1,
     relabel_share=0.5,
@@ -81,22 +83,23 @@ def test_moved_images_repeat_their_border_and_moved_masks_do_not() -> None:
     assert (mask > 127).mean() == pytest.approx(0.25, abs=0.04)
 
 
-def test_a_sample_of_abnormal_loss_is_removed_for_good_and_counted(tiny_data: TinyData) -> None:
+def test_samples_of_abnormal_loss_are_removed_once_after_the_first_epochs_and_for_good(tiny_data: TinyData) -> None:
     samples = NoisySeeds(tiny_data.store, seeds_of(tiny_data), replace(TRAINING, batch_size=1), RUNTIME)
     samples.state["losses"].copy_(torch.tensor([0.1, 0.11, 9.0, 0.12]))
     assert len(samples.batches(0)) == 4
     assert len(samples.batches(1)) == 3
-    samples.state["losses"].copy_(torch.tensor([0.1, 0.1, 0.1, 0.1]))
+    samples.state["losses"].copy_(torch.tensor([0.1, 0.11, 0.1, 9.0]))  # what is abnormal later stays
     assert len(samples.batches(2)) == 3
+    assert len(samples.batches(3)) == 3
     assert samples.state["removed"].tolist() == [False, False, True, False]
-    assert samples.state["removals"].tolist() == [0, 1, 0, 0]
     assert sorted(int(batch.positions) for batch in samples.batches(2)) == [0, 1, 3]
 
 
-def test_without_a_first_epoch_nothing_is_removed(tiny_data: TinyData) -> None:
-    samples = NoisySeeds(tiny_data.store, seeds_of(tiny_data), replace(TRAINING, remove_from_epoch=None), RUNTIME)
+def test_without_a_number_of_epochs_nothing_is_removed(tiny_data: TinyData) -> None:
+    samples = NoisySeeds(tiny_data.store, seeds_of(tiny_data), replace(TRAINING, remove_after_epochs=None), RUNTIME)
     samples.state["losses"].copy_(torch.tensor([0.1, 0.11, 9.0, 0.12]))
-    samples.batches(3)
+    for epoch in range(4):
+        samples.batches(epoch)
     assert not samples.state["removed"].any()
 
 
@@ -141,14 +144,23 @@ def test_training_repeats_bit_for_bit_and_continues_after_an_interruption(
         assert torch.equal(continued[0][name], tensor), name
 
 
-def test_what_training_writes_restores_the_network_and_counts_what_was_removed(
-    tiny_data: TinyData, tmp_path: Path
+def test_what_training_writes_restores_the_network_and_tells_what_was_removed(
+    tiny_data: TinyData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights, history = tmp_path / "weights.safetensors", tmp_path / "history.csv"
+    verdict = torch.tensor([False, True, False, True])
+    monkeypatch.setattr(foreground_training, "abnormal", lambda losses, deviations: verdict)
     trained = train(tiny_data.store, seeds_of(tiny_data), TRAINING, RUNTIME, start(RUNTIME), None)
     trained.write(weights, KIND, history)
     restored, state = restore(weights).state_dict(), trained.network.state_dict()
     assert all(torch.equal(restored[name], tensor) for name, tensor in state.items())
-    assert [int(row["removed"]) for row in read_csv(history)] == trained.metadata["removed"]
+    assert [int(row["removed"]) for row in read_csv(history)] == [0, 2, 0, 0]
+    assert read_removed_rows(weights).tolist() == training_rows(tiny_data.store, seeds_of(tiny_data))[[1, 3]].tolist()
     assert trained.metadata["trained_rows"] == 4
     assert trained.metadata["table"] == tiny_data.store.digest
+
+
+def test_weights_that_do_not_tell_what_was_removed_are_refused(tmp_path: Path) -> None:
+    save(tmp_path / "weights.safetensors", {}, KIND, {"removed": [0, 2]})
+    with pytest.raises(ValueError, match=r"weights\.safetensors: lacks removed_rows .*train them again"):
+        read_removed_rows(tmp_path / "weights.safetensors")

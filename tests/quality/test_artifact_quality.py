@@ -10,6 +10,7 @@ import pytest
 from drawn_vehicles import TinyData, true_labels
 
 from pipeline.artifacts.truth import open_truth
+from pipeline.foreground.trained_on import read_removed_rows
 from pipeline.parts.trained_on import read_trained_images
 from pipeline.quality.artifacts import (
     Artifacts,
@@ -26,12 +27,13 @@ from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
 from pipeline.views.trained_on import read_trained_table
 
-PARAMS = QualityParams(parts=2, spill_margin=0.0, viewpoint_share=0.2)
+PARAMS = QualityParams(parts=2, spill_margin=0.0, bad_seed_iou=0.7, viewpoint_share=0.2)
 
 
 def measured(data: TinyData, artifacts: Artifacts | None = None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     seen, table = read_trained_images(data.weights("detector")), read_trained_table(data.weights("span"))
-    return measure(artifacts or open_artifacts(data.path), seen, table, PARAMS)
+    removed = read_removed_rows(data.weights("foreground_network"))
+    return measure(artifacts or open_artifacts(data.path), seen, table, removed, PARAMS)
 
 
 def truth_with(path: Path, store: ImageStore, rows: list[int], complete: bool) -> hdf5.Cache:
@@ -69,7 +71,7 @@ def test_exact_boxes_have_full_precision_and_two_boxes_recall_two_of_three_parts
 def test_boxes_and_viewpoints_are_measured_on_images_no_network_was_trained_on(tiny_data: TinyData) -> None:
     metrics, _ = measured(tiny_data)
     assert metrics["parts"]["images"] == 4
-    elsewhere, _ = measure(open_artifacts(tiny_data.path), [], "another", PARAMS)
+    elsewhere, _ = measure(open_artifacts(tiny_data.path), [], "another", np.zeros(0, np.int64), PARAMS)
     assert elsewhere["parts"]["images"] == 8
     assert elsewhere["viewpoint"]["images"] == 7  # one image has no viewpoint
 
@@ -108,6 +110,7 @@ def test_incomplete_truth_gives_coverage_and_spill_and_never_an_overlap(tiny_dat
     assert metrics["foreground"]["spill_mean"] == pytest.approx(0.5, abs=0.04)  # its lower half is outside the hull
     assert metrics["part_masks"]["labelled_iou_front"] == pytest.approx(1, abs=0.04)
     assert not [name for group in ("grabcut", "foreground") for name in metrics[group] if "iou" in name]
+    assert "removed_seeds" not in metrics
 
 
 def test_undefined_values_stay_out_of_means_and_the_result_is_json(tiny_data: TinyData) -> None:

@@ -18,7 +18,7 @@ from stages.train_foreground import train_foreground
 from stages.train_reid import train_reid
 from stages.train_span import train_span
 
-ARTIFACTS = ("truth", "grabcut", "foreground", "parts", "part_masks", "detector", "span")
+ARTIFACTS = ("truth", "grabcut", "foreground", "parts", "part_masks", "detector", "span", "foreground_network")
 INPUTS: list[tuple[Any, str, tuple[str, ...]]] = [
     (grabcut, "", ("images",)),
     (train_foreground, "", ("images", "grabcut")),
