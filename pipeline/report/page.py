@@ -19,6 +19,9 @@ WORDS = {
     "Precision is averaged at each hit. “Trapezoid” averages it between hits, as VeRi-776's own program does, and "
     "must not be compared with the first.",
     "R1, R5, R10": "Share of queries with at least one right image among the first 1, 5 or 10.",
+    "look-alikes": "Vehicles that share a value of one of the data set's columns, as a model's name; who tells them "
+    "apart looks at small parts. A query that has none in the gallery is left out there.",
+    "chance": "What a random order of the same images reaches, exactly.",
     "mINP": "How early the last, hardest right image of a query comes; 100 when nothing wrong stands before it.",
     "distance": "How two images are compared: euclidean on unit-length features, or CPDM, which compares front, rear "
     "and side apart and weighs each by how much of it both images show.",

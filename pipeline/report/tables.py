@@ -12,6 +12,8 @@ from pipeline.store.vocabulary import PART_CLASSES, SPLITS, VIEWS
 
 LAST = ("mINP", "mAP_trapezoid")
 
+ALIKE_HEADS = ("mAP among look-alikes", "its 95 %", "its chance")
+
 QUALITY_GROUPS: dict[str, tuple[str, dict[str, str]]] = {
     "grabcut": (
         "GrabCut seed masks, made without learning",
@@ -130,7 +132,8 @@ def reid_table(datasets: Sequence[Sources]) -> Table:
         for part in (values, *values["test_sets"].values(), *values["groups"].values())
     ]
     ranks = sorted({int(rank) for part in scored for rank in part["CMC"]})
-    groups = [group for name, models in metrics.items() for group in _reid_groups(name, models, ranks)]
+    columns = sorted({part["alike"]["column"] for part in scored if part["alike"]})
+    groups = [group for name, models in metrics.items() for group in _reid_groups(name, models, ranks, bool(columns))]
     heads = [
         "model",
         "mAP",
@@ -138,40 +141,47 @@ def reid_table(datasets: Sequence[Sources]) -> Table:
         "mINP",
         "mAP (trapezoid)",
         "mAP, 95 %",
+        *(ALIKE_HEADS if columns else ()),
         "left out",
         "distance",
     ]
     caption = (
         "Re-identification in percent, higher is better; best of each group of rows in bold. The interval of the mAP "
-        "is a bootstrap over queries: models whose intervals overlap widely cannot be told apart by these queries."
+        "is a bootstrap over vehicles: models whose intervals overlap widely cannot be told apart by these vehicles."
     )
+    if columns:
+        caption += (
+            f" Look-alikes are vehicles of one {' or '.join(columns)}: each query is ranked among those alone, and "
+            "chance is the mAP of a random order."
+        )
     return Table(caption, heads, groups)
 
 
-def _reid_groups(name: str, models: dict[str, dict[str, Any]], ranks: Sequence[int]) -> list[Group]:
+def _reid_groups(name: str, models: dict[str, dict[str, Any]], ranks: Sequence[int], alike: bool) -> list[Group]:
     """One data set: its leading test set, the other test sets, and each group of images alone."""
-    groups = [_reid_group(name, models, ranks)]
+    groups = [_reid_group(name, models, ranks, alike)]
     first = next(iter(models.values()))
     for other in first["test_sets"]:
         if other != first["test_set"]:
             sets = {model: {**values, **values["test_sets"][other]} for model, values in models.items()}
-            groups.append(_reid_group(f"{name}, {other}", sets, ranks))
+            groups.append(_reid_group(f"{name}, {other}", sets, ranks, alike))
     for part in sorted({part for values in models.values() for part in values["groups"]}):
         parts = {
             model: {"distance": values["distance"], "rerank": values["rerank"], **values["groups"][part]}
             for model, values in models.items()
             if part in values["groups"]
         }
-        groups.append(_reid_group(f"{name}, {part} alone", parts, ranks))
+        groups.append(_reid_group(f"{name}, {part} alone", parts, ranks, alike))
     return groups
 
 
-def _reid_group(title: str, models: dict[str, dict[str, Any]], ranks: Sequence[int]) -> Group:
+def _reid_group(title: str, models: dict[str, dict[str, Any]], ranks: Sequence[int], alike: bool) -> Group:
     def shares(values: dict[str, Any]) -> list[float | None]:
         return [values["mAP"], *(values["CMC"].get(str(rank)) for rank in ranks), *(values[key] for key in LAST)]
 
     columns = zip(*(shares(values) for values in models.values()), strict=True)
     best = [max((value for value in column if value is not None), default=None) for column in columns]
+    among = _alike_cells(models) if alike else dict.fromkeys(models, ())
     rows = []
     for model, values in models.items():
         cells = [
@@ -179,10 +189,25 @@ def _reid_group(title: str, models: dict[str, dict[str, Any]], ranks: Sequence[i
             for value, top in zip(shares(values), best, strict=True)
         ]
         left_out = "withheld" if values["mAP"] is None else f"{values['queries_without_match']:,}"
-        facts = [Cell(_interval(values)), Cell(left_out), Cell(_manner(values))]
+        facts = [Cell(_interval(values)), *among[model], Cell(left_out), Cell(_manner(values))]
         rows.append((model, [*cells, *facts]))
     first = next(iter(models.values()))
     return Group(f"{title}: {first['queries']:,} queries, gallery of {first['gallery']:,} images", rows)
+
+
+def _alike_cells(models: dict[str, dict[str, Any]]) -> dict[str, Sequence[Cell]]:
+    """Model -> its cells under `ALIKE_HEADS`, dashes where nothing was to be told apart."""
+    scored = {model: values["alike"] for model, values in models.items() if values["alike"]}
+    best = max((found["mAP"] for found in scored.values() if found["mAP"] is not None), default=None)
+    shown = {
+        model: (
+            Cell(percent(found["mAP"]), best=found["mAP"] is not None and found["mAP"] == best),
+            Cell(_interval(found)),
+            Cell(percent(found["chance"])),
+        )
+        for model, found in scored.items()
+    }
+    return {model: shown.get(model, (Cell(""),) * len(ALIKE_HEADS)) for model in models}
 
 
 def _interval(values: dict[str, Any]) -> str:

@@ -38,7 +38,7 @@ def check_finite(features: Features) -> None:
         rows = ", ".join(str(features.rows[position]) for position in bad[:3])
         raise ValueError(
             f"features: {len(bad)} of {len(features.rows)} are not finite or too long to be compared in float32, "
-            f"as those of table rows {rows}"
+            f"for example table rows {rows}"
         )
 
 

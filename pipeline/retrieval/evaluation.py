@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import NonNegativeInt, PositiveInt
 
 from pipeline.artifacts.features import Features
+from pipeline.retrieval.alike import AlikeRanking, AlikeScores, look_alikes
 from pipeline.retrieval.blocks import check_finite, distance_blocks, rank_problem
 from pipeline.retrieval.protocols import (
     DrawsParams,
@@ -23,7 +24,7 @@ from pipeline.retrieval.protocols import (
 from pipeline.retrieval.ranking import Ranks
 from pipeline.retrieval.reranking import RerankParams, announced_memory, reranked_blocks
 from pipeline.retrieval.scores import Scores
-from pipeline.retrieval.summary import BootstrapParams, Evaluated, metrics_of
+from pipeline.retrieval.summary import Alike, BootstrapParams, Evaluated, metrics_of
 from pipeline.store.images import ImageStore
 from pipeline.store.params import parameters
 
@@ -39,6 +40,9 @@ class EvaluateParams:
     """Test set whose figures lead; null: the last one whose identities are known."""
     group_by: str | None
     """Column of the table; each of its values is also evaluated apart, queries and gallery. Null: none."""
+    alike: str | None
+    """Column of the table; vehicles that share its value, as a model's name, look alike, and each query is also ranked
+    among its look-alikes alone. Null: none."""
     draws: DrawsParams
     """Galleries drawn where the protocol draws them (VehicleID: 10)."""
     rerank: RerankParams | None
@@ -51,15 +55,28 @@ class EvaluateParams:
     ranking_length: NonNegativeInt
     """Nearest gallery images kept of each query."""
     bootstrap: BootstrapParams
-    """95 % intervals over queries."""
+    """95 % intervals over vehicles."""
     chunk_megabytes: PositiveInt
     """Distances held in memory together; a GPU takes what is free."""
 
 
 def evaluate_problem(
-    features: Features, problem: Problem, params: EvaluateParams, device: torch.device, count: int
+    features: Features,
+    problem: Problem,
+    params: EvaluateParams,
+    device: torch.device,
+    count: int,
+    alike: AlikeRanking | None = None,
 ) -> Ranks:
     """Rank the gallery of one problem, and keep the nearest `count` images of each query.
+
+    Args:
+        features: Features of its images.
+        problem: Queries, gallery and junk.
+        params: How they are compared.
+        device: Where distances are computed.
+        count: Nearest images kept of each query.
+        alike: Shown the distances too.
 
     Raises:
         ValueError: A feature is not finite.
@@ -71,7 +88,7 @@ def evaluate_problem(
         blocks = distance_blocks(features, queries, gallery, megabytes, device)
     else:
         blocks = reranked_blocks(features, queries, gallery, params.rerank, megabytes, device)
-    return rank_problem(blocks, problem, count)
+    return rank_problem(blocks if alike is None else alike.watched(blocks), problem, count)
 
 
 @dataclass(frozen=True)
@@ -116,7 +133,8 @@ def evaluate_table(
     name = leading_test_set(tests, params.test_set, str(store.path)).name
     if params.rerank is not None:
         _announce(tests, params.rerank, say)
-    found = {test.name: evaluate_test_set(test, features, params, device) for test in tests}
+    looks = None if params.alike is None else column(store, params.alike, "alike")[features.rows]
+    found = {test.name: evaluate_test_set(test, features, params, device, looks) for test in tests}
     metrics = {test: metrics_of(item, params.ranks, params.bootstrap) for test, item in found.items()}
     leading = found[name]
     _check_matches(leading, store)
@@ -126,7 +144,7 @@ def evaluate_table(
         "test_set": name,
         "distance": features.distance,
         "rerank": False if params.rerank is None else asdict(params.rerank),
-        "groups": _groups(store, features, leading.test, params, device),
+        "groups": _groups(store, features, leading.test, params, device, looks),
         "test_sets": metrics if len(metrics) > 1 else {},
     }
     return Evaluation(leading, list(found.values()), everything)
@@ -159,21 +177,40 @@ def _announce(tests: Sequence[TestSet], rerank: RerankParams, say: Callable[[str
         say(f"re-ranking {images:,} images of test set {test.name}: {need}")
 
 
-def evaluate_test_set(test: TestSet, features: Features, params: EvaluateParams, device: torch.device) -> Evaluated:
+def evaluate_test_set(
+    test: TestSet,
+    features: Features,
+    params: EvaluateParams,
+    device: torch.device,
+    looks: NDArray[np.str_] | None = None,
+) -> Evaluated:
     """Rank and score one test set by the protocol, in all its draws; the first keeps its nearest images.
+
+    Args:
+        test: The test set.
+        features: Features of its images.
+        params: Protocol and sizes.
+        device: Where distances are computed.
+        looks: `(M,)` value of the column `params.alike` for each feature's image, "" where unknown; None scores no
+            look-alikes.
 
     Raises:
         ValueError: The protocol is unknown or does not fit the test set, or a feature is not finite.
     """
     rule = protocol_of(params.protocol).rule
     problems = [withheld_problem(test)] if test.withheld else rule(test, params.draws)
+    alike = None if looks is None or test.withheld else look_alikes(test, looks[test.positions])
     scores: list[Scores] = []
+    alike_scores: list[AlikeScores] = []
     kept: list[Ranks] = []
     for problem in problems:
-        ranks = evaluate_problem(features, problem, params, device, 0 if kept else params.ranking_length)
+        among = None if alike is None else AlikeRanking(problem, alike.groups)
+        ranks = evaluate_problem(features, problem, params, device, 0 if kept else params.ranking_length, among)
         scores.append(Scores(ranks.ranks, ranks.counts, ranks.junk, len(problem.gallery)))
+        alike_scores += [] if among is None else [among.scores()]
         kept = kept or [ranks]
-    return Evaluated(test, problems, scores, kept[0])
+    found = None if alike is None else Alike(str(params.alike), alike.mixed, alike_scores)
+    return Evaluated(test, problems, scores, kept[0], found)
 
 
 def _check_matches(evaluated: Evaluated, store: ImageStore) -> None:
@@ -186,16 +223,21 @@ def _check_matches(evaluated: Evaluated, store: ImageStore) -> None:
 
 
 def _groups(
-    store: ImageStore, features: Features, leading: TestSet, params: EvaluateParams, device: torch.device
+    store: ImageStore,
+    features: Features,
+    leading: TestSet,
+    params: EvaluateParams,
+    device: torch.device,
+    looks: NDArray[np.str_] | None,
 ) -> dict[str, Any]:
     """Metrics of the test set's images of each value of the column `group_by`, where those make a problem."""
     if params.group_by is None or leading.withheld:
         return {}
-    labels = column(store, params.group_by)[features.rows[leading.positions]]
+    labels = column(store, params.group_by, "group_by")[features.rows[leading.positions]]
     parts = {str(value): leading.restricted(labels == value) for value in np.unique(labels)}
     rankless = replace(params, ranking_length=0)
     return {
-        value: metrics_of(evaluate_test_set(part, features, rankless, device), params.ranks, params.bootstrap)
+        value: metrics_of(evaluate_test_set(part, features, rankless, device, looks), params.ranks, params.bootstrap)
         for value, part in parts.items()
         if part.askable
     }

@@ -1,20 +1,31 @@
 """What an evaluation leaves on disk: metrics, CMC curve, per-query table, draws, submission and ranking."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.artifacts.features import Features
 from pipeline.artifacts.ranking import Ranking, write_ranking
 from pipeline.retrieval.evaluation import Evaluation
-from pipeline.retrieval.scores import average_precision, cumulative_matches
+from pipeline.retrieval.scores import Scores, average_precision, cumulative_matches
 from pipeline.retrieval.summary import Evaluated
 from pipeline.store.files import atomic_directory, write_csv, write_json
 from pipeline.store.images import ImageStore
 
-QUERY_COLUMNS = ("test_set", "draw", "path", "average_precision", "first_hit", "junk", "positives")
+QUERY_COLUMNS = (
+    "test_set",
+    "draw",
+    "path",
+    "vehicle_id",
+    "average_precision",
+    "alike_average_precision",
+    "first_hit",
+    "junk",
+    "positives",
+)
 DRAW_COLUMNS = ("test_set", "draw", "vehicle_id", "path")
 SUBMISSION = "submission_{}.txt"
 
@@ -41,9 +52,12 @@ def write_evaluation(
         curve_length: Ranks of the CMC curve.
         made_by: Makers, for the header of ``ranking.h5``.
     """
-    paths, everything, leading = store.paths[features.rows], evaluation.test_sets, evaluation.leading
+    paths, vehicles = store.paths[features.rows], store.vehicle_ids[features.rows]
+    everything, leading = evaluation.test_sets, evaluation.leading
     with atomic_directory(folder / "tables") as tables:
-        queries = [line for item in everything if not item.test.withheld for line in _query_lines(item, paths)]
+        queries = [
+            line for item in everything if not item.test.withheld for line in _query_lines(item, paths, vehicles)
+        ]
         write_csv(tables / "queries.csv", queries, QUERY_COLUMNS)
         drawn = [
             line for item in everything if "drawn" in item.test.roles for line in _draw_lines(item, store, features)
@@ -65,7 +79,14 @@ def outcome(metrics: dict[str, Any]) -> str:
         file = SUBMISSION.format(metrics["test_set"])
         return f"{about}: identities are withheld; tables/{file} holds the ranking for the benchmark's server"
     low, high = metrics["interval"].get("mAP", (metrics["mAP"], metrics["mAP"]))
-    return f"{about}: mAP {metrics['mAP']:.3f} (95 %: {low:.3f} to {high:.3f})"
+    return f"{about}: mAP {metrics['mAP']:.3f} (95 %: {low:.3f} to {high:.3f}){_among_alike(metrics['alike'])}"
+
+
+def _among_alike(alike: dict[str, Any] | None) -> str:
+    """What `outcome` says of look-alikes, "" where nothing was to be told apart."""
+    if alike is None or alike["mAP"] is None:
+        return ""
+    return f"; among {alike['queries']:,} queries' look-alikes {alike['mAP']:.3f} (chance {alike['chance']:.3f})"
 
 
 def _rates(leading: Evaluated, curve_length: int) -> list[dict[str, object]]:
@@ -73,16 +94,30 @@ def _rates(leading: Evaluated, curve_length: int) -> list[dict[str, object]]:
     return [{"rank": rank, "rate": float(rate)} for rank, rate in enumerate(curve, 1)]
 
 
-def _query_lines(evaluated: Evaluated, paths: np.ndarray[Any, Any]) -> Iterator[dict[str, object]]:
-    """A line per query; average precision and first hit stay empty without a match."""
+def _query_lines(
+    evaluated: Evaluated, paths: NDArray[np.str_], vehicles: NDArray[np.str_]
+) -> Iterator[dict[str, object]]:
+    """A line per query; average precisions and first hit stay empty where they are not defined."""
     for draw, (problem, scores) in enumerate(zip(evaluated.problems, evaluated.scores, strict=True)):
-        precision, first = iter(average_precision(scores)), iter(scores.first)
-        for position, positives, junk in zip(problem.queries, scores.counts, scores.junk, strict=True):
-            line: dict[str, object] = {"test_set": evaluated.test.name, "draw": draw, "path": paths[position]}
-            line |= {"junk": int(junk), "positives": int(positives)}
-            yield line | (
-                {"average_precision": float(next(precision)), "first_hit": int(next(first))} if positives else {}
-            )
+        columns: dict[str, Sequence[object]] = {
+            "path": paths[problem.queries].tolist(),
+            "vehicle_id": vehicles[problem.queries].tolist(),
+            "average_precision": _cells(average_precision(scores), scores),
+            "first_hit": _cells(scores.first, scores),
+            "junk": scores.junk.tolist(),
+            "positives": scores.counts.tolist(),
+        }
+        if evaluated.alike is not None:
+            alike = evaluated.alike.scores[draw].scores
+            columns["alike_average_precision"] = _cells(average_precision(alike), alike)
+        for cells in zip(*columns.values(), strict=True):
+            yield {"test_set": evaluated.test.name, "draw": draw, **dict(zip(columns, cells, strict=True))}
+
+
+def _cells(values: NDArray[np.float64] | NDArray[np.int64], scores: Scores) -> list[object]:
+    """What each counted query has, "" for the others."""
+    found = iter(values.tolist())
+    return [next(found) if counted else "" for counted in scores.counted]
 
 
 def _draw_lines(evaluated: Evaluated, store: ImageStore, features: Features) -> Iterator[dict[str, object]]:

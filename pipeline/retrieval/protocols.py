@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import NonNegativeInt, PositiveInt
 
-from pipeline.retrieval.ranking import Pairs
+from pipeline.retrieval.ranking import Pairs, pairs_of_runs
 from pipeline.store.images import ImageStore
 from pipeline.store.params import parameters
 
@@ -77,7 +77,7 @@ class Problem:
     Attributes:
         queries: `(Q,)` int64 positions among the features.
         gallery: `(G,)` int64 positions among the features.
-        query_vehicles: `(Q,)` int64 code of each query's vehicle.
+        query_vehicles: `(Q,)` int64 code of each query's vehicle: its place among the test set's vehicles by name.
         gallery_vehicles: `(G,)` int64, likewise.
         query_cameras: `(Q,)` int64 code of each query's camera, -1 where unknown.
         gallery_cameras: `(G,)` int64, likewise.
@@ -104,10 +104,8 @@ class Problem:
         """Relevant images and junk of the queries from `start` to before `stop`, counted from `start`."""
         order, starts = self._by_vehicle
         vehicles = self.query_vehicles[start:stop]
-        counts = starts[vehicles + 1] - starts[vehicles]
-        queries = np.repeat(np.arange(stop - start), counts)
-        within = np.arange(len(queries)) - np.repeat(np.cumsum(counts) - counts, counts)
-        gallery = order[np.repeat(starts[vehicles], counts) + within]
+        same = pairs_of_runs(order, starts[vehicles], starts[vehicles + 1] - starts[vehicles])
+        queries, gallery = same.queries, same.gallery
         cameras = self.query_cameras[start:stop][queries]
         junk = (cameras >= 0) & (cameras == self.gallery_cameras[gallery]) & self.remove_same_camera
         junk |= self.queries[start:stop][queries] == self.gallery[gallery]
@@ -277,13 +275,18 @@ def _problem(
     )
 
 
-def column(store: ImageStore, name: str) -> NDArray[np.str_]:
+def column(store: ImageStore, name: str, parameter: str) -> NDArray[np.str_]:
     """A column of the table to group images by: ``camera_id``, ``vehicle_id`` or one of the source's own.
+
+    Args:
+        store: The table.
+        name: Of the column.
+        parameter: Of the `evaluate` section that names it, for messages.
 
     Raises:
         ValueError: The table has no such column.
     """
     columns = {**store.groups, "camera_id": store.camera_ids, "vehicle_id": store.vehicle_ids}
     if name not in columns:
-        raise ValueError(f"{store.path}: group_by: expected one of {', '.join(sorted(columns))}, got {name!r}")
+        raise ValueError(f"{store.path}: {parameter}: expected one of {', '.join(sorted(columns))}, got {name!r}")
     return columns[name]

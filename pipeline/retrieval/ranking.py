@@ -31,6 +31,19 @@ class Pairs:
     gallery: NDArray[np.int64]
 
 
+def pairs_of_runs(order: NDArray[np.int64], starts: NDArray[np.int64], counts: NDArray[np.int64]) -> Pairs:
+    """Pair each of a run of queries with a stretch of a list of gallery images.
+
+    Args:
+        order: The list, gallery indices.
+        starts: `(B,)` where each query's stretch starts in it.
+        counts: `(B,)` length of each.
+    """
+    queries = np.repeat(np.arange(len(counts)), counts)
+    within = np.arange(len(queries)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return Pairs(queries, order[np.repeat(starts, counts) + within])
+
+
 @dataclass(frozen=True)
 class Ranks:
     """What a ranking of some queries is scored by.
@@ -86,6 +99,29 @@ def rank_block(distances: NDArray[np.float32], hits: Pairs, junk: Pairs, count: 
     ranks = np.searchsorted(keys, found) - bounds[hits.queries] + 1
     nearest, nearest_distances = _nearest(distances, keys, bounds, wanted, count)
     return Ranks(ranks, np.bincount(hits.queries, minlength=queries), removed, nearest, nearest_distances)
+
+
+def rank_among(distances: NDArray[np.float32], hits: Pairs, rivals: Pairs) -> NDArray[np.int64]:
+    """Ranks of relevant images in galleries that hold nothing but them and their rivals, in the order of `rank_block`.
+
+    Args:
+        distances: `(B, G)`, not negative and not NaN; at most `rows_at_once(G)` rows. It is left as it is.
+        hits: Relevant images.
+        rivals: The other images of each query's gallery, none of them among its hits.
+
+    Returns:
+        `(T,)` ranks of the hits, from 1, rising within each query, query after query.
+    """
+    gallery = distances.shape[1]
+    reach = _reach(distances, hits, 0)
+    near = distances[rivals.queries, rivals.gallery] <= reach[rivals.queries]
+    queries = rivals.queries[near]
+    keys = _keys(distances, queries * gallery + rivals.gallery[near], queries)
+    keys.sort()
+    found = _keys(distances, hits.queries * gallery + hits.gallery, hits.queries)
+    found.sort()
+    earlier_queries = np.searchsorted(queries, hits.queries) + np.searchsorted(hits.queries, hits.queries)
+    return np.searchsorted(keys, found) + np.arange(len(found)) - earlier_queries + 1
 
 
 def _bits(gallery: int) -> int:

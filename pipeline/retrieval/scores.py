@@ -1,4 +1,4 @@
-"""Retrieval metrics from the ranks of relevant images: both average precisions, CMC, mINP and their confidence."""
+"""Retrieval metrics from the ranks of relevant images: average precisions, CMC, mINP, their chance and confidence."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -46,6 +46,24 @@ class Scores:
 def average_precision(scores: Scores) -> NDArray[np.float64]:
     """Raw average precision of each counted query: precision at each hit, averaged over all its relevant images."""
     return _mean_over_hits(scores, _hit_numbers(scores) / scores.ranks)
+
+
+def expected_average_precision(positives: NDArray[np.int64], images: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Raw average precision that a random order reaches on average, exactly.
+
+    With P of N images relevant, AP = (1/P) sum_k r_k (r_1 + ... + r_k) / k over the ranks k, where r_k says whether
+    the image there is relevant. In a random order E[r_k] = P/N and, for j other than k, E[r_j r_k] =
+    P (P - 1) / (N (N - 1)). With H_N = 1 + 1/2 + ... + 1/N this leaves
+
+        E[AP] = (H_N + (P - 1) / (N - 1) (N - H_N)) / N.
+
+    Args:
+        positives: `(Q,)` P of each query, at least 1.
+        images: `(Q,)` N of each query, at least P.
+    """
+    harmonic = np.cumsum(1 / np.arange(1, images.max(initial=1) + 1))[images - 1]
+    others = (positives - 1) / np.maximum(images - 1, 1)
+    return np.asarray((harmonic + others * (images - harmonic)) / images)
 
 
 def trapezoid_average_precision(scores: Scores) -> NDArray[np.float64]:
@@ -131,21 +149,22 @@ def summarise(scores: Scores, ranks: Sequence[int]) -> dict[str, Any]:
 def bootstrap_intervals(
     sums: dict[str, NDArray[np.float64]], asked: NDArray[np.int64], samples: int, seed: int
 ) -> dict[str, list[float]]:
-    """95 % percentile intervals of means over queries, by drawing query images with replacement.
+    """95 % percentile intervals of means over queries, by drawing vehicles with replacement.
 
-    An image that is asked several times, as in several draws of a gallery, is drawn with all of them.
+    A vehicle is drawn with all its queries, as they are alike: drawn one by one they would make the interval too
+    narrow (the cluster bootstrap of Davison and Hinkley 1997, section 3.8).
 
     Args:
-        sums: Metric -> `(Q,)` sum of each query image's values; the same images in each.
-        asked: `(Q,)` times each is asked, at least 1.
-        samples: BootstrapParams samples.
+        sums: Metric -> `(V,)` sum over each vehicle's queries; the same vehicles in each.
+        asked: `(V,)` queries of each vehicle, at least 1.
+        samples: Times the vehicles are drawn.
         seed: Of the draws, which all metrics share.
 
     Returns:
-        Metric -> lower and upper end; nothing where there is no query or no sample.
+        Metric -> lower and upper end; nothing where there are fewer than two vehicles, or no sample.
     """
     count = len(asked)
-    if not count or not samples:
+    if count < 2 or not samples:
         return {}
     generator = np.random.default_rng(seed)
     table = np.stack(list(sums.values()), 1)

@@ -86,7 +86,7 @@ def _lines(path: Path, lines: list[str]) -> None:
 
 
 def _labels(path: Path, tag: str, rows: Sequence[Taken], specs: dict[int, VehicleSpec]) -> None:
-    """Vehicle, camera, colour and type of each picture, in VeRi's XML."""
+    """Vehicle, camera, colour and type of each picture, in VeRi's XML, and beside them its group of twins."""
     items = []
     for shot, _ in rows:
         spec = specs[shot.vehicle_id]
@@ -94,7 +94,8 @@ def _labels(path: Path, tag: str, rows: Sequence[Taken], specs: dict[int, Vehicl
         kind = TYPE_NAMES.index(VERI_TYPE[spec.shape.body_type]) + 1
         items.append(
             f'    <Item imageName="{shot.name}" vehicleID="{shot.vehicle_id:04d}" '
-            f'cameraID="c{shot.camera_id:03d}" colorID="{color}" typeID="{kind}" />'
+            f'cameraID="c{shot.camera_id:03d}" colorID="{color}" typeID="{kind}" '
+            f'twinID="{spec.twin_group}" />'
         )
     head = ['<?xml version="1.0" encoding="gb2312"?>', f'<{tag} Version="1.0">', f'  <Items number="{len(items)}">']
     _lines(path, [*head, *items, "  </Items>", f"</{tag}>"])

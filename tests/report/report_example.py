@@ -32,13 +32,28 @@ PARAMS = ReportParams(
 )
 
 
-def write_results(data: TinyData) -> None:
-    """Write evaluations (right for the first model, wrong for the second), quality and histories."""
+def write_results(data: TinyData, alike: str | None = None) -> None:
+    """Write evaluations (right for the first model, wrong for the second), quality and histories.
+
+    Args:
+        data: The tiny data set.
+        alike: Column whose values say which vehicles look alike.
+    """
     store = data.store
     rows = store.test_rows()
     codes = np.unique(store.vehicle_ids[rows], return_inverse=True)[1]
     evaluate = EvaluateParams(
-        "cross_camera", None, "type", DrawsParams(1, 0), None, (1, 2), 2, 2, BootstrapParams(20, 0), chunk_megabytes=1
+        "cross_camera",
+        None,
+        "type",
+        alike,
+        DrawsParams(1, 0),
+        None,
+        (1, 2),
+        2,
+        2,
+        BootstrapParams(20, 0),
+        chunk_megabytes=1,
     )
     for model, wrong in zip(MODELS, (False, True), strict=True):
         is_query = store.splits[rows] == "query"

@@ -84,6 +84,77 @@ def test_a_distance_says_whether_it_weighs_blocks_and_what_it_means(name: str) -
     assert DISTANCES[name].note.startswith("Distance: ")
 
 
+def exact_distances(name: str, features: torch.Tensor, ratios: torch.Tensor, queries: int) -> torch.Tensor:
+    """The same as `distances_to` by differences in float64."""
+    a, b = features.double()[:queries, None], features.double()[None, queries:]
+    if name == "euclidean":
+        return (a - b).square().sum(2)
+    blocks = [block.square().sum(2).sqrt() for block in torch.split(a - b, DIMENSIONS, 2)]
+    weights = ratios.double()[:queries, None] * ratios.double()[None, queries:]
+    return (weights * torch.stack(blocks, 2)).sum(2) / weights.sum(2)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e3])
+@pytest.mark.parametrize("name", list(DISTANCES))
+def test_equal_features_have_no_distance_and_near_ones_a_small_one_however_long(name: str, scale: float) -> None:
+    features, ratios = draw(30, 7)
+    near = features + 1e-4 * draw(30, 8)[0]
+    images = scale * torch.cat([features, features, near]), torch.cat([ratios] * 3)
+    found, exact = distances_to(name, *images, 30), exact_distances(name, *images, 30)
+    assert not found[:, :30].diagonal().any()
+    torch.testing.assert_close(found[:, 30:].diagonal().double(), exact[:, 30:].diagonal(), rtol=1e-3, atol=0)
+    torch.testing.assert_close(found.double(), exact, rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e5])
+@pytest.mark.parametrize("name", list(DISTANCES))
+def test_distances_between_features_far_from_the_origin_keep_their_digits(name: str, offset: float) -> None:
+    features, ratios = draw(40, 9)
+    images = torch.cat([features, features]) + offset, torch.cat([ratios, ratios])
+    found, exact = distances_to(name, *images, 40), exact_distances(name, *images, 40)
+    assert not found.diagonal().any()
+    torch.testing.assert_close(found.double(), exact, rtol=0.03, atol=0)
+
+
+def test_cpdm_of_images_with_one_block_alike_and_one_apart_is_close() -> None:
+    features, ratios = draw(40, 10)
+    other = features.clone()
+    other[:, :4] += 0.1 * draw(40, 11)[0][:, :4]  # the parts stay the same
+    images = 1e3 * torch.cat([features, other]), torch.cat([ratios, ratios])
+    found, exact = distances_to("cpdm", *images, 40), exact_distances("cpdm", *images, 40)
+    torch.testing.assert_close(found.double(), exact, rtol=0.02, atol=0)
+
+
+def test_squared_distances_of_whole_numbers_are_exact_so_that_ties_stay_ties() -> None:
+    features = (3 * draw(60, 15)[0]).round()
+    images = features + 1000, torch.zeros(60, 0)
+    assert torch.equal(distances_to("euclidean", *images, 20).double(), exact_distances("euclidean", *images, 20))
+
+
+@pytest.mark.parametrize("name", list(DISTANCES))
+def test_a_distance_is_the_same_in_whatever_order_the_gallery_stands(name: str) -> None:
+    features, ratios = draw(60, 12)
+    order = torch.cat([torch.arange(20), torch.arange(59, 19, -1)])
+    plain, turned = distances_to(name, features, ratios, 20), distances_to(name, features[order], ratios[order], 20)
+    assert torch.equal(plain, turned.flip(1))
+
+
+def test_training_distances_are_float32_in_mixed_precision() -> None:
+    features, ratios = draw(12, 13)
+    expected = pairwise_euclidean(features), pairwise_cpdm(features, ratios, DIMENSIONS)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = pairwise_euclidean(features), pairwise_cpdm(features, ratios, DIMENSIONS)
+    for mixed, plain in zip(found, expected, strict=True):
+        assert mixed.dtype == torch.float32
+        assert torch.equal(mixed, plain)
+
+
+def test_half_precision_features_and_ratios_are_compared_in_float32() -> None:
+    features, ratios = (values.bfloat16() for values in draw(12, 14))
+    expected = pairwise_cpdm(features.float(), ratios.float(), DIMENSIONS)
+    assert torch.equal(pairwise_cpdm(features, ratios, DIMENSIONS), expected)
+
+
 def test_cpdm_ignores_parts_hidden_in_either_image() -> None:
     features, _ = draw(2, 2)
     ratios = torch.tensor([[1.0, 0.5, 0.0, 0.5], [1.0, 0.0, 0.4, 0.6]])

@@ -30,6 +30,7 @@ PARAMS = EvaluateParams(
     protocol="cross_camera",
     test_set=None,
     group_by=None,
+    alike=None,
     draws=DrawsParams(count=10, seed=0),
     rerank=None,
     ranks=(1, 5),
@@ -104,7 +105,7 @@ def test_a_gallery_whose_images_follow_one_another_is_not_copied() -> None:
 def test_features_that_are_not_finite_are_refused_with_their_rows() -> None:
     features, problem = random_problem(2)
     features.features[7, 0] = np.nan
-    with pytest.raises(ValueError, match="1 of 60 are not finite or too long .* as those of table rows 107"):
+    with pytest.raises(ValueError, match="1 of 60 are not finite or too long .* for example table rows 107"):
         evaluate_problem(features, problem, PARAMS, CPU, 5)
 
 
@@ -152,6 +153,20 @@ def test_metrics_name_the_protocol_and_each_group_is_measured_apart(tiny_data: T
     assert set(metrics["groups"]) == {"0003", "0004"}
     assert metrics["groups"]["0003"]["mAP"] == 1
     assert metrics["groups"]["0004"]["gallery"] == 1
+
+
+def test_intervals_draw_vehicles_with_all_their_queries(uneven_store: ImageStore) -> None:
+    rows = uneven_store.test_rows()
+    found_at_once = np.array([vehicle in ("b0", "b1") for vehicle in uneven_store.vehicle_ids])
+    codes = np.unique(uneven_store.vehicle_ids, return_inverse=True)[1]
+    values = np.where(found_at_once, codes, -(rows % 7)).astype(np.float32)[:, None]
+    features = Features(rows, values, np.zeros((len(rows), 0), np.float32), "euclidean", (1,))
+    params = replace(PARAMS, protocol="vehicleid", group_by="size", bootstrap=BootstrapParams(400, 0))
+    metrics = evaluate_table(uneven_store, features, params, CPU).metrics["groups"]["b"]
+    low, high = metrics["interval"]["CMC"]["1"]
+    # half of the queries are found, those of two of four vehicles; drawing 36 images alone would give at most 0.33
+    assert metrics["CMC"]["1"] > 0.5
+    assert high - low > 0.5
 
 
 def test_re_ranking_announces_its_memory_and_is_recorded_with_its_parameters(tiny_data: TinyData) -> None:

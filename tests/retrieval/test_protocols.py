@@ -201,7 +201,7 @@ def test_features_that_lack_images_of_the_test_set_are_refused(tiny_data: TinyDa
 
 def test_columns_are_found_by_name_and_unknown_ones_refused(tiny_data: TinyData) -> None:
     store = tiny_data.store
-    assert column(store, "type")[-1] == "van"
-    assert column(store, "camera_id")[0] == "c1"
-    with pytest.raises(ValueError, match="expected one of camera_id, type, vehicle_id, got 'make'"):
-        column(store, "make")
+    assert column(store, "type", "alike")[-1] == "van"
+    assert column(store, "camera_id", "alike")[0] == "c1"
+    with pytest.raises(ValueError, match="alike: expected one of camera_id, type, vehicle_id, got 'make'"):
+        column(store, "make", "alike")

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -6,6 +8,7 @@ from pipeline.retrieval.scores import (
     average_precision,
     bootstrap_intervals,
     cumulative_matches,
+    expected_average_precision,
     inverse_negative_penalty,
     matched_within,
     summarise,
@@ -84,13 +87,34 @@ def test_an_interval_is_as_wide_as_the_standard_error_says() -> None:
     assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.05)
 
 
-def test_an_image_asked_often_weighs_as_often() -> None:
+def test_a_vehicle_asked_often_weighs_as_often() -> None:
     asked = np.where(np.arange(400) < 200, 1, 9)
     sums = np.where(np.arange(400) < 200, 1.0, 0.0)  # the mean over all askings is 0.1
     low, high = bootstrap_intervals({"a": sums}, asked, 1000, 0)["a"]
     assert low < 0.1 < high < 0.15
 
 
-def test_without_queries_or_samples_there_is_no_interval() -> None:
+def test_without_vehicles_or_samples_there_is_no_interval() -> None:
     assert bootstrap_intervals({"a": np.zeros(0)}, ONCE[:0], 10, 0) == {}
     assert bootstrap_intervals({"a": np.ones(3)}, ONCE[:3], 0, 0) == {}
+
+
+@pytest.mark.parametrize(("positives", "images"), [(p, n) for n in range(1, 8) for p in range(1, n + 1)])
+def test_chance_is_the_mean_over_all_orders(positives: int, images: int) -> None:
+    orders = [list(ranks) for ranks in itertools.combinations(range(1, images + 1), positives)]
+    expected = average_precision(scores(*orders, gallery=images)).mean()
+    found = expected_average_precision(np.array([positives]), np.array([images]))
+    assert found == pytest.approx([expected])
+
+
+def test_chance_of_several_queries_is_each_ones_own() -> None:
+    found = expected_average_precision(np.array([1, 2, 3]), np.array([2, 2, 100]))
+    assert found[:2] == pytest.approx([3 / 4, 1])
+    generator = np.random.default_rng(0)
+    orders = [np.sort(generator.choice(100, 3, replace=False) + 1).tolist() for _ in range(20_000)]
+    assert found[2] == pytest.approx(average_precision(scores(*orders, gallery=100)).mean(), rel=0.03)
+    assert not len(expected_average_precision(np.zeros(0, np.int64), np.zeros(0, np.int64)))
+
+
+def test_one_vehicle_gives_no_interval() -> None:
+    assert bootstrap_intervals({"a": np.ones(1)}, np.array([5]), 10, 0) == {}

@@ -11,8 +11,9 @@ import h5py
 import numpy as np
 import pytest
 
+from pipeline.datasets.sources import veri776
 from pipeline.store.vocabulary import PART_CLASSES, VIEWPOINTS
-from pipeline.synthetic.fleet import FleetParams
+from pipeline.synthetic.fleet import FleetParams, draw_fleet
 from pipeline.synthetic.specs import COLORS, TYPE_NAMES
 
 NAME = re.compile(r"^(\d{4})_c(\d{3})_(\d{8})_\d+\.jpg$")
@@ -61,11 +62,18 @@ def test_label_files_agree_with_the_names(fleet: Path, split: str, root_tag: str
     assert items.get("number") == str(len(items))
     assert [item.get("imageName") for item in items] == names(fleet, split)
     for item in items:
-        assert list(item.keys()) == ["imageName", "vehicleID", "cameraID", "colorID", "typeID"]
+        assert list(item.keys()) == ["imageName", "vehicleID", "cameraID", "colorID", "typeID", "twinID"]
         vehicle, camera = identity(item.attrib["imageName"])
         assert (item.get("vehicleID"), item.get("cameraID")) == (vehicle, f"c{camera}")
         assert 1 <= int(item.attrib["colorID"]) <= len(COLORS)
         assert 1 <= int(item.attrib["typeID"]) <= len(TYPE_NAMES)
+
+
+def test_every_vehicle_carries_its_group_of_twins_into_the_table(fleet: Path, small: FleetParams) -> None:
+    twins = {str(spec.vehicle_id).zfill(4): str(spec.twin_group) for spec in draw_fleet(small)}
+    records = veri776.read(fleet).records
+    assert {(record.vehicle_id, record.groups["twin"]) for record in records} == set(twins.items())
+    assert max(Counter(twins.values()).values()) == small.twins_in_group
 
 
 def test_good_and_junk_lists_follow_their_definition(fleet: Path) -> None:

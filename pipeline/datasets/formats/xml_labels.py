@@ -9,11 +9,13 @@ from xml.etree import ElementTree
 def read_labels(path: Path, attributes: tuple[str, ...]) -> dict[str, Mapping[str, str]]:
     """Read ``train_label.xml`` or one like it: image name -> attributes of its ``Item``, in the file's order.
 
+    An item's further attributes come along, its ``imageName`` does not.
+
     The files declare gb2312, which Python's parser refuses, so they are decoded before they are parsed.
 
     Args:
         path: The file.
-        attributes: Those each item must have beside ``imageName``; others are left out.
+        attributes: Those each item must have beside ``imageName``.
 
     Raises:
         FileNotFoundError: `path` does not exist.
@@ -27,7 +29,8 @@ def read_labels(path: Path, attributes: tuple[str, ...]) -> dict[str, Mapping[st
             name = item.attrib["imageName"]
             if name in labels:
                 raise ValueError(f"{path}: two items name {name!r}")
-            labels[name] = {key: item.attrib[key] for key in attributes}
+            label = {key: item.attrib[key] for key in attributes}
+            labels[name] = label | {key: value for key, value in item.attrib.items() if key != "imageName"}
     except (ElementTree.ParseError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not an XML file ({error})") from error
     except KeyError as error:

@@ -37,8 +37,9 @@ def read(root: Path) -> Found:
         root: Folder that holds ``image_train``, ``name_train.txt``, ``train_label.xml`` and so on.
 
     Returns:
-        Training images, queries and gallery in the order of their lists, with the groups `color` and `type`, and
-        remarks on what the lists and labels leave open.
+        Training images, queries and gallery in the order of their lists, with the groups `color` and `type` and one
+        for each further attribute of the labels (``twinID`` gives `twin`), and remarks on what the lists and labels
+        leave open.
 
     Raises:
         FileNotFoundError: A list or label file does not exist.
@@ -46,6 +47,7 @@ def read(root: Path) -> Found:
             the name; the message names both.
     """
     labels = {file: read_labels(root / file, LABELS) for file in sorted({file for _, _, file in SPLITS.values()})}
+    further = sorted({key for items in labels.values() for label in items.values() for key in label} - {*LABELS})
     colors, types = (read_codes(root / f"list_{kind}.txt") for kind in ("color", "type"))
     records: list[ImageRecord] = []
     remarks: list[str] = []
@@ -55,7 +57,8 @@ def read(root: Path) -> Found:
             label = labels[label_file].get(name, {})
             vehicle_id, camera_id = _identity(name, label, images, root / label_file)
             color, kind = label.get("colorID", ""), label.get("typeID", "")
-            groups = {"color": colors.get(color, color), "type": types.get(kind, kind)}
+            groups = {key.removesuffix("ID"): label.get(key, "") for key in further}
+            groups |= {"color": colors.get(color, color), "type": types.get(kind, kind)}
             records.append(ImageRecord(f"{folder}/{name}", split, vehicle_id, camera_id, groups=groups))
         remarks += images.remarks
         remarks += unlisted(root, folder, "*", {record.path for record in records}, listing)

@@ -9,15 +9,16 @@ EXACT = "donot_use_mm_for_euclid_dist"
 
 
 def pairwise_euclidean(features: Tensor) -> Tensor:
-    """Euclidean distances within a batch, for training.
+    """Euclidean distances within a batch, for training; in float32 under mixed precision too.
 
     Args:
-        features: `(B, C)` float32.
+        features: `(B, C)` float.
 
     Returns:
         `(B, B)` float32, exactly 0 between equal features, where the gradient is 0 and not infinite.
     """
-    return torch.cdist(features.float(), features.float(), compute_mode=EXACT)
+    with torch.autocast(features.device.type, enabled=False):
+        return torch.cdist(features.float(), features.float(), compute_mode=EXACT)
 
 
 def pairwise_cpdm(features: Tensor, ratios: Tensor, dimensions: Sequence[int]) -> Tensor:
@@ -26,17 +27,20 @@ def pairwise_cpdm(features: Tensor, ratios: Tensor, dimensions: Sequence[int]) -
     Each block of the feature is compared by its un-squared Euclidean distance, not normalised across parts, and
     weighted by the product of both images' area ratios. Images with no view in common are compared by the first,
     global block alone, whose ratio is 1 in every image; so the weights' sum is at least 1.
+    Everything is in float32 under mixed precision too.
 
     Args:
-        features: `(B, C)` float32.
-        ratios: `(B, P)` float32 in [0, 1], area ratio of each part, global first.
+        features: `(B, C)` float.
+        ratios: `(B, P)` float in [0, 1], area ratio of each part, global first.
         dimensions: Lengths of the P blocks of a feature, summing to C.
 
     Returns:
         `(B, B)` float32, exactly 0 between equal features, where the gradient is 0 and not infinite.
     """
+    ratios = ratios.float()
     total = torch.zeros(len(features), len(features), device=features.device)
     for part, block in enumerate(torch.split(features, list(dimensions), 1)):
         weights = ratios[:, part, None] * ratios[:, part]
         total = total + weights * pairwise_euclidean(block)
-    return total / (ratios @ ratios.T)
+    with torch.autocast(features.device.type, enabled=False):  # it would round the product to 8 bits
+        return total / (ratios @ ratios.T)
