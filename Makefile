@@ -1,10 +1,13 @@
-# `make repro` runs the whole pipeline on the embedded fleet; `make test` runs the tests. Both install what they need.
+# `make repro` runs the whole pipeline on the embedded fleet; `make test` runs the tests; `make ablations TABLE=pgan1`
+# trains the models of a paper's table over seeds. Each installs what it needs.
 
 PYTHON ?= python3
+DATASET ?= synthetic
+SEEDS ?= 3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: repro test lint clean
+.PHONY: repro test lint ablations clean
 
 repro: $(INSTALLED)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
@@ -19,6 +22,10 @@ lint: $(INSTALLED)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+ablations: $(INSTALLED)
+	@test -n "$(TABLE)" || { echo "Name a table: make ablations TABLE=pgan1 (docs/ablations.md lists them)"; exit 1; }
+	@$(BIN)/python -m stages.ablations --dataset $(DATASET) --table $(TABLE) --seeds $(SEEDS)
 
 # uv comes from PyPI by hash, everything else from uv.lock by hash; --inexact keeps uv itself in the environment.
 $(INSTALLED): uv.lock pyproject.toml .ci/uv.txt

@@ -1,0 +1,159 @@
+"""A result in words and as Markdown: figures of the paper beside ours, in percent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.ablations.comparison import Difference
+from pipeline.ablations.results import Result, Reversal, Spread, excludes_zero
+from pipeline.ablations.tables import BENCHMARKS, Row
+
+NONE = "–"
+NAMES = ("mAP", "rank-1", "rank-5")
+"""Of the figures of `Published`, in order."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of texts.
+
+    Attributes:
+        heads: One a column.
+        rows: As many cells each.
+    """
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def grid(result: Result) -> Grid:
+    """Every row with its model, the paper's figures, ours, and how far it is above the reference."""
+    table = result.table
+    measured = list(dict.fromkeys(name for outcome in result.outcomes for name in outcome.figures))
+    reference = next(row.label for row in table.rows if row.model == table.reference)
+    published = [_published_head(table.rows, name) for name in table.benchmarks]
+    heads = ["", "model", *published, *(f"{name}, {result.dataset}" for name in measured)]
+    rows = []
+    for outcome in result.outcomes:
+        cells = [outcome.row.label, outcome.row.model]
+        cells += [_published_cell(outcome.row, table.rows, name) for name in table.benchmarks]
+        cells += [_figure(outcome.figures.get(name)) for name in measured]
+        rows.append([*cells, NONE if outcome.difference is None else difference_text(outcome.difference)])
+    return Grid([*heads, f"mAP above {reference}, 95 %"], rows)
+
+
+def _columns(rows: Sequence[Row], benchmark: str) -> list[int]:
+    """Which of the three published figures any row has."""
+    figures = [row.published[benchmark].figures for row in rows if benchmark in row.published]
+    return [index for index in range(len(NAMES)) if any(each[index] is not None for each in figures)]
+
+
+def _published_head(rows: Sequence[Row], benchmark: str) -> str:
+    names = " / ".join(NAMES[index] for index in _columns(rows, benchmark))
+    return f"paper, {BENCHMARKS[benchmark]}: {names}"
+
+
+def _published_cell(row: Row, rows: Sequence[Row], benchmark: str) -> str:
+    if benchmark not in row.published:
+        return NONE
+    figures = [row.published[benchmark].figures[index] for index in _columns(rows, benchmark)]
+    return " / ".join(NONE if figure is None else f"{figure:.1f}" for figure in figures)
+
+
+def _figure(figure: Spread | None) -> str:
+    if figure is None:
+        return NONE
+    deviation = "" if figure.deviation is None else f" ± {100 * figure.deviation:.1f}"
+    return f"{100 * figure.mean:.1f}{deviation}"
+
+
+def difference_text(difference: Difference) -> str:
+    """A difference in points with its interval."""
+    ends = difference.interval
+    interval = "" if ends is None else f" ({100 * ends[0]:+.1f} to {100 * ends[1]:+.1f})"
+    return f"{100 * difference.mean:+.1f}{interval}"
+
+
+def conditions(result: Result) -> str:
+    """On what, and how often, was measured."""
+    where = "the test split" if not result.share else f"{100 * result.share:g} % of the training vehicles, held out,"
+    seeds = f"seed {result.seeds[0]}" if len(result.seeds) == 1 else f"seeds {result.seeds[0]} to {result.seeds[-1]}"
+    return (
+        f"Ours: {where} of {result.dataset}, {result.queries:,} queries of {result.vehicles:,} vehicles, {seeds}. "
+        "All figures in percent; ± is the standard deviation over seeds. A difference is that of each query's average "
+        "precision, averaged over the seeds; its interval comes from drawing vehicles with replacement, so it says how "
+        "far other vehicles would move it, and nothing of other trainings."
+    )
+
+
+def order(result: Result) -> str:
+    """Whether rows stand in the paper's order."""
+    if result.benchmark is None or not result.pairs:
+        return "The paper prints no figures of these rows to compare their order with."
+    agreeing = result.pairs - len(result.reversals)
+    name = BENCHMARKS[result.benchmark]
+    several = "pair" if result.pairs == 1 else "pairs"
+    end = "; in another order:" if result.reversals else "."
+    return (
+        f"Of {result.pairs} {several} of rows that differ in the paper's figures on {name}, {agreeing} stand in the "
+        f"same order here{end}"
+    )
+
+
+def reversal_text(reversal: Reversal) -> str:
+    """One pair that stands in another order, and whether its interval excludes 0."""
+    ours = reversal.ours
+    if ours.interval is None:
+        verdict = "there is no interval"
+    elif excludes_zero(ours):
+        verdict = "the interval excludes 0: the order is another on these vehicles"
+    else:
+        verdict = "the interval holds 0: these vehicles do not tell the two apart"
+    better, worse, measure = reversal.better.label, reversal.worse.label, reversal.measure
+    above = f"{better} is {reversal.published:.1f} points of {measure} above {worse} in the paper"
+    return f"{above}, here {difference_text(ours)}; {verdict}."
+
+
+def notes(result: Result) -> list[str]:
+    """Notes on single rows."""
+    rows = result.table.rows
+    sources = [f"{row.label}: figures of {row.source}." for row in rows if row.source and row.published]
+    return [*sources, *(f"{row.label}: {row.note}." for row in rows if row.note)]
+
+
+def file_name(result: Result) -> str:
+    """Name of the result's files, without an ending."""
+    return f"{result.table.name}_held_out" if result.share else result.table.name
+
+
+def command(result: Result) -> str:
+    """The command line that makes the table again."""
+    held_out = f" --held-out {result.share:g}" if result.share else ""
+    return (
+        f"reid ablations --dataset {result.dataset} --table {result.table.name} --seeds {len(result.seeds)}{held_out}"
+    )
+
+
+def markdown(result: Result, remarks: str, chart: str) -> str:
+    """The result as a Markdown document.
+
+    Args:
+        result: What to say.
+        remarks: Markdown written by hand, put in as it is; "" for none.
+        chart: Name of the picture beside it; "" for none.
+    """
+    table, shown = result.table, grid(result)
+    rule = ["---"] * len(shown.heads)
+    lines = ["| " + " | ".join(cells) + " |" for cells in (shown.heads, rule, *shown.rows)]
+    blocks = [
+        f"# {table.title}",
+        f"{table.source}. {table.caption}",
+        conditions(result),
+        "\n".join(lines),
+        "\n".join(f"- {note}" for note in notes(result)),
+        f"![{table.title}]({chart})" if chart else "",
+        order(result),
+        "\n".join(f"- {reversal_text(reversal)}" for reversal in result.reversals),
+        remarks.strip(),
+        f"Made by `{command(result)}`; remarks belong in `notes/{file_name(result)}.md`, which is put in above.",
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"

@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.ablations.code import ENTRIES, code_digest
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder of code: every entry imports one shared module, and there are two networks."""
+    files = {entry: "from pipeline.store import shared\n" for entry in ENTRIES}
+    files["pipeline/store/shared.py"] = "import json\nVALUE = 1\n"
+    files["pipeline/reid/models/one.py"] = "A = 1\n"
+    files["pipeline/reid/models/other.py"] = "A = 2\n"
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["pipeline/store/shared.py", "pipeline/reid/models/one.py", ENTRIES[0]])
+def test_an_edit_of_any_module_a_run_imports_changes_the_digest(root: Path, name: str) -> None:
+    before = code_digest("one", root)
+    (root / name).write_text((root / name).read_text() + "B = 3\n")
+    assert code_digest("one", root) != before
+
+
+def test_another_networks_module_comments_and_docstrings_change_nothing(root: Path) -> None:
+    before = code_digest("one", root)
+    (root / "pipeline/reid/models/other.py").write_text("A = 3\n")
+    (root / "pipeline/store/shared.py").write_text(
+        '"""Says more."""\n\nimport json  # a reason\n\nVALUE  =  1\n"""One."""\n'
+    )
+    assert code_digest("one", root) == before
+
+
+def test_the_projects_own_networks_differ() -> None:
+    assert code_digest("pgan") != code_digest("baseline")

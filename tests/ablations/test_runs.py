@@ -1,0 +1,132 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ablation_example import TABLE
+from drawn_vehicles import TinyData
+from tiny_run import run_stage, write_params
+
+from pipeline.ablations import runs
+from pipeline.ablations.runs import Experiment, load_models, open_experiment, run_all, run_one
+from pipeline.store.files import read_json
+from pipeline.training import loop
+from pipeline.training.checkpoint import Checkpoint
+from stages.embed import embed
+from stages.evaluate import evaluate
+from stages.train_reid import train_reid
+
+
+@pytest.fixture
+def data(tiny_data: TinyData, tmp_path: Path) -> TinyData:
+    copy = tiny_data.copy(tmp_path / "data")
+    write_params(copy.root)
+    return copy
+
+
+def one(data: TinyData, model: str = "span_cpdm", seed: int = 0, **options: Any) -> tuple[runs.Run, bool]:
+    workspace = data.workspace()
+    return run_one(open_experiment(workspace, 0.0), model, load_models(workspace, TABLE)[model], seed, **options)
+
+
+def folders(data: TinyData, model: str = "span_cpdm") -> list[Path]:
+    return sorted((data.root / ".scratch/ablations/tiny" / model).iterdir())
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.glob("[!.]*")}
+
+
+def test_a_run_measures_what_the_stages_measure(data: TinyData) -> None:
+    run, reused = one(data)
+    assert not reused
+    for stage in (train_reid, embed, evaluate):
+        run_stage(stage, data.root, model="span_cpdm")
+    by_stages = read_json(data.path("metrics", "span_cpdm"))
+    assert {name: run.metrics[name] for name in by_stages} == by_stages
+    assert run.average_precision.mean() == pytest.approx(run.metrics["mAP"])
+    assert run.found_within(1).mean() == run.metrics["CMC"]["1"]
+    assert run.vehicles.tolist() == ["0003", "0004"]
+
+
+def test_a_finished_run_is_read_and_leaves_neither_weights_nor_features(
+    data: TinyData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = one(data)
+    monkeypatch.setattr(runs, "train", None)
+    again, reused = one(data)
+    assert reused
+    assert again.metrics == first.metrics
+    (folder,) = folders(data)
+    assert names(folder) == {"metrics.json", "queries.csv", "history.csv"}
+
+
+def test_weights_and_features_stay_where_that_is_asked_for(data: TinyData) -> None:
+    one(data, keep=True)
+    (folder,) = folders(data)
+    assert {"weights.safetensors", "features.h5"} <= names(folder)
+
+
+def test_an_interrupted_training_goes_on_from_its_checkpoint(data: TinyData, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = one(data, seed=3)
+    (folder,) = folders(data)
+    (folder / "metrics.json").unlink()
+    save = Checkpoint.save
+
+    def interrupted(checkpoint: Checkpoint, progress: Any) -> None:
+        save(checkpoint, progress)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
+    monkeypatch.setattr(Checkpoint, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        one(data, seed=3)
+    assert (folder / "training/checkpoint.safetensors").exists()
+    monkeypatch.undo()
+    continued, reused = one(data, seed=3)
+    assert not reused
+    assert continued.metrics == whole.metrics
+
+
+def test_a_run_cut_off_after_its_training_is_not_trained_again(data: TinyData, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "restore", None)
+    with pytest.raises(TypeError):
+        one(data)
+    monkeypatch.undo()
+    monkeypatch.setattr(runs, "train", None)
+    assert not one(data)[1]
+
+
+def test_other_values_another_seed_and_other_code_are_runs_of_their_own(
+    data: TinyData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one(data, "baseline")
+    one(data, "baseline", seed=1)
+    write_params(data.root, reid_models={"baseline": {"dimension": 8}})
+    assert not one(data, "baseline")[1]
+    monkeypatch.setattr(runs, "loaded_code", lambda network: "other")
+    assert not one(data, "baseline")[1]
+    assert len(folders(data, "baseline")) == 4
+
+
+def test_every_model_gets_a_seed_before_any_gets_the_next_and_each_run_is_told_of(data: TinyData) -> None:
+    workspace, said = data.workspace(), list[str]()
+    experiment: Experiment = open_experiment(workspace, 0.0)
+    models = load_models(workspace, TABLE)
+    run_all(experiment, models, 1, said.append, keep=False)
+    found = run_all(experiment, models, 2, said.append, keep=False)
+    assert [[run.seed for run in found[model]] for model in models] == [[0, 1], [0, 1]]
+    assert [line.split(":")[0] for line in said[2:]] == [
+        "[1/4] baseline, seed 0",
+        "[2/4] span_cpdm, seed 0",
+        "[3/4] baseline, seed 1",
+        "[4/4] span_cpdm, seed 1",
+    ]
+    assert [line.endswith("done before") for line in said] == [False, False, True, True, False, False]
+
+
+def test_vehicles_held_out_of_the_training_are_measured_on(data: TinyData) -> None:
+    write_params(data.root, evaluate={"protocol": "every_camera"}, train_reid={"identities_per_batch": 1})
+    workspace = data.workspace()
+    experiment = open_experiment(workspace, 0.5)
+    assert experiment.split.held_out is not None
+    assert set(experiment.store.splits[experiment.split.embedded]) == {"train"}

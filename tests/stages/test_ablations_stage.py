@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+from drawn_vehicles import TinyData
+from tiny_run import invoke, write_params
+
+from pipeline.ablations.tables import TABLES, Row, Table
+from stages.ablations import ablations
+
+TINY = Table("union", "Tiny", "No paper", "One model.", (Row("Plain", "baseline"),), "baseline")
+UNKNOWN = Table("union", "Tiny", "No paper", "None.", (Row("A", "no_such"), Row("B", "baseline")), "baseline")
+
+
+@pytest.fixture
+def data(tiny_data: TinyData, tmp_path: Path) -> TinyData:
+    copy = tiny_data.copy(tmp_path / "data")
+    write_params(copy.root)
+    return copy
+
+
+def test_a_table_is_run_and_written_and_a_second_call_only_reads(
+    data: TinyData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TABLES, "union", TINY)
+    first = invoke(ablations, data.root, "--table", "union", "--seeds", 2)
+    assert first.exit_code == 0, first.output
+    document, page = data.root / "docs/tables/union.md", data.root / "data/tables/tiny/union.html"
+    assert first.output.splitlines()[-2:] == [str(document), str(page)]
+    assert "| Plain | baseline |" in document.read_text()
+    again = invoke(ablations, data.root, "--table", "union", "--seeds", 2, "--documents", data.root / "elsewhere")
+    assert again.output.count("done before") == 2
+    assert (data.root / "elsewhere/union.md").read_text() == document.read_text()
+
+
+def test_a_model_that_the_parameters_lack_is_named_before_anything_is_trained(
+    data: TinyData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TABLES, "union", UNKNOWN)
+    result = invoke(ablations, data.root, "--table", "union")
+    assert result.exit_code == 1
+    assert "reid_models: table union needs no_such, got no such entry" in result.output
+    assert not (data.root / ".scratch").exists()
