@@ -25,6 +25,7 @@ def json_schema(sections: Mapping[str, type], networks: Mapping[str, type]) -> d
         "type": "object",
         "properties": {
             "network": {"enum": sorted(networks), "description": "Module of pipeline/reid/models."},
+            "like": {"type": "string", "description": "In place of network: a model from whose values it starts."},
             **{name: schema for properties in own for name, schema in properties.items()},
             **parts["train_reid"]["properties"],
         },

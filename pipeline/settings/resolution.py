@@ -53,9 +53,9 @@ def _of_data_sets(document: dict[str, Any], path: Path) -> Iterator[tuple[str, d
 
 def _of_networks(document: dict[str, Any], path: Path, root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     for model in map(str, document["models"]):
-        entry = params.mapping(document, path, "reid_models", model)
+        network = str(params.model_values(document, path, "", model).get("network"))
         try:
-            code = code_of(root, str(entry.get("network")))
+            code = code_of(root, network)
         except ValueError as error:
             raise ValueError(f"{path}: reid_models.{model}: {error}") from error
-        yield f"networks/{model}", {"network": entry["network"], "code": code}
+        yield f"networks/{model}", {"network": network, "code": code}

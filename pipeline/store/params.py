@@ -170,26 +170,40 @@ def merge(base: Mapping[str, Any], *layers: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def model_values(document: Mapping[str, Any], path: Path, dataset: str, model: str) -> dict[str, Any]:
+def model_values(
+    document: Mapping[str, Any], path: Path, dataset: str, model: str, *, asked_by: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """The values that a re-ID model is trained with on a data set, as they stand in the file.
 
     Later layers win, key by key at every depth: `train_reid`, ``reid_models.<model>``,
-    ``overrides.<dataset>.train_reid``, ``overrides.<dataset>.reid_models.<model>``.
+    ``overrides.<dataset>.train_reid``, ``overrides.<dataset>.reid_models.<model>``. A model ``like`` another starts
+    from all of the other's, the data set's overrides included, and its own entry and override win over them.
 
     Args:
         document: A parsed parameter file.
         path: Where it was read from, for messages.
         dataset: Name of the data set.
         model: A key of ``reid_models``.
+        asked_by: Models that are like this one.
 
     Raises:
-        ValueError: The model has no entry, or one that is no mapping, or an override changes its network.
+        ValueError: The model has no entry, or one that is no mapping; an override changes its network; or models are
+            like one another in a circle.
     """
-    changes = overrides(document, path, dataset, ("train_reid",), ("reid_models", model))
-    if "network" in changes[1]:
+    where = f"{path}: reid_models.{model}"
+    entry = dict(mapping(document, path, "reid_models", model))
+    shared, own = overrides(document, path, dataset, ("train_reid",), ("reid_models", model))
+    if {"network", "like"} & set(own):
         where = f"{path}: overrides.{dataset}.reid_models.{model}"
         raise ValueError(f"{where}: a model has one network; give another network a model of its own")
-    return merge(mapping(document, path, "train_reid"), mapping(document, path, "reid_models", model), *changes)
+    if "like" not in entry:
+        return merge(mapping(document, path, "train_reid"), entry, shared, own)
+    other = entry.pop("like")
+    if not isinstance(other, str) or "network" in entry:
+        raise ValueError(f"{where}: expected network, or like: the name of another model; got like: {other!r}")
+    if other == model or other in asked_by:
+        raise ValueError(f"{where}.like: expected a model that is not like this one, got {other!r}")
+    return merge(model_values(document, path, dataset, other, asked_by=(*asked_by, model)), entry, own)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,8 @@ SIZE = 32
 CLASSES = 3
 OWN: dict[str, dict[str, Any]] = {
     "baseline": {"dimension": 16},
-    "pgan": {"dimension": 16, "top_d": 2, "attention_temperature": 1.0},
+    "pgan": {"dimension": 16, "top_d": 2},
+    "fused": {"dimension": 16, "top_d": 2, "view_dimension": 8},
     "span": {"global_dimension": 12, "part_dimension": 8},
 }
 """Network -> its own parameters, as small as they may be."""

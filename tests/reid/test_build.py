@@ -41,7 +41,7 @@ def test_every_network_is_found_by_the_name_of_its_module(module: ModuleType) ->
 
 
 def test_an_unknown_network_is_named_beside_those_there_are() -> None:
-    with pytest.raises(ValueError, match="^here: network: expected one of baseline, pgan, span, got 'resnet'$"):
+    with pytest.raises(ValueError, match="^here: network: expected one of baseline, fused, pgan, span, got 'resnet'$"):
         network_module("resnet", "here")
 
 

@@ -1,24 +1,31 @@
 import pytest
 import torch
-from torch import nn
 
-from pipeline.reid.blocks.part_attention import PartAttentionModule, mask_guided_mean
+from pipeline.networks.cells import Cells
+from pipeline.reid.blocks.part_attention import mask_guided_mean
 from pipeline.reid.blocks.part_grid import rasterise
+from pipeline.reid.blocks.part_guidance import GuidanceParams, PartGuidance
 from pipeline.reid.models import pgan
-from pipeline.reid.models.pgan import part_guided
 from pipeline.reid.network import ReidBatch
 from tests.reid.reid_example import batch, network
 
+CELLS = Cells(6, 0.5 / 6, 1 / 6)
 
-def features_and_masks() -> tuple[torch.Tensor, torch.Tensor]:
+
+def features_and_boxes() -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     corners = torch.rand(3, 5, 2, 2, generator=generator).sort(dim=2).values
-    return torch.randn(3, 16, 6, 7, generator=generator), rasterise(corners.flatten(2), 6, 7)
+    return torch.randn(3, 16, 6, 6, generator=generator), corners.flatten(2)
 
 
-def attention(temperature: float = 1.0) -> PartAttentionModule:
+def features_and_masks() -> tuple[torch.Tensor, torch.Tensor]:
+    features, boxes = features_and_boxes()
+    return features, rasterise(boxes, CELLS)
+
+
+def guidance(**changes: object) -> PartGuidance:
     torch.manual_seed(0)
-    return PartAttentionModule(16, temperature)
+    return PartGuidance(16, CELLS, GuidanceParams(**({"top_d": 5} | changes)))  # type: ignore[arg-type]
 
 
 def test_the_mean_under_a_mask_is_that_of_its_cells() -> None:
@@ -41,38 +48,78 @@ def test_an_empty_mask_has_mean_zero_and_a_finite_gradient() -> None:
 
 
 def test_the_part_guided_map_equals_the_literal_sum_over_parts() -> None:
-    features, masks = features_and_masks()
-    module = attention()
+    features, boxes = features_and_boxes()
+    masks = rasterise(boxes, CELLS)
+    module = guidance()
     weights = module.weights(features, masks)  # PGAN (4)
     literal = features.clone()
     for part in range(masks.shape[1]):
         part_map = masks[:, [part]] * features  # PGAN (2)
         literal = literal + weights[:, part, None, None, None] * part_map  # PGAN (3)
-    assert torch.allclose(part_guided(features, module(features, masks)), literal, atol=1e-6)
+    assert torch.allclose(module(features, boxes), literal, atol=1e-6)
 
 
-def test_attention_weights_are_a_distribution_and_the_temperature_flattens_it() -> None:
+def test_attention_weights_are_a_distribution_and_the_scale_multiplies_the_scores() -> None:
     features, masks = features_and_masks()
-    sharp, flat = (attention(temperature).weights(features * 10, masks) for temperature in (1.0, 10.0))
-    assert torch.allclose(sharp.sum(1), torch.ones(3))
-    assert torch.allclose(flat, torch.softmax(sharp.log() / 10, 1), atol=1e-6)
-    assert flat.amax() < sharp.amax()
+    printed, sharp = (guidance(score_scale=scale).weights(features, masks) for scale in (1.0, 10.0))
+    assert torch.allclose(printed.sum(1), torch.ones(3))
+    assert torch.allclose(sharp, torch.softmax(printed.log() * 10, 1), atol=1e-5)
+    assert sharp.amax() > printed.amax()
+    assert GuidanceParams().score_scale == 1, "PGAN (4) as printed"
+
+
+def test_the_releases_layers_have_no_bias_and_one_norm_for_a_whole_matrix() -> None:
+    paper, release = (guidance(attention_layers=layers) for layers in ("paper", "release"))
+    norms = {"paper": (4, 1), "release": ()}
+    for module, layers in ((paper, "paper"), (release, "release")):
+        state = module.state_dict()
+        assert state["pam.score.0.parametrizations.weight.original0"].shape == norms[layers]
+        assert ("pam.score.0.bias" in state) == (layers == "paper")
 
 
 def test_attention_does_not_depend_on_the_order_of_parts() -> None:
-    features, masks = features_and_masks()
+    features, boxes = features_and_boxes()
     order = [3, 1, 4, 0, 2]
-    module = attention()
-    assert torch.allclose(module.weights(features, masks)[:, order], module.weights(features, masks[:, order]))
-    assert torch.allclose(module(features, masks), module(features, masks[:, order]), atol=1e-6)
+    module = guidance()
+    assert torch.allclose(module(features, boxes), module(features, boxes[:, order]), atol=1e-6)
+
+
+def test_without_pam_every_part_counts_alike() -> None:
+    features, masks = features_and_masks()
+    module = guidance(attention="uniform")
+    assert torch.equal(module.weights(features, masks), torch.full((3, 5), 0.2))
+    assert not list(module.parameters())
+
+
+def test_grid_attention_weighs_every_cell_by_its_own_feature_and_reads_no_parts() -> None:
+    features, boxes = features_and_boxes()
+    module = guidance(attention="grid")
+    attention = module.on_cells(features, boxes)
+    assert torch.allclose(attention.sum((1, 2)), torch.ones(3))
+    assert torch.equal(attention, module.on_cells(features, boxes[:, :0]))
+    assert module.pam is not None
+    one_by_one = module.pam(torch.stack([features[:, :, row, column] for row in range(6) for column in range(6)], 1))
+    assert torch.allclose(attention.flatten(1), one_by_one)
+    model = network(pgan, attention="grid")
+    assert (model.inputs, model.top_d) == ((), 0)
 
 
 def test_without_parts_the_part_guided_map_is_the_global_one() -> None:
-    features, masks = features_and_masks()
-    assert torch.equal(part_guided(features, attention()(features, masks[:, :0])), features)
+    features, boxes = features_and_boxes()
+    for attention in ("parts", "uniform"):
+        assert torch.equal(guidance(top_d=0, attention=attention)(features, boxes), features)
     model = network(pgan, top_d=0).eval()
     with torch.no_grad():
         assert model(batch()).feature.isfinite().all()
+
+
+def test_attention_weights_are_in_float32_under_mixed_precision() -> None:
+    features, boxes = features_and_boxes()
+    masks = rasterise(boxes, CELLS)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        weights = guidance(score_scale=10.0).weights(features, masks)
+    assert weights.dtype == torch.float32
+    assert torch.allclose(weights.sum(1), torch.ones(3))
 
 
 def test_training_gives_logits_and_a_distance_for_each_triplet_loss() -> None:
@@ -94,17 +141,6 @@ def test_the_feature_has_length_one_and_changes_with_the_boxes_it_is_given() -> 
     assert torch.allclose(features[0].norm(dim=1), torch.ones(4))
     assert not torch.allclose(features[0], features[1])
     assert torch.equal(features[0], features[2]), "boxes beyond the first D changed the feature"
-
-
-def test_attention_can_be_exchanged_for_one_that_needs_no_parts() -> None:
-    class Even(nn.Module):
-        def forward(self, features: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-            return features.new_full((features.shape[0], *features.shape[2:]), 0.1)
-
-    model = network(pgan).eval()
-    model.attention = Even()
-    with torch.no_grad():
-        assert model(batch()).feature.shape == (4, 16)
 
 
 def test_every_trained_parameter_gets_a_gradient() -> None:

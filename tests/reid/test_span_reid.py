@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from pipeline.reid.models import span
@@ -54,8 +55,8 @@ def test_training_compares_by_cpdm_and_keeps_gradients_finite_without_any_view()
     model = seeded().train()
     output = model(batch())
     assert output.logits.shape == (4, 3)
-    assert set(output.distances) == {"cpdm"}
-    (output.logits.square().sum() + output.distances["cpdm"].sum()).backward()
+    assert set(output.distances) == {"feature"}
+    (output.logits.square().sum() + output.distances["feature"].sum()).backward()
     gradients = {name: value.grad for name, value in model.named_parameters() if value.requires_grad}
     assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients.values())
 
@@ -65,3 +66,27 @@ def test_branches_start_equal_and_share_no_weights() -> None:
     first, second = (next(branch.get_submodule("layer4").parameters()) for branch in list(branches)[:2])
     assert torch.equal(first, second)
     assert first.data_ptr() != second.data_ptr()
+
+
+def test_without_views_the_feature_is_the_global_one_and_no_mask_is_read() -> None:
+    model = network(span, part_dimension=0, compared_by="euclidean").eval()
+    given = batch()
+    assert (model.dimensions, model.inputs, model.distance) == ((12,), (), "euclidean")
+    with torch.no_grad():
+        assert torch.equal(model(given).feature, model(given._replace(masks=given.masks[:, :, :0, :0])).feature)
+
+
+def test_concatenated_and_embedded_features_are_compared_whole() -> None:
+    for own, dimensions in (({}, (12, 8, 8, 8)), ({"embedded_dimension": 10}, (10,))):
+        model = network(span, compared_by="euclidean", **own)
+        assert (model.dimensions, model.inputs, model.distance) == (dimensions, ("part_masks",), "euclidean")
+        output = model.train()(batch())
+        assert set(output.distances) == {"feature"}
+        with torch.no_grad():
+            assert model.eval()(batch()).feature.shape == (4, sum(dimensions))
+
+
+@pytest.mark.parametrize("own", [{"part_dimension": 0}, {"embedded_dimension": 10}])
+def test_cpdm_of_a_feature_without_views_is_refused(own: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="compared_by: expected euclidean"):
+        network(span, **own)

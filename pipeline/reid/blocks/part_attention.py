@@ -1,10 +1,26 @@
 """How much each detected part counts: the part attention module of PGAN."""
 
+from typing import Literal
+
 import torch
+from pydantic import PositiveFloat
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from pipeline.store.params import parameters
+
 CHANNEL_REDUCTION = 4
+
+
+@parameters
+class AttentionParams:
+    """How PAM scores parts."""
+
+    score_scale: PositiveFloat = 1
+    """Part scores are multiplied by it before the softmax: 1 is PGAN (4), 10 the release; more makes one part count."""
+    attention_layers: Literal["paper", "release"] = "paper"
+    """``paper``: linear layers with a bias and a norm for each output; ``release``: no bias, one norm for a whole
+    matrix."""
 
 
 class PartAttentionModule(nn.Module):
@@ -14,36 +30,33 @@ class PartAttentionModule(nn.Module):
 
     Args:
         channels: C, channels of the feature map.
-        temperature: Scores are divided by it before the softmax; 1 is PGAN (4), the authors' release has 10.
+        params: How scores are made and scaled.
     """
 
-    def __init__(self, channels: int, temperature: float) -> None:
+    def __init__(self, channels: int, params: AttentionParams) -> None:
         super().__init__()
         hidden = channels // CHANNEL_REDUCTION
-        self.score = nn.Sequential(
-            weight_norm(nn.Linear(channels, hidden)),
-            nn.LayerNorm(hidden),
-            nn.ReLU(),
-            weight_norm(nn.Linear(hidden, channels)),
-        )
-        self.temperature = temperature
+        of_release = params.attention_layers == "release"
 
-    def weights(self, features: Tensor, masks: Tensor) -> Tensor:
-        """Attention weights w_i of the parts, PGAN (4).
+        def linear(inputs: int, outputs: int) -> nn.Module:
+            layer = nn.Linear(inputs, outputs, bias=not of_release)
+            norms = None if of_release else 0  # None: one for the whole matrix
+            return weight_norm(layer, dim=norms)  # type: ignore[arg-type, no-any-return]  # torch types it an int
+
+        self.score = nn.Sequential(linear(channels, hidden), nn.LayerNorm(hidden), nn.ReLU(), linear(hidden, channels))
+        self.scale = params.score_scale
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """Attention weights w_i of D regions, PGAN (4).
 
         Args:
-            features: `(B, C, H, W)` float32, F_g.
-            masks: `(B, D, H, W)` float32, 0 or 1, M_i.
+            pooled: `(B, D, C)` float32, mean feature of each region.
 
         Returns:
-            `(B, D)` float32 in [0, 1], summing to 1 over parts.
+            `(B, D)` float32 in [0, 1], summing to 1 over regions.
         """
-        scores = self.score(mask_guided_mean(features, masks)).mean(-1)  # (B, D)
-        return torch.softmax(scores / self.temperature, dim=1)
-
-    def forward(self, features: Tensor, masks: Tensor) -> Tensor:
-        """Attention on the feature map's grid, sum_i w_i M_i: `(B, H, W)` float32 in [0, 1]; arguments as `weights`."""
-        return torch.einsum("bd,bdhw->bhw", self.weights(features, masks), masks)
+        scores = self.score(pooled).mean(-1)  # (B, D)
+        return torch.softmax(scores.float() * self.scale, dim=1)
 
 
 def mask_guided_mean(features: Tensor, masks: Tensor) -> Tensor:

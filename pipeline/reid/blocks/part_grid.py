@@ -1,7 +1,9 @@
-"""Part boxes as a re-ID network takes them: the D most confident ones, as masks on a feature map's grid."""
+"""Parts and views as a re-ID network takes them: masks on a feature map's grid, where its cells look."""
 
 import torch
 from torch import Tensor
+
+from pipeline.networks.cells import Cells
 
 
 def top_boxes(boxes: Tensor, d: int) -> Tensor:
@@ -23,33 +25,40 @@ def top_boxes(boxes: Tensor, d: int) -> Tensor:
     return boxes[..., :d, :]
 
 
-def rasterise(boxes: Tensor, height: int, width: int) -> Tensor:
+def rasterise(boxes: Tensor, cells: Cells) -> Tensor:
     """Turn boxes into binary masks on a feature map's grid (the part masks M_i of PGAN §3.2).
 
-    A cell belongs to a box that covers the cell's centre (left and upper edge included). A box that covers no
-    centre owns the one cell that holds the box's own centre, so no mask is ever empty.
+    A cell belongs to a box that covers the point where the cell looks (left and upper edge included). A box that covers
+    none owns the one cell that looks nearest to the box's own centre, so no mask is ever empty. Equal cells of the
+    image would lie up to half a cell off what a padded network sees.
 
     Args:
         boxes: `(B, D, 4)` float32, xyxy in [0, 1].
-        height: Rows of the grid.
-        width: Columns of the grid.
+        cells: Of the map, along both axes.
 
     Returns:
-        `(B, D, height, width)` float32, 0 or 1, each mask with at least one 1.
+        `(B, D, cells.count, cells.count)` float32, 0 or 1, each mask with at least one 1.
     """
     x1, y1, x2, y2 = boxes[..., None].unbind(-2)  # each (B, D, 1)
-    columns = (torch.arange(width, device=boxes.device) + 0.5) / width
-    rows = (torch.arange(height, device=boxes.device) + 0.5) / height
-    in_column = (columns >= x1) & (columns < x2)  # (B, D, W)
-    in_row = (rows >= y1) & (rows < y2)  # (B, D, H)
+    centres, numbers = cells.centres(boxes.device), torch.arange(cells.count, device=boxes.device)
+    in_column = (centres >= x1) & (centres < x2)  # (B, D, W)
+    in_row = (centres >= y1) & (centres < y2)  # (B, D, H)
     covered = in_row[..., None] & in_column[..., None, :]
-    at_column = _cell_of((x1 + x2) / 2, width) == torch.arange(width, device=boxes.device)
-    at_row = _cell_of((y1 + y2) / 2, height) == torch.arange(height, device=boxes.device)
+    at_column, at_row = cells.nearest((x1 + x2) / 2) == numbers, cells.nearest((y1 + y2) / 2) == numbers
     own = at_row[..., None] & at_column[..., None, :]
     empty = ~covered.flatten(-2).any(-1)[..., None, None]
     return (covered | (own & empty)).to(boxes.dtype)
 
 
-def _cell_of(position: Tensor, count: int) -> Tensor:
-    """Index of the cell that holds a position in [0, 1], of `count` equal cells."""
-    return (position * count).floor().clamp(0, count - 1)
+def average_masks(masks: Tensor, cells: Cells) -> Tensor:
+    """View masks on a feature map's grid: of each cell, the mean over the window of one step around where it looks.
+
+    Args:
+        masks: `(B, K, T, T)` uint8, 255 is certain.
+        cells: Of the map, along both axes.
+
+    Returns:
+        `(B, K, cells.count, cells.count)` float32 in [0, 1].
+    """
+    weights = cells.averaging(masks.shape[-1], masks.device)  # (h, T)
+    return torch.einsum("it,bktu,ju->bkij", weights, masks.float() / 255, weights)

@@ -1,18 +1,35 @@
 """SPAN's re-ID network: a global feature and one for each view, compared by co-occurrence (SPAN fig. 2b-c)."""
 
 from copy import deepcopy
+from typing import Literal
 
 import torch
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from pipeline.networks.backbone import Backbone
 from pipeline.networks.tensors import channels_last, normalise
 from pipeline.networks.weights import PretrainedParams
-from pipeline.reid.blocks.distances import pairwise_cpdm
+from pipeline.reid.blocks.distances import pairwise_cpdm, pairwise_euclidean
+from pipeline.reid.blocks.part_grid import average_masks
 from pipeline.reid.network import BatchNormNeck, ReidBatch, ReidNetwork, ReidOutput, ReidShapeParams
 from pipeline.store.params import parameters
 from pipeline.store.vocabulary import VIEWS
+
+
+@parameters
+class NetworkParams:
+    """SPAN's own parameters."""
+
+    global_dimension: PositiveInt = 1024
+    """Length of the global feature (SPAN §4.2)."""
+    part_dimension: NonNegativeInt = 512
+    """Length of the feature of each view (SPAN §4.2); 0: no views, SPAN's baseline (table 2)."""
+    compared_by: Literal["cpdm", "euclidean"] = "cpdm"
+    """Distance in training and at test: ``cpdm``, or ``euclidean`` over the whole feature ("Concat." in table 2)."""
+    embedded_dimension: NonNegativeInt = 0
+    """Length of the feature that a fully-connected layer makes of all of them ("FC" in table 2, which gives none), for
+    ``euclidean``; 0: none, they stay side by side."""
 
 
 class Branch(nn.Module):
@@ -34,16 +51,6 @@ class Branch(nn.Module):
         return self.project(self.layer4(features).mean((2, 3)))  # type: ignore[no-any-return]
 
 
-@parameters
-class NetworkParams:
-    """SPAN's own parameters."""
-
-    global_dimension: PositiveInt = 1024
-    """Length of the global feature (SPAN §4.2)."""
-    part_dimension: PositiveInt = 512
-    """Length of the feature of each view (SPAN §4.2)."""
-
-
 class PartFeatures(nn.Module):
     """Part feature extraction: f_0 of the whole image and f_1 to f_3 of its views (SPAN §3.2).
 
@@ -56,8 +63,10 @@ class PartFeatures(nn.Module):
         super().__init__()
         self.shape = shape
         backbone = Backbone(shape)
-        self.dimensions = (params.global_dimension, *[params.part_dimension] * len(VIEWS))
+        views = [params.part_dimension] * len(VIEWS) if params.part_dimension else []
+        self.dimensions = (params.global_dimension, *views)
         self.stem = backbone.stem
+        self.cells = backbone.cells(shape.input_size)[0]
         self.branches = nn.ModuleList(
             Branch(backbone.layer4, backbone.width, dimension) for dimension in self.dimensions
         )
@@ -75,37 +84,48 @@ class PartFeatures(nn.Module):
 
         Args:
             images: `(B, 3, S, S)` uint8, RGB.
-            masks: `(B, 3, T, T)` uint8, order `VIEWS`; averaged onto the first stage's grid.
+            masks: `(B, 3, T, T)` uint8, order `VIEWS`; averaged onto the first stage's cells. Not read without views.
 
         Returns:
             `(B, sum(dimensions))` float32: global, front, rear, side.
         """
-        features = self.stem(channels_last(normalise(images)))  # (B, C, h, w)
-        weights = nn.functional.adaptive_avg_pool2d(masks.float() / 255, features.shape[2:])  # (B, 3, h, w)
-        maps = [features, *(features * weights[:, [view]] for view in range(len(VIEWS)))]
+        maps = [features := self.stem(channels_last(normalise(images)))]  # (B, C, h, w)
+        if len(self.branches) > 1:
+            weights = average_masks(masks, self.cells)  # (B, 3, h, w)
+            maps += [features * weights[:, [view]] for view in range(len(VIEWS))]
         return torch.cat([branch(part) for branch, part in zip(self.branches, maps, strict=True)], dim=1)
 
 
 class Network(ReidNetwork):
-    """Part features trained and compared by CPDM (SPAN §3.2-3.4).
+    """Part features trained and compared by CPDM (SPAN §3.2-3.4), or by one of the ways table 2 sets against it.
 
-    Training distances: ``cpdm``, SPAN (5). Logits: batch normalisation and a linear layer on the concatenated
-    feature. Test feature: the concatenated one as it is, compared by CPDM with the images' area ratios.
+    Training distance: ``feature``, by CPDM, SPAN (5), or Euclidean. Logits: batch normalisation and a linear layer on
+    the whole feature. Test feature: the same as it is, compared by CPDM with the images' area ratios, or by Euclidean
+    distance.
 
     Args:
         shape: What it shares with other models.
         params: Its own parameters.
         classes: Vehicles to tell apart.
+
+    Raises:
+        ValueError: CPDM is asked for without views or of one embedded feature.
     """
 
-    inputs = ("part_masks",)
-    distance = "cpdm"
-
     def __init__(self, shape: ReidShapeParams, params: NetworkParams, classes: int) -> None:
+        if params.compared_by == "cpdm" and (params.embedded_dimension or not params.part_dimension):
+            raise ValueError(
+                "compared_by: expected euclidean where part_dimension is 0 or embedded_dimension is not, got cpdm"
+            )
         parts = PartFeatures(shape, params)
-        super().__init__(shape, parts.dimensions)
+        concatenated = sum(parts.dimensions)
+        super().__init__(shape, (params.embedded_dimension,) if params.embedded_dimension else parts.dimensions)
+        self.inputs = ("part_masks",) if params.part_dimension else ()
+        self.distance = params.compared_by
         self.parts = parts
-        self.neck = BatchNormNeck(sum(parts.dimensions), classes)
+        embeds = params.embedded_dimension > 0
+        self.embed = nn.Linear(concatenated, params.embedded_dimension) if embeds else nn.Identity()
+        self.neck = BatchNormNeck(sum(self.dimensions), classes)
 
     def load_pretrained(self, pretrained: PretrainedParams) -> None:
         """Give both stages ImageNet weights."""
@@ -113,9 +133,11 @@ class Network(ReidNetwork):
 
     def forward(self, batch: ReidBatch) -> ReidOutput:
         """Compute what the mode calls for, see `ReidOutput`."""
-        feature = self.parts(batch.images, batch.masks)
+        feature = self.embed(self.parts(batch.images, batch.masks))
         if not self.training:
             return ReidOutput(feature, None, {})
-        ratios = batch.area_ratios
-        distances = pairwise_cpdm(feature, ratios, self.dimensions)
-        return ReidOutput(None, self.neck(feature), {"cpdm": distances})
+        if self.distance == "cpdm":
+            distances = pairwise_cpdm(feature, batch.area_ratios, self.dimensions)
+        else:
+            distances = pairwise_euclidean(feature)
+        return ReidOutput(None, self.neck(feature), {"feature": distances})
