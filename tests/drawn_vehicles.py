@@ -17,6 +17,7 @@ from pipeline.artifacts.views import write_views
 from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.packing import write_store
 from pipeline.datasets.records import ImageRecord
+from pipeline.foreground.trained_on import KIND as FOREGROUND_KIND
 from pipeline.networks.weights import save
 from pipeline.parts.trained_on import KIND as DETECTOR_KIND
 from pipeline.parts.trained_on import trained_images
@@ -66,7 +67,7 @@ class TinyData:
         return self.workspace(model).path(kind)
 
     def weights(self, name: str) -> Path:
-        """Path of the weights ``detector`` or ``span``, which hold their metadata and an empty network."""
+        """Path of weights, as ``detector``, ``span`` or ``foreground_network``: their metadata and an empty network."""
         return self.path(name)
 
     @property
@@ -120,7 +121,7 @@ def write_tiny_data(root: Path) -> TinyData:
     makers = _write_weights(data)
     encoded = cv2.imencode(".png", true_labels())[1].tobytes()
     write_truth(data.path("truth"), data.store, Truth(dict.fromkeys(range(len(ROWS)), encoded), None, complete=True))
-    _write_masks(data, {"span": makers["span"]})
+    _write_masks(data, makers)
     _write_parts(data, {"detector": makers["detector"]})
     return data
 
@@ -142,10 +143,12 @@ def _write_weights(data: TinyData) -> dict[str, str]:
     trained = trained_images(store, store.rows("train"))
     save(data.weights("detector"), {"empty": torch.zeros(1)}, DETECTOR_KIND, {"trained_images": trained})
     save(data.weights("span"), {"empty": torch.zeros(1)}, SPAN_KIND, {"table": store.digest})
-    return {name: file_digest(data.weights(name)) for name in ("detector", "span")}
+    save(data.weights("foreground_network"), {"empty": torch.zeros(1)}, FOREGROUND_KIND, {"removed_rows": [1]})
+    names = {"detector": "detector", "span": "span", "foreground": "foreground_network"}
+    return {maker: file_digest(data.weights(name)) for maker, name in names.items()}
 
 
-def _write_masks(data: TinyData, made_by: dict[str, str]) -> None:
+def _write_masks(data: TinyData, makers: dict[str, str]) -> None:
     """Foreground equal to the truth; GrabCut short of its right third; views as the truth, all soft edges hard."""
     labels = cv2.resize(true_labels(), (MASK_SIZE, MASK_SIZE), interpolation=cv2.INTER_NEAREST)
     foreground = np.where(labels > 0, 255, 0).astype(np.uint8)
@@ -155,8 +158,10 @@ def _write_masks(data: TinyData, made_by: dict[str, str]) -> None:
     table, count = data.store.digest, len(ROWS)
     seeds = Seeds(np.stack([seed] * count), np.zeros(count, bool))
     write_seeds(data.path("grabcut"), table, count, MASK_SIZE, [seeds], {})
-    write_foreground(data.path("foreground"), table, count, MASK_SIZE, [np.stack([foreground] * count)], {})
-    write_views(data.path("part_masks"), table, count, MASK_SIZE, [np.stack([views] * count)], made_by)
+    made_by = {name: {name: makers[name]} for name in ("foreground", "span")}
+    masks = [np.stack([foreground] * count)]
+    write_foreground(data.path("foreground"), table, count, MASK_SIZE, masks, made_by["foreground"])
+    write_views(data.path("part_masks"), table, count, MASK_SIZE, [np.stack([views] * count)], made_by["span"])
 
 
 def _write_parts(data: TinyData, made_by: dict[str, str]) -> None:

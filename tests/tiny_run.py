@@ -53,7 +53,7 @@ TINY: dict[str, Any] = {
     "train_foreground": {
         "network": {"backbone": "resnet10_narrow", "last_stride": 1, "decoder_widths": [16, 8], "input_size": 32},
         "pretrained": {"source": None},
-        "remove_from_epoch": 1,
+        "remove_after_epochs": 1,
         "remove_deviations": 3.0,
         "augmentation": {"zoom": [0.9, 1.1], "colour_jitter": 0.2},
         "batch_size": 2,
@@ -84,11 +84,12 @@ TINY: dict[str, Any] = {
         "identities_per_batch": 2,
         "images_per_identity": 2,
         "epochs": 2,
+        "iterations": None,
         "warmup_epochs": 1,
     },
     "reid_models": {
         "baseline": {"dimension": 16},
-        "pgan": {"dimension": 16, "top_d": 4, "attention_temperature": 1},
+        "pgan": {"dimension": 16, "top_d": 4},
         "span_cpdm": {"global_dimension": 12, "part_dimension": 8},
     },
     "embed": {"batch_size": 3},

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.store.boxes import PartBoxes
 from pipeline.store.files import digest_of
-from pipeline.store.vocabulary import PART_CLASSES, ROLES, SPLITS, TEST_SET, VIEWPOINTS
+from pipeline.store.vocabulary import PART_CLASSES, ROLES, SPLITS, TEST_SET, VIEWPOINTS, WITHOUT_IDENTITY
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class ImageRecord:
     Attributes:
         path: File, relative to the data set's root, with forward slashes.
         split: One of `SPLITS`.
-        vehicle_id: Identity, None where unknown (only allowed in `extra`).
+        vehicle_id: Identity, None where unknown (only allowed in `extra` and `withheld`).
         camera_id: Camera, None where unknown.
         viewpoint: A key of `VIEWPOINTS`, None where unlabelled.
         groups: Further columns of the source table, as ``{"source": "two_camera"}``.
@@ -60,8 +60,8 @@ def check_records(records: Sequence[ImageRecord], source: str) -> None:
 
     Raises:
         ValueError: The table is empty or names a path twice, or a record has an unknown split or viewpoint,
-            lacks an identity outside `extra`, has an unknown role, is in a test set though it is trained on, or
-            has ill-formed parts. The message counts the offenders and shows three.
+            lacks an identity outside `WITHOUT_IDENTITY`, has an unknown role, is in a test set though it is trained
+            on, or has ill-formed parts. The message counts the offenders and shows three.
     """
     if not records:
         raise ValueError(f"{source}: no images found")
@@ -78,7 +78,7 @@ def check_records(records: Sequence[ImageRecord], source: str) -> None:
         source,
     )
     _refuse(
-        [r.path for r in records if r.split != "extra" and not r.vehicle_id],
+        [r.path for r in records if r.split not in WITHOUT_IDENTITY and not r.vehicle_id],
         "images without a vehicle_id",
         source,
     )

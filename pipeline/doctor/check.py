@@ -13,7 +13,7 @@ from pipeline.doctor.duplicates import find_duplicates, is_tested_on
 from pipeline.doctor.findings import CountRow, Finding, Level, Report
 from pipeline.doctor.near_duplicates import find_near_duplicates, fingerprint
 from pipeline.doctor.truth import find_truth_faults
-from pipeline.store.vocabulary import SPLITS, TEST_SET
+from pipeline.store.vocabulary import SPLITS, TEST_SET, WITHOUT_IDENTITY
 
 Progress = Callable[[Iterable[str], int], Iterable[str]]
 
@@ -75,7 +75,7 @@ def _left(records: Sequence[ImageRecord], found: Found, root: Path) -> list[Find
     """What `prepare` refuses, and later stages lack, once unusable images are left out."""
     if faults := _table(records, root):
         return faults if not _table(found.records, root) else []
-    left = {row.name for row in _counts(records, {})} | {"extra"}
+    left = {row.name for row in _counts(records, {})} | set(WITHOUT_IDENTITY)
     lost = [f"{row.name}: all {row.images:,}" for row in _counts(found.records, {}) if row.name not in left]
     advice = "Nothing can be trained or measured with what is left: complete the copy of the data set."
     return _finding("images", "error", "kinds of images of which none is left", lost, advice)

@@ -32,9 +32,13 @@ VIEWPOINTS: dict[str, tuple[int, int, int]] = {
 }
 """Image-level viewpoint -> which of `VIEWS` it shows; codes 0 to 4 of SPAN's table follow this order."""
 
-SPLITS: tuple[str, ...] = ("train", "query", "gallery", "test", "extra")
+SPLITS: tuple[str, ...] = ("train", "query", "gallery", "test", "extra", "withheld")
 """`test` images become query or gallery by a protocol's draw. `extra` holds images without a known identity: masks and
-parts may be trained on them, re-ID never."""
+parts may be trained on them, re-ID never. `withheld` holds images of a test set whose identities are not published:
+nothing is trained on them."""
+
+WITHOUT_IDENTITY: tuple[str, ...] = ("extra", "withheld")
+"""Splits whose images may lack an identity."""
 
 ROLES: tuple[str, ...] = ("query", "gallery", "both", "drawn")
 """What an image is in a test set; ``both`` is listed as query and as gallery, ``drawn`` is left to the protocol."""

@@ -58,7 +58,8 @@ def test_a_benchmark_is_scored_as_its_protocol_says(dataset: str, tmp_path: Path
         for measure in ("mAP", "mAP_trapezoid", "mINP"):
             mean = np.mean([one[measure] for one in expected])
             assert found[measure] == pytest.approx(mean)
-            assert found["interval"][measure][0] <= mean <= found["interval"][measure][1]
+            low, high = found["interval"].get(measure, (mean, mean))  # one vehicle with a match has none
+            assert low <= mean <= high
         for count in ("queries", "gallery", "junk", "queries_without_match"):
             assert found[count] == expected[0][count]
     write_evaluation(tmp_path / "out", store, features, evaluation, 50, {})

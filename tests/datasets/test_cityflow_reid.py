@@ -1,17 +1,27 @@
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pipeline.datasets.limits import ImageLimitsParams
+from pipeline.datasets.packing import write_store
 from pipeline.datasets.records import ImageRecord, check_records, roles_by_test_set
 from pipeline.datasets.sources import cityflow_reid
 from pipeline.datasets.sources.cityflow_reid import CityFlowParams, local_split
+from pipeline.foreground import samples as foreground_samples
+from pipeline.parts import samples as part_samples
+from pipeline.store import hdf5
+from pipeline.store.boxes import PartBoxes
+from pipeline.store.images import ImageStore
 from pipeline.store.params import build
+from pipeline.views import samples as view_samples
 from tests.datasets.miniatures import CITYFLOW_TRAIN, prepared, raw, write_cityflow_reid, write_image, write_lines
 
-NO_SPLIT = CityFlowParams(0.0, 0)
-SPLIT = CityFlowParams(0.3, 0)
+NO_SPLIT = CityFlowParams(0.0, 0, train_on_test=False)
+SPLIT = CityFlowParams(0.3, 0, train_on_test=False)
 
 
 @pytest.fixture
@@ -32,7 +42,7 @@ def test_the_official_layout_becomes_one_table(root: Path) -> None:
         "image_train/000004.jpg", "train", "0001", "c002", groups={"track": "train_track_2"}
     )
     assert [(record.vehicle_id, record.camera_id) for record in trained] == list(CITYFLOW_TRAIN.values())
-    assert {(record.split, record.vehicle_id) for record in tested} == {("extra", None)}
+    assert {(record.split, record.vehicle_id) for record in tested} == {("withheld", None)}
     assert [record.roles for record in tested] == [{"official": "query"}] * 2 + [{"official": "gallery"}] * 5
     assert [record.camera_id for record in tested] == ["c006"] * 2 + ["c007"] * 5
     assert [record.groups["track"] for record in tested[2:]] == ["test_track_1"] * 2 + ["test_track_2", "", ""]
@@ -101,7 +111,7 @@ def test_a_share_of_zero_trains_on_every_vehicle(root: Path) -> None:
 @pytest.mark.parametrize(("share", "wanted"), [(-0.1, "0 or more"), (1.0, "a number below 1")])
 def test_a_share_out_of_range_is_refused(share: float, wanted: str) -> None:
     with pytest.raises(ValueError, match=rf"local_share: expected {wanted}, got {share}"):
-        build(CityFlowParams, {"local_share": share, "local_seed": 0}, "prepare.cityflow_reid")
+        build(CityFlowParams, {"local_share": share, "local_seed": 0, "train_on_test": False}, "prepare.cityflow_reid")
 
 
 def test_a_training_image_without_a_label_is_named(root: Path) -> None:
@@ -122,5 +132,35 @@ def test_it_is_prepared_with_the_projects_parameters(root: Path, tmp_path: Path)
     assert list(store.roles) == ["official", "local_split"]
     assert Counter(store.roles["official"].tolist()) == {"": 90, "query": 2, "gallery": 5}
     assert Counter(store.roles["local_split"].tolist()) == {"": 70, "query": 9, "gallery": 18}
-    assert set(store.vehicle_ids[store.splits == "extra"]) == {""}
+    assert set(store.vehicle_ids[store.splits == "withheld"]) == {""}
     assert lines[-1] == f"cityflow_reid: 97 images, 0 left out -> {tmp_path / 'data/images/cityflow_reid.h5'}"
+
+
+def labelled_store(folder: Path, found: list[ImageRecord]) -> ImageStore:
+    """The table as a store of distinct images, each of which shows a side and has a part annotated."""
+    for number, record in enumerate(found):
+        with open(raw("cityflow_reid", folder) / record.path, "ab") as stream:
+            stream.write(bytes([number]))  # behind the picture
+    part = PartBoxes(np.array([[0.2, 0.2, 0.6, 0.6]], np.float32), np.array([14], np.uint8))
+    records = [replace(record, viewpoint="side", parts=part) for record in found]
+    write_store(folder / "store.h5", records, raw("cityflow_reid", folder), ImageLimitsParams(10_000, 8, "stop"), "x")
+    return ImageStore(folder / "store.h5")
+
+
+@pytest.mark.parametrize("train_on_test", [False, True])
+def test_nothing_is_trained_on_official_test_images_unless_asked_for(
+    root: Path, tmp_path: Path, train_on_test: bool
+) -> None:
+    store = labelled_store(tmp_path, cityflow_reid.read(root, replace(SPLIT, train_on_test=train_on_test)).records)
+    with hdf5.create(tmp_path / "seeds.h5", hdf5.Header("grabcut/1", store.digest)) as cache:
+        cache.array("failed", np.zeros(len(store), bool))
+    trained = {
+        "detector": part_samples.training_rows(store, 0)[0],
+        "foreground": foreground_samples.training_rows(store, hdf5.Cache(tmp_path / "seeds.h5", "grabcut/1")),
+        "SPAN": view_samples.training_rows(store, None, 0),
+    }
+    official = np.flatnonzero(store.roles["official"] != "")
+    assert len(official) == 7
+    for network, rows in trained.items():
+        assert np.isin(official, rows).tolist() == [train_on_test] * 7, network
+    assert not set(store.rows("train")) & set(official)

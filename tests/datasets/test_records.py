@@ -16,7 +16,8 @@ def parts(*boxes: tuple[float, float, float, float], label: int = 3) -> PartBoxe
 
 def test_a_sound_table_passes() -> None:
     extra = ImageRecord("b.jpg", "extra", groups={"source": ""}, parts=parts((0, 0, 1, 1)))
-    check_records([RECORD, extra, replace(RECORD, path="c.jpg", parts=parts())], "set")
+    withheld = ImageRecord("d.jpg", "withheld", groups={"source": ""}, roles={"official": "query"})
+    check_records([RECORD, extra, withheld, replace(RECORD, path="c.jpg", parts=parts())], "set")
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,15 @@ def test_images_that_no_list_or_label_names_are_reported(root: Path) -> None:
     assert len(found.records) == 14
 
 
+def test_further_attributes_of_the_labels_become_columns_of_every_image(root: Path) -> None:
+    codes = {"vehicleID": "0001", "cameraID": "c001", "colorID": "1", "typeID": "1", "twinID": "7", "model": "x"}
+    write_labels(root / "train_label.xml", {VERI_TRAIN[0]: codes})
+    records = veri776.read(root).records
+    check_records(records, "veri776")
+    assert records[0].groups == {"color": "1", "type": "1", "twin": "7", "model": "x"}
+    assert (records[1].groups["twin"], records[-1].groups["twin"]) == ("", ""), "unlabelled, and labelled without it"
+
+
 def test_a_name_that_does_not_follow_the_pattern_is_refused(root: Path) -> None:
     write_lines(root / "name_train.txt", [VERI_TRAIN[0], "car.jpg"])
     with pytest.raises(ValueError, match=r"name_train\.txt, line 2: expected names as VEHICLE_cCAMERA.* got 'car.jpg'"):

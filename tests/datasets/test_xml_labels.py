@@ -14,7 +14,7 @@ def write(folder: Path, text: str) -> Path:
 
 def test_chinese_labels_are_read_although_python_refuses_gb2312(tmp_path: Path) -> None:
     labels = read_labels(write(tmp_path, f"<I>{ITEM}</I>"), ("vehicleID", "colorID"))
-    assert labels == {"a": {"vehicleID": "1", "colorID": "红"}}
+    assert labels == {"a": {"vehicleID": "1", "cameraID": "c1", "colorID": "红"}}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ SECTION = {
     "table": {"file": "images.csv"},
     "vehicleid": {"test_sets": {}},
     "veri_wild": {"test_sets": {}},
-    "cityflow_reid": {"local_share": 0, "local_seed": 0},
+    "cityflow_reid": {"local_share": 0, "local_seed": 0, "train_on_test": False},
     "viewpoints": [],
     "limits": {"max_pixels": 10_000, "min_side": 8, "on_bad_image": "stop"},
     "parts": None,

@@ -37,18 +37,22 @@ class CityFlowParams:
     """Share of the training vehicles held out for the test set `LOCAL`, 0 <= share < 1; 0: none."""
     local_seed: NonNegativeInt
     """Seed of the choice of vehicles and queries."""
+    train_on_test: bool
+    """Train the foreground network, and where they have labels detector and SPAN, on the official test images too; the
+    challenge's figures are then of models that have seen its images. Re-ID never is trained on them."""
 
 
 def read(root: Path, values: CityFlowParams) -> Found:
     """Read CityFlow-ReID's labels, lists and tracks, and hold a test set out of its training vehicles.
 
-    Identities of the official test images are withheld: they are `extra`, and query or gallery of the test set
-    `OFFICIAL`. The lists ``name_*.txt``, ``query_label.xml``, ``test_label.xml`` (cameras alone) and the tracks are
-    read where they are; without a list the labels or else the folder tell which images there are.
+    Identities of the official test images are withheld: such is their split (or `extra`, with `train_on_test`), and
+    they are query or gallery of the test set `OFFICIAL`. The lists ``name_*.txt``, ``query_label.xml``,
+    ``test_label.xml`` (cameras alone) and the tracks are read where they are; without a list the labels or else the
+    folder tell which images there are.
 
     Args:
         root: Folder that holds ``image_train``, ``train_label.xml`` and so on.
-        values: The local split, see `local_split`.
+        values: The local split, see `local_split`, and what may be trained on.
 
     Returns:
         Training images, official queries, official gallery and the held-out images, whose test set is named last,
@@ -62,7 +66,7 @@ def read(root: Path, values: CityFlowParams) -> Found:
     trained, held_out = local_split(labelled, values.local_share, values.local_seed)
     official: list[ImageRecord] = []
     for name, role in TEST_ROLES.items():
-        found = _official_images(root, name, role)
+        found = _official_images(root, name, role, "extra" if values.train_on_test else "withheld")
         official += found
         remarks += unlisted(root, f"image_{name}", "*", {record.path for record in found}, f"name_{name}.txt")
     for role in ("query", "gallery"):
@@ -140,14 +144,14 @@ def _training_images(root: Path) -> tuple[list[ImageRecord], list[str]]:
     return records, remarks + unlisted(root, "image_train", "*", {record.path for record in records}, "name_train.txt")
 
 
-def _official_images(root: Path, name: str, role: str) -> list[ImageRecord]:
+def _official_images(root: Path, name: str, role: str, split: str) -> list[ImageRecord]:
     label_file = root / f"{name}_label.xml"
     labels = read_labels(label_file, ("cameraID",)) if label_file.exists() else {}
     tracks = _tracks(root / f"{name}_track.txt")
     return [
         ImageRecord(
             path=f"image_{name}/{image}",
-            split="extra",
+            split=split,
             camera_id=labels[image]["cameraID"] if image in labels else None,
             groups={"track": tracks.get(image, "")},
             roles={OFFICIAL: role},

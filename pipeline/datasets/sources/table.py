@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 from pipeline.datasets.formats.csv_table import read_csv, viewpoint_of
 from pipeline.datasets.records import Found, ImageRecord
 from pipeline.store.params import parameters
-from pipeline.store.vocabulary import SPLITS
+from pipeline.store.vocabulary import SPLITS, WITHOUT_IDENTITY
 
 COLUMNS: tuple[str, ...] = ("path", "split", "vehicle_id", "camera_id", "viewpoint")
 
@@ -53,7 +53,7 @@ def _record(row: dict[str, str], where: str) -> ImageRecord:
         raise ValueError(f"{where}, column path: expected a plain path inside the data set's folder, got {path!r}")
     if split not in SPLITS:
         raise ValueError(f"{where}, column split: expected one of {', '.join(SPLITS)}, got {split!r}")
-    if split != "extra" and not vehicle_id:
+    if split not in WITHOUT_IDENTITY and not vehicle_id:
         raise ValueError(f"{where}, column vehicle_id: split {split} needs an identity; the cell is empty")
     return ImageRecord(
         path=path,
