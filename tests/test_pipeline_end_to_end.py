@@ -18,7 +18,7 @@ MINIATURE: dict[str, Any] = {
     "train_foreground": {"schedule": {"epochs": 1}},
     "train_detector": {"schedule": {"epochs": 1}},
     "train_span": {"warmup": {"epochs": 1}, "schedule": {"epochs": 1}},
-    "train_reid": {"epochs": 2, "identities_per_batch": 3, "images_per_identity": 2},
+    "train_reid": {"input_size": 64, "epochs": 2, "identities_per_batch": 3, "images_per_identity": 2},
 }
 """What makes the embedded fleet a miniature: laid over `overrides.synthetic`."""
 

@@ -43,13 +43,6 @@ def paired_difference(
     return Difference(float(gain.mean()), None if ends is None else (ends[0], ends[1]))
 
 
-def paired_interval(
-    first: NDArray[np.float64], second: NDArray[np.float64], vehicles: NDArray[np.generic], samples: int, seed: int
-) -> tuple[float, float] | None:
-    """The interval of `paired_difference` alone."""
-    return paired_difference(first, second, vehicles, samples, seed).interval
-
-
 def _over_trainings(values: NDArray[np.float64], model: str, queries: int) -> NDArray[np.float64]:
     table = np.atleast_2d(np.asarray(values, np.float64))
     if not queries or table.ndim != 2 or table.shape[1] != queries or not len(table):

@@ -202,6 +202,8 @@ def run_one(
         trained.write(weights, KIND, folder / "history.csv")
     features = _embedded(experiment, model, weights, sources, runtime, fabric)
     evaluated, metrics = _measured(experiment, features, fabric)
+    if metrics["mAP"] is None:
+        raise ValueError(f"{experiment.store.path}: no query has a match in the gallery; nothing can be measured")
     write_csv(folder / "queries.csv", _lines(evaluated, experiment.store, features), COLUMNS)
     write_json(folder / "metrics.json", metrics | {"model": model, "seed": seed, "inputs": inputs})
     if not keep:

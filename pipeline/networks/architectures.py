@@ -55,17 +55,6 @@ RESNETS: dict[str, Callable[[], ResNet]] = {
 }
 
 
-def build_resnet(name: str) -> ResNet:
-    """A ResNet with random weights.
-
-    Raises:
-        ValueError: It is none of `RESNETS`.
-    """
-    if name not in RESNETS:
-        raise ValueError(f"backbone: expected one of {', '.join(RESNETS)}, got {name!r}")
-    return RESNETS[name]()
-
-
 def build_architecture(name: str) -> nn.Module:
     """A network with random weights, its classifier included.
 
@@ -77,7 +66,7 @@ def build_architecture(name: str) -> nn.Module:
     """
     network: nn.Module
     if name in RESNETS:
-        network = build_resnet(name)
+        network = RESNETS[name]()
         return network
     import timm  # here, because it takes a second that ResNets need not wait
 

@@ -100,13 +100,14 @@ class Backbone(nn.Module):
         loaded = second[0] if len(second) == 1 else nn.Sequential(*second)
         self.layer4.load_state_dict(loaded.state_dict())
 
-    def cells(self, side: int) -> tuple[Cells, Cells]:
-        """Where the cells of both stages' maps of a square image look.
+    def cells(self, side: int, *, of_first_stage: bool = False) -> Cells:
+        """Where the cells of the map of a square image look.
 
         Args:
             side: Side of the image, pixels.
+            of_first_stage: Of the map between both stages, not of the last one.
         """
-        return cells_of(self.stem, side), cells_of(nn.Sequential(self.stem, self.layer4), side)
+        return cells_of(self.stem if of_first_stage else nn.Sequential(self.stem, self.layer4), side)
 
     def forward(self, images: Tensor) -> Tensor:
         """Feature map F_g of normalised images: `(B, 3, H, W)` float32 -> `(B, width, h', w')`."""
@@ -117,10 +118,12 @@ def _stages(params: BackboneParams, network: nn.Module | None = None) -> tuple[l
     """Modules of the first and the second stage, and how many of the first are frozen."""
     levels = levels_of(network or build_architecture(params.backbone), params.backbone)
     kept = len(levels) if params.levels is None else params.levels
-    if not 2 <= kept <= len(levels):
-        raise ValueError(f"levels: expected 2 to the {len(levels)} of {params.backbone}, got {kept}")
+    if kept > len(levels):
+        raise ValueError(f"levels: expected at most the {len(levels)} of {params.backbone}, got {kept}")
     _set_pooling(levels[0], params)
     split = _last_halving(levels[:kept])
+    if not split:
+        raise ValueError(f"levels: expected some after the stem that halve the map of {params.backbone}, got {kept}")
     if params.frozen_levels > split:
         raise ValueError(f"frozen_levels: expected at most the {split} of the first stage, got {params.frozen_levels}")
     frozen = sum(len(level) for level in levels[: params.frozen_levels])

@@ -13,8 +13,8 @@ count."""
 PROBE_WIDTH = 64
 """Width of the probe image, pixels."""
 
-FAINT = 1e-4
-"""Value of the probe image: no activation that saturates does so, however many residuals add up."""
+FAINT = 1e-12
+"""Value of the probe image: no activation that saturates does so, though every residual doubles it."""
 
 
 GATES = ("Squeeze", "SEModule")
@@ -52,7 +52,7 @@ class Cells:
 
         Returns:
             `(count, pixels)` float32, rows summing to 1: the share of each pixel in the part of a cell's window that
-            lies in the image.
+            lies in the image; a row of 0 where none does.
         """
         edges = torch.arange(pixels + 1, device=device, dtype=torch.float32) / pixels
         centres = self.centres(device)[:, None]
@@ -73,6 +73,9 @@ def cells_of(network: nn.Module, side: int) -> Cells:
 
     Returns:
         The cells of its map of an image of that side.
+
+    Raises:
+        ValueError: The network passes no gradient on to the image, so it cannot be told where it looks.
     """
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         probe = _averaging(deepcopy(network).to("cpu").float().eval())
@@ -85,6 +88,8 @@ def cells_of(network: nn.Module, side: int) -> Cells:
         rows = probe(image)[0].sum((0, 2))
         (gradient,) = torch.autograd.grad(rows[middle], image)
     density = gradient[0].sum((0, 2)).double()
+    if not 0 < float(density.sum()) < float("inf"):
+        raise ValueError("expected a network that passes a gradient on to its image: where do its cells look?")
     centre = float((density * (torch.arange(length) + 0.5)).sum() / density.sum())
     return Cells(count, (centre - middle * stride) / side, stride / side)
 

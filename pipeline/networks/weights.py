@@ -165,5 +165,5 @@ def _packaged(source: str) -> Path:
     package, _, file = source.removeprefix(PACKAGED).partition("/")
     found = importlib.util.find_spec(package) if package.isidentifier() else None
     if not file or found is None or not found.submodule_search_locations:
-        raise ValueError(f"pretrained.source: expected {PACKAGED}<installed package>/<file>, got {source!r}")
+        raise ValueError(f"pretrained.source: expected {PACKAGED}NAME/FILE of an installed package, got {source!r}")
     return Path(found.submodule_search_locations[0]) / file

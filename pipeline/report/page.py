@@ -23,7 +23,7 @@ WORDS = {
     "apart looks at small parts. A query that has none in the gallery is left out there.",
     "chance": "What a random order of the same images reaches, exactly.",
     "mINP": "How early the last, hardest right image of a query comes; 100 when nothing wrong stands before it.",
-    "distance": "How two images are compared: euclidean on unit-length features, or CPDM, which compares front, rear "
+    "distance": "How two images are compared: euclidean on the whole feature, or CPDM, which compares front, rear "
     "and side apart and weighs each by how much of it both images show.",
     "left out": "Queries without any right image in the gallery; they count in no mean.",
     "IoU": "Intersection over union: shared area divided by joint area of a mask (or box) and the truth.",

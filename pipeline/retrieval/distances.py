@@ -219,7 +219,7 @@ DISTANCES: dict[str, Distance] = {
         between=paired_euclidean,
         squared=True,
         weighs_blocks=False,
-        note="Distance: squared Euclidean, from 0, the same, to 4. The whole feature counted in every pair; this model "
+        note="Distance: squared Euclidean, 0 for the same. The whole feature counted in every pair; this model "
         "does not compare views apart.",
     ),
     "cpdm": Distance(

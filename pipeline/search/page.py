@@ -12,6 +12,7 @@ from pipeline.report.figures import thumbnail, tint_views
 from pipeline.report.page import TEMPLATES as SHARED_TEMPLATES
 from pipeline.report.pictures import Captioned, Picture, Tint, parts_picture, picture, view_tints, views_picture
 from pipeline.report.selection import viewpoint_name
+from pipeline.retrieval.distances import DISTANCES
 from pipeline.search.description import Description
 from pipeline.search.gallery import Gallery, Matches, shared_views
 from pipeline.search.image_files import ImageFiles
@@ -23,13 +24,6 @@ QUERY_SIDE, MATCH_SIDE = 320, 220
 """Longer side of an asked and of a found image, pixels."""
 QUALITY = 80
 """WebP's quality of all images, 1 to 100."""
-DISTANCE_NOTES = {
-    "euclidean": "Distance: squared Euclidean, from 0, the same, to 4. The whole feature counted in every pair; "
-    "this model does not compare views apart.",
-    "cpdm": "Distance: CPDM, 0 for the same. The bars under each image say how much the whole vehicle and each view "
-    "counted for the pair: the product of both images' area ratios, as a share of all. A view that only one of the "
-    "two shows counts nothing.",
-}
 UNKNOWN = "unknown"
 """Name of a vehicle that has none."""
 KIND_NOTES = {
@@ -152,7 +146,7 @@ def build_page(search: Search) -> str:
         dataset=search.dataset,
         model=search.model,
         images=int(search.gallery.features.member.sum()),
-        distance_note=DISTANCE_NOTES[search.gallery.features.distance],
+        distance_note=DISTANCES[search.gallery.features.distance].note,
         notes=_notes(search),
         remarks=search.shown.remarks,
         queries=[_query(search, query) for query in range(len(search.files))],

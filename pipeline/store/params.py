@@ -201,6 +201,8 @@ def model_values(
     other = entry.pop("like")
     if not isinstance(other, str) or "network" in entry:
         raise ValueError(f"{where}: expected network, or like: the name of another model; got like: {other!r}")
+    if other not in document["reid_models"]:
+        raise ValueError(f"{where}.like: expected the name of another model, got {other!r}")
     if other == model or other in asked_by:
         raise ValueError(f"{where}.like: expected a model that is not like this one, got {other!r}")
     return merge(model_values(document, path, dataset, other, asked_by=(*asked_by, model)), entry, own)

@@ -52,9 +52,9 @@ class Trained(Generic[Network]):
             kind: What the weights are for, as ``span/1``.
             history: CSV of losses by epoch; an epoch fills the columns of its own phase.
         """
-        weights.save(path, self.network.state_dict(), kind, self.metadata)
         columns = dict.fromkeys(name for row in self.history for name in row)
         write_csv(history, self.history, list(columns))
+        weights.save(path, self.network.state_dict(), kind, self.metadata)  # last: who finds weights finds all
 
 
 @parameters

@@ -1,8 +1,9 @@
+import shutil
 from pathlib import Path
 
 import pytest
 
-from pipeline.ablations.code import ENTRIES, code_digest
+from pipeline.ablations.code import ENTRIES, ROOT, code_digest
 
 
 @pytest.fixture
@@ -34,5 +35,10 @@ def test_another_networks_module_comments_and_docstrings_change_nothing(root: Pa
     assert code_digest("one", root) == before
 
 
-def test_the_projects_own_networks_differ() -> None:
-    assert code_digest("pgan") != code_digest("baseline")
+def test_an_edit_of_a_block_changes_the_digest_of_the_projects_networks_that_use_it_alone(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    before = {name: code_digest(name, tmp_path) for name in ("baseline", "pgan", "fused")}
+    block = tmp_path / "pipeline/reid/blocks/part_guidance.py"
+    block.write_text(block.read_text() + "B = 3\n")
+    changed = {name for name in before if code_digest(name, tmp_path) != before[name]}
+    assert changed == {"pgan", "fused"}

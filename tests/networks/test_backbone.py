@@ -107,7 +107,8 @@ def test_a_network_of_timms_is_divided_where_its_map_is_halved_last() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"levels": 9}, "levels: expected 2 to the 8 of tf_efficientnet_lite0, got 9"),
+        ({"levels": 9}, "levels: expected at most the 8 of tf_efficientnet_lite0, got 9"),
+        ({"levels": 2}, "levels: expected some after the stem that halve the map of tf_efficientnet_lite0, got 2"),
         ({"levels": 6, "frozen_levels": 5}, "frozen_levels: expected at most the 4 of the first stage, got 5"),
         ({"stem_pooling": False}, "stem_pooling: expected true, because tf_efficientnet_lite0 has no pooling"),
     ],

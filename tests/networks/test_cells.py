@@ -36,7 +36,7 @@ def test_cells_of_resnets_look_where_kernels_strides_and_paddings_put_them(name:
     backbone = Backbone(BackboneParams(name, stem_pooling, 1))
     expected = centre_of_the_first_cell([*STEMS[stem_pooling], (3, 1, 1), (3, 2, 1), (3, 2, 1)])
     stride = 16 if stem_pooling else 8
-    for cells in backbone.cells(64):
+    for cells in (backbone.cells(64, of_first_stage=True), backbone.cells(64)):
         assert (cells.count, cells.step) == (64 // stride, stride / 64)
         assert cells.first * 64 == pytest.approx(expected, abs=0.01)
         assert abs(cells.first * 64 - stride / 2) > stride / 4, "equal cells of the image would fit as well"
@@ -50,7 +50,7 @@ def test_cells_of_tensorflows_padding_look_to_the_other_side() -> None:
         (3, 2, 0),
     ]  # it pads an even size before the first pixel as little as it can
     backbone = Backbone(BackboneParams("tf_efficientnet_lite0", True, 1))
-    assert backbone.cells(112)[1].first * 112 == pytest.approx(centre_of_the_first_cell(strided), abs=0.01)
+    assert backbone.cells(112).first * 112 == pytest.approx(centre_of_the_first_cell(strided), abs=0.01)
 
 
 @pytest.mark.parametrize("stem_pooling", [True, False])
@@ -61,13 +61,13 @@ def test_the_gradient_of_random_networks_has_its_centroid_where_the_cell_looks(s
         backbone = Backbone(BackboneParams("resnet10_narrow", stem_pooling, 1)).eval()
         found.append(measured(backbone, cell))
     stride = 16 if stem_pooling else 8
-    expected = float(backbone.cells(SIDE)[1].centres()[cell]) * SIDE
+    expected = float(backbone.cells(SIDE).centres()[cell]) * SIDE
     assert sum(found) / len(found) == pytest.approx(expected, abs=stride / 8)
 
 
 @pytest.mark.parametrize("last_stride", [1, 2])
 def test_the_last_stride_changes_the_step_and_not_where_the_first_cell_looks(last_stride: int) -> None:
-    cells = Backbone(BackboneParams("resnet10_narrow", True, last_stride)).cells(112)[1]
+    cells = Backbone(BackboneParams("resnet10_narrow", True, last_stride)).cells(112)
     assert (cells.count, cells.step * 112) == (7 if last_stride == 1 else 4, 16 * last_stride)
     assert cells.first * 112 == pytest.approx(0.5, abs=1e-3)
 
@@ -100,3 +100,12 @@ def test_averages_cover_one_step_around_the_centre_within_the_image() -> None:
     weights = Cells(count=2, first=0.0, step=0.5).averaging(4)
     assert torch.allclose(weights, torch.tensor([[1.0, 0, 0, 0], [0, 0.5, 0.5, 0]]))
     assert torch.allclose(Cells(7, 0.5 / 112, 1 / 7).averaging(48).sum(1), torch.ones(7))
+
+
+def test_a_network_that_passes_no_gradient_is_refused() -> None:
+    class Blind(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images[:, :, ::4, ::4] * 0
+
+    with pytest.raises(ValueError, match="expected a network that passes a gradient on"):
+        cells_of(Blind(), 32)

@@ -147,7 +147,7 @@ def test_weights_that_an_installed_package_carries_are_found_and_checked(
     with pytest.raises(ValueError, match="SHA-256 is .* expected abc"):
         load_pretrained(other, "linear", PretrainedParams("package:carrier/w.pth", "abc"))
     for source in ("package:absent/w.pth", "package:carrier", "package:car-rier/w.pth"):
-        with pytest.raises(ValueError, match="expected package:<installed package>/<file>"):
+        with pytest.raises(ValueError, match="expected package:NAME/FILE of an installed package"):
             load_pretrained(other, "linear", PretrainedParams(source))
     with pytest.raises(FileNotFoundError, match=r"none\.pth"):
         load_pretrained(other, "linear", PretrainedParams("package:carrier/none.pth"))

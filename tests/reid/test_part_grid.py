@@ -75,7 +75,7 @@ def test_after_a_flip_boxes_own_the_cells_that_look_at_the_mirrored_part() -> No
 def test_a_boxs_cells_are_those_of_the_network_that_change_most_when_it_is_painted_over() -> None:
     torch.manual_seed(0)
     images, side = torch.rand(16, 3, 96, 96), 96
-    cells = Backbone(BackboneParams("resnet10_narrow", True, 1)).cells(side)[1]
+    cells = Backbone(BackboneParams("resnet10_narrow", True, 1)).cells(side)
     box = torch.tensor([[[(32 - 7) / side, (48 - 7) / side, (32 + 8) / side, (48 + 8) / side]]])
     painted = images.clone()
     painted[:, :, 41:56, 25:40] = 3.0

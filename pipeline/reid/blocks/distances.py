@@ -26,7 +26,7 @@ def pairwise_cpdm(features: Tensor, ratios: Tensor, dimensions: Sequence[int]) -
 
     Each block of the feature is compared by its un-squared Euclidean distance, not normalised across parts, and
     weighted by the product of both images' area ratios. Images with no view in common are compared by the first,
-    global block alone, whose ratio is 1 in every image; so the weights' sum is at least 1.
+    global block alone, whose ratio is above 0 in every image; so the weights' sum is too.
     Everything is in float32 under mixed precision too.
 
     Args:

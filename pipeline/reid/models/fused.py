@@ -78,16 +78,16 @@ class Network(ReidNetwork):
         classes: Vehicles to tell apart.
     """
 
-    inputs = ("parts", "part_masks")
     distance = "cpdm"
 
     def __init__(self, shape: ReidShapeParams, params: NetworkParams, classes: int) -> None:
         super().__init__(shape, (params.dimension, *[params.view_dimension] * len(VIEWS)))
         self.backbone = Backbone(shape)
         width = self.backbone.width
-        self.cells = self.backbone.cells(shape.input_size)[1]
+        self.cells = self.backbone.cells(shape.input_size)
         self.guidance = PartGuidance(width, self.cells, params)
         self.top_d = self.guidance.top_d
+        self.inputs = ("part_masks",) if params.attention == "grid" else ("parts", "part_masks")
         self.views = ViewFeatures(width, params.view_dimension)
         self.view_scale = params.view_scale
         self.refine_fused = Refine(2 * width, params.dimension)
@@ -105,7 +105,8 @@ class Network(ReidNetwork):
         guided = self.guidance(whole, batch.boxes)  # F_p
         fused = self.refine_fused(torch.cat([whole, guided], dim=1))
         views = [self.view_scale * view for view in self.views(guided, average_masks(batch.masks, self.cells))]
-        feature = torch.cat([self.neck.normalised(fused), *views], 1)
+        after_neck = self.neck.norm(fused)
+        feature = torch.cat([nn.functional.normalize(after_neck), *views], 1)
         if not self.training:
             return ReidOutput(feature, None, {})
         features = {"fused": fused, "global": self.refine_global(whole), "part": self.refine_part(guided)}
@@ -114,4 +115,4 @@ class Network(ReidNetwork):
         distances["cpdm"] = pairwise_cpdm(feature, ratios, self.dimensions)
         by_views = torch.cat([ratios[:, :1] * WHOLE, ratios[:, 1:]], 1)
         distances["views"] = pairwise_cpdm(feature, by_views, self.dimensions)
-        return ReidOutput(None, self.neck(fused), distances)
+        return ReidOutput(None, self.neck.classifier(after_neck), distances)

@@ -40,7 +40,7 @@ class Network(ReidNetwork):
         super().__init__(shape, (params.dimension,))
         self.backbone = Backbone(shape)
         width = self.backbone.width
-        self.guidance = PartGuidance(width, self.backbone.cells(shape.input_size)[1], params)
+        self.guidance = PartGuidance(width, self.backbone.cells(shape.input_size), params)
         self.top_d = self.guidance.top_d
         self.inputs = () if params.attention == "grid" else ("parts",)
         self.refine_fused = Refine(2 * width, params.dimension)

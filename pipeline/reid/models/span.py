@@ -66,7 +66,7 @@ class PartFeatures(nn.Module):
         views = [params.part_dimension] * len(VIEWS) if params.part_dimension else []
         self.dimensions = (params.global_dimension, *views)
         self.stem = backbone.stem
-        self.cells = backbone.cells(shape.input_size)[0]
+        self.cells = backbone.cells(shape.input_size, of_first_stage=True)
         self.branches = nn.ModuleList(
             Branch(backbone.layer4, backbone.width, dimension) for dimension in self.dimensions
         )
