@@ -39,7 +39,10 @@ def test_an_edit_of_a_block_changes_the_file_of_each_model_made_of_it_and_nothin
     before = contents(project)
     edit(project / "pipeline/reid/blocks/part_attention.py", '"""', '"""Edited. ')
     write_resolved(folder, parameters, project)
-    assert [name for name, content in contents(project).items() if before[name] != content] == ["networks/pgan.json"]
+    assert [name for name, content in contents(project).items() if before[name] != content] == [
+        "networks/fused.json",
+        "networks/pgan.json",
+    ]
 
 
 def test_a_comment_among_the_parameters_changes_nothing(project: Path) -> None:
