@@ -1,6 +1,8 @@
 """Reads `data/images/<dataset>.h5`, or the raw data set while that is missing; writes viewpoints given by hand."""
 
 import contextlib
+import os
+import sys
 import webbrowser
 from pathlib import Path
 
@@ -40,7 +42,10 @@ def label_viewpoints(
     progress = session.progress()
     labelled = sum(progress.counts.values())
     click.echo(f"\n{dataset}: {labelled} labelled, {progress.skipped} unclear -> {path} (for prepare.viewpoints)")
-    raise SystemExit  # past the guard against edits of the parameters: labels do not depend on them
+    # Every label is on disk. A thread that still answers may hold h5py's lock, for which the interpreter's own end
+    # would wait for ever; and labels do not depend on parameters, so the guard against edits of them is passed by.
+    sys.stdout.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

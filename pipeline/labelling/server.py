@@ -1,8 +1,6 @@
 """The labelling tool's web server: a page, its images and its labels, for this machine's own browser alone."""
 
-import contextlib
 import json
-import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -53,11 +51,9 @@ class LabellingServer(ThreadingHTTPServer):
         OSError: The port is taken.
     """
 
-    daemon_threads = False
-    """A thread cut off at the program's exit could leave h5py's lock taken, and the exit would wait for it for ever."""
+    daemon_threads = True
 
     def __init__(self, port: int, session: Session, pictures: Pictures, title: str) -> None:
-        self.connections: set[socket.socket] = set()
         try:
             super().__init__((HOST, port), _Handler)
         except OSError as error:
@@ -72,23 +68,6 @@ class LabellingServer(ThreadingHTTPServer):
     def url(self) -> str:
         """Address of the page."""
         return f"http://{HOST}:{self.server_port}/"
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer one connection's requests in a thread of its own."""
-        self.connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        """End a connection."""
-        self.connections.discard(request)
-        super().shutdown_request(request)
-
-    def server_close(self) -> None:
-        """Hang up on browsers that keep connections open, finish what is being answered, and end."""
-        for connection in tuple(self.connections):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RD)
-        super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep quiet about browsers that close a connection early; report the rest."""

@@ -53,25 +53,6 @@ def ask(server: LabellingServer, method: str, path: str, body: Any = None, **hea
         connection.close()
 
 
-def test_closing_hangs_up_on_a_browser_that_stays_connected_and_leaves_no_thread(tmp_path: Path) -> None:
-    candidates = [Candidate("0.jpg", "0", "c1", False)]
-    session = Session(candidates, LabelFile(tmp_path / "labels.csv"), seed=0)
-    before = threading.active_count()
-    with LabellingServer(0, session, Pictures(candidates, image), "shop, train") as server:
-        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        serving.start()
-        kept = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
-        kept.request("GET", "/state")
-        assert kept.getresponse().read()
-        assert threading.active_count() == before + 2
-        server.shutdown()
-        serving.join()
-    assert threading.active_count() == before
-    assert kept.sock is not None
-    assert kept.sock.recv(1) == b""
-    kept.close()
-
-
 def test_the_page_fetches_nothing_from_anywhere_else(server: LabellingServer) -> None:
     status, headers, page = ask(server, "GET", "/")
     assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
