@@ -2,8 +2,9 @@
 
 import ast
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
+
+from pipeline.settings.code import imported
 
 ROOT = Path(__file__).parents[2]
 """The folder of the code, that holds ``pipeline``."""
@@ -29,25 +30,11 @@ def code_digest(network: str, root: Path = ROOT) -> str:
     while waiting:
         file = waiting.pop()
         tree = ast.parse(file.read_text(encoding="utf-8"))
-        waiting |= set(_imported(tree, root)) - {*seen, file}
+        waiting |= imported(tree, root) - {*seen, file}
         _strip(tree)
         seen[file] = ast.dump(tree)
     text = "\n".join(f"{file.relative_to(root).as_posix()} {seen[file]}" for file in sorted(seen))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _imported(tree: ast.Module, root: Path) -> Iterator[Path]:
-    """Modules of `pipeline` that a module imports."""
-    for node in ast.walk(tree):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            file = root / f"{name.replace('.', '/')}.py"
-            if name.startswith("pipeline.") and file.exists():
-                yield file
 
 
 def _strip(tree: ast.Module) -> None:

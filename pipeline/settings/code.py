@@ -34,13 +34,24 @@ def code_of(root: Path, network: str) -> dict[str, str]:
     return {file.relative_to(root).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(seen)}
 
 
-def _imported(root: Path, file: Path) -> set[Path]:
-    """Files of `FOLDERS` that a file imports."""
+def imported(tree: ast.Module, root: Path) -> set[Path]:
+    """Modules of ``pipeline`` that a module imports, however it is written.
+
+    Args:
+        tree: The module.
+        root: The folder of the code, that holds ``pipeline``.
+    """
     names: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names |= {f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)}
-    files = {root / f"{name.replace('.', '/')}.py" for name in names}
-    return {found for found in files if found.exists() and found.parent.relative_to(root).as_posix() in FOLDERS}
+    files = {root / f"{name.replace('.', '/')}.py" for name in names if name.startswith("pipeline.")}
+    return {file for file in files if file.exists()}
+
+
+def _imported(root: Path, file: Path) -> set[Path]:
+    """Files of `FOLDERS` that a file imports."""
+    found = imported(ast.parse(file.read_text(encoding="utf-8")), root)
+    return {module for module in found if module.parent.relative_to(root).as_posix() in FOLDERS}
