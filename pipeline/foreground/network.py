@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from pipeline.foreground.trained_on import KIND
@@ -21,12 +21,12 @@ class ForegroundNetworkParams:
     """Shape of the foreground network."""
 
     backbone: str
-    """ResNet, a key of `pipeline.networks.architectures.RESNETS`: resnet50, resnet34 (release), resnet18, resnet10,
-    resnet10_narrow."""
+    """resnet50, resnet34 (release), resnet18, resnet10, resnet10_narrow, or a name of timm's."""
     stem_pooling: bool
     """Keep the stem's max-pooling; without it the mask has twice the side."""
     last_layer: Literal["layer3", "layer4"]
-    """Where the backbone ends: ``layer4``, or ``layer3`` (release)."""
+    """Where the backbone ends: ``layer4``, or ``layer3`` (release); of a network of timm's, with its second or its
+    first stage, which are divided by the last halving."""
     last_stride: Literal[1, 2]
     """Stride of ``layer4``."""
     decoder_widths: tuple[PositiveInt, ...]
@@ -34,6 +34,8 @@ class ForegroundNetworkParams:
     side."""
     input_size: PositiveInt
     """Side of the square input, pixels; a multiple of the backbone's stride."""
+    frozen_levels: NonNegativeInt = Field(default=0, kw_only=True)
+    """First levels of the backbone, the stem counted, that keep their pretrained weights and norms."""
 
     @property
     def stride(self) -> int:
@@ -119,7 +121,9 @@ def restore(path: Path) -> ForegroundNetwork:
 
 
 def _backbone(shape: ForegroundNetworkParams) -> Backbone:
-    return Backbone(BackboneParams(shape.backbone, shape.stem_pooling, shape.last_stride))
+    return Backbone(
+        BackboneParams(shape.backbone, shape.stem_pooling, shape.last_stride, frozen_levels=shape.frozen_levels)
+    )
 
 
 def _decoder(width: int, widths: tuple[int, ...]) -> nn.Sequential:

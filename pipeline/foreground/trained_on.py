@@ -17,7 +17,7 @@ def read_removed_rows(path: Path) -> NDArray[np.int64]:
         FileNotFoundError: `path` does not exist.
         ValueError: It holds other weights, or those of another version of this pipeline.
     """
-    _, metadata = weights.load(path, KIND)
+    metadata = weights.load_metadata(path, KIND)
     if "removed_rows" not in metadata:
         raise ValueError(f"{path}: lacks removed_rows (weights of another version of this pipeline; train them again)")
     return np.array(metadata["removed_rows"], np.int64)

@@ -1,6 +1,7 @@
 """A network as a feature extractor in two stages: cut where a model needs it, strides and trained levels chosen."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import torch
 from pydantic import Field, NonNegativeInt, PositiveInt
@@ -25,12 +26,15 @@ class BackboneParams:
     stem_pooling: bool
     """Keep the stem's max-pooling; without it every map has twice the rows and columns. True for all but ResNets."""
     last_stride: Literal[1, 2]
-    """Stride of the second stage, a ResNet's ``layer4``: 2 as published, 1 for a finer map (PGAN §4.2 after its
-    baseline; a 224-pixel input gives 14 x 14 cells)."""
+    """Stride of the last level that halves the map, a ResNet's ``layer4``: 2 as published, 1 for a finer map (PGAN §4.2
+    after its baseline; a 224-pixel input gives 14 x 14 cells)."""
     levels: PositiveInt | None = Field(default=None, kw_only=True)
     """Levels kept, the stem counted; null keeps all. A network that ends earlier is cheaper and its last map finer."""
     frozen_levels: NonNegativeInt = Field(default=0, kw_only=True)
     """First levels, of the first stage, that keep their pretrained weights and norms and cost no backward pass."""
+    second_levels: PositiveInt | None = Field(default=None, kw_only=True)
+    """Last levels that are the second stage, of which SPAN trains a copy a view; null: those from the last halving on,
+    a ResNet's ``layer4``."""
 
 
 class Stage(nn.Sequential):
@@ -58,8 +62,9 @@ class Stage(nn.Sequential):
 class Backbone(nn.Module):
     """A network without its classifier, in two stages.
 
-    The second stage begins where the map is halved for the last time: at a ResNet's ``layer4``, SPAN's conv5; the first
-    is what lies before it, torchvision's stem to ``layer3`` (SPAN's conv1 to conv4).
+    The second stage begins where the map is halved for the last time, unless `params.second_levels` says otherwise: at
+    a ResNet's ``layer4``, SPAN's conv5; the first is what lies before it, torchvision's stem to ``layer3`` (SPAN's
+    conv1 to conv4).
 
     Args:
         params: Which network.
@@ -77,11 +82,12 @@ class Backbone(nn.Module):
     def __init__(self, params: BackboneParams) -> None:
         super().__init__()
         self.params = params
-        first, second, frozen = _stages(params)
-        _set_stride(second[0], params.last_stride)
-        self.stem: nn.Module = Stage(first, frozen)
-        self.layer4: nn.Module = second[0] if len(second) == 1 else nn.Sequential(*second)
-        self.stem_width, self.width = _width(self.stem), _width(nn.Sequential(self.stem, self.layer4))
+        levels = _kept_levels(params, build_architecture(params.backbone))
+        maps = level_maps(levels)
+        _set_stride(levels[_last_halving(maps)], params.last_stride)
+        split = _split(params, maps)
+        self.stem, self.layer4 = _stages(params, levels, split)
+        self.stem_width, self.width = maps[split - 1].channels, maps[-1].channels
 
     def load_pretrained(self, pretrained: PretrainedParams) -> None:
         """Load ImageNet weights, or keep the random initial ones where `pretrained.source` is null.
@@ -95,10 +101,10 @@ class Backbone(nn.Module):
             return
         network = build_architecture(self.params.backbone)
         load_pretrained(network, self.params.backbone, pretrained)
-        first, second, _ = _stages(self.params, network)
-        self.stem.load_state_dict(nn.Sequential(*first).state_dict())
-        loaded = second[0] if len(second) == 1 else nn.Sequential(*second)
-        self.layer4.load_state_dict(loaded.state_dict())
+        levels = _kept_levels(self.params, network)
+        stem, layer4 = _stages(self.params, levels, _split(self.params, level_maps(levels)))
+        self.stem.load_state_dict(stem.state_dict())
+        self.layer4.load_state_dict(layer4.state_dict())
 
     def cells(self, side: int, *, of_first_stage: bool = False) -> Cells:
         """Where the cells of the map of a square image look.
@@ -114,21 +120,68 @@ class Backbone(nn.Module):
         return self.layer4(self.stem(images))  # type: ignore[no-any-return]
 
 
-def _stages(params: BackboneParams, network: nn.Module | None = None) -> tuple[list[nn.Module], list[nn.Module], int]:
-    """Modules of the first and the second stage, and how many of the first are frozen."""
-    levels = levels_of(network or build_architecture(params.backbone), params.backbone)
+class LevelMap(NamedTuple):
+    """What a level puts out.
+
+    Attributes:
+        stride: Pixels of the image from one cell to the next.
+        channels: Of its map.
+    """
+
+    stride: int
+    channels: int
+
+
+@torch.no_grad()
+def level_maps(levels: Sequence[Sequence[nn.Module]]) -> list[LevelMap]:
+    """Maps after each level of a network, found by passing a blank image of `PROBE_SIDE` pixels."""
+    features, maps = torch.zeros(1, 3, PROBE_SIDE, PROBE_SIDE), []
+    for level in levels:
+        for module in level:
+            features = module.eval()(features)
+            module.train()
+        maps.append(LevelMap(PROBE_SIDE // features.shape[2], features.shape[1]))
+    return maps
+
+
+def _kept_levels(params: BackboneParams, network: nn.Module) -> list[list[nn.Module]]:
+    """The levels asked for, the stem with or without its pooling."""
+    levels = levels_of(network, params.backbone)
     kept = len(levels) if params.levels is None else params.levels
     if kept > len(levels):
         raise ValueError(f"levels: expected at most the {len(levels)} of {params.backbone}, got {kept}")
     _set_pooling(levels[0], params)
-    split = _last_halving(levels[:kept])
-    if not split:
-        raise ValueError(f"levels: expected some after the stem that halve the map of {params.backbone}, got {kept}")
+    return levels[:kept]
+
+
+def _split(params: BackboneParams, maps: list[LevelMap]) -> int:
+    """Levels of the first stage."""
+    halving = _last_halving(maps)
+    if not halving:
+        raise ValueError(
+            f"levels: expected some after the stem that halve the map of {params.backbone}, got {len(maps)}"
+        )
+    if params.second_levels is not None and params.second_levels >= len(maps):
+        raise ValueError(
+            f"second_levels: expected fewer than the {len(maps)} levels of {params.backbone}, "
+            f"got {params.second_levels}"
+        )
+    split = halving if params.second_levels is None else len(maps) - params.second_levels
     if params.frozen_levels > split:
         raise ValueError(f"frozen_levels: expected at most the {split} of the first stage, got {params.frozen_levels}")
+    return split
+
+
+def _stages(params: BackboneParams, levels: list[list[nn.Module]], split: int) -> tuple[nn.Module, nn.Module]:
+    """First and second stage."""
     frozen = sum(len(level) for level in levels[: params.frozen_levels])
-    first = [module for level in levels[:split] for module in level]
-    return first, [module for level in levels[split:kept] for module in level], frozen
+    first, second = ([module for level in part for module in level] for part in (levels[:split], levels[split:]))
+    return Stage(first, frozen), second[0] if len(second) == 1 else nn.Sequential(*second)
+
+
+def _last_halving(maps: list[LevelMap]) -> int:
+    """The last level whose stride is greater than that of the one before; 0 where there is none."""
+    return max((number for number in range(1, len(maps)) if maps[number].stride > maps[number - 1].stride), default=0)
 
 
 def _set_pooling(stem: list[nn.Module], params: BackboneParams) -> None:
@@ -139,31 +192,8 @@ def _set_pooling(stem: list[nn.Module], params: BackboneParams) -> None:
     stem[-1] = nn.Identity()
 
 
-@torch.no_grad()
-def _last_halving(levels: list[list[nn.Module]]) -> int:
-    """The last level whose map has half the rows of the one before."""
-    features, found = torch.zeros(1, 3, PROBE_SIDE, PROBE_SIDE), 0
-    for number, level in enumerate(levels):
-        rows = features.shape[2]
-        for module in level:
-            features = module.eval()(features)
-        found = number if features.shape[2] < rows else found
-    for level in levels:
-        for module in level:
-            module.train()
-    return found
-
-
-def _set_stride(level: nn.Module, stride: int) -> None:
+def _set_stride(level: list[nn.Module], stride: int) -> None:
     """Set the stride of a level's convolutions that have one."""
-    for convolution in (module for module in level.modules() if isinstance(module, nn.Conv2d)):
+    for convolution in (module for module in nn.ModuleList(level).modules() if isinstance(module, nn.Conv2d)):
         if convolution.stride != (1, 1):
             convolution.stride = (stride, stride)
-
-
-@torch.no_grad()
-def _width(network: nn.Module) -> int:
-    """Channels a network puts out."""
-    width = network.eval()(torch.zeros(1, 3, PROBE_SIDE, PROBE_SIDE)).shape[1]
-    network.train()
-    return int(width)

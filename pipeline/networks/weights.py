@@ -2,7 +2,8 @@
 
 import importlib.util
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,17 +56,34 @@ def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         FileNotFoundError: `path` does not exist.
         ValueError: The file is no safetensors file of this pipeline, or of another kind.
     """
+    with _opened(path, kind) as (file, metadata):
+        return {name: file.get_tensor(name) for name in sorted(file.keys())}, metadata
+
+
+def load_metadata(path: Path, kind: str) -> dict[str, Any]:
+    """Read the metadata of weights alone.
+
+    Raises:
+        FileNotFoundError: `path` does not exist.
+        ValueError: The file is no safetensors file of this pipeline, or of another kind.
+    """
+    with _opened(path, kind) as (_, metadata):
+        return metadata
+
+
+@contextmanager
+def _opened(path: Path, kind: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """A file of weights, open, and its metadata."""
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file; `dvc repro` or `dvc pull` makes it")
     try:
         with safe_open(path, "pt") as file:
             metadata = json.loads((file.metadata() or {})["metadata"])
-            state = {name: file.get_tensor(name) for name in sorted(file.keys())}
+            if metadata.get("kind") != kind:
+                raise ValueError(f"{path}: expected weights of kind {kind!r}, got {metadata.get('kind')!r}")
+            yield file, metadata
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: not weights of this pipeline ({error})") from error
-    if metadata.get("kind") != kind:
-        raise ValueError(f"{path}: expected weights of kind {kind!r}, got {metadata.get('kind')!r}")
-    return state, metadata
 
 
 def params_of(cls: type[T], metadata: Mapping[str, Any], key: str, path: Path) -> T:

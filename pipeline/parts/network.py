@@ -13,18 +13,17 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, smooth_l1_loss
 from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
-from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.ssd import SSD, SSDHead
 
 from pipeline.networks import weights
-from pipeline.networks.architectures import RESNETS
-from pipeline.networks.weights import PretrainedParams, load_pretrained
+from pipeline.networks.weights import PretrainedParams
+from pipeline.parts.pyramid import Pyramid
 from pipeline.parts.trained_on import KIND
 from pipeline.parts.vgg import Normalisation, build_vgg_ssd, normalisation_of
 from pipeline.store.params import parameters
@@ -41,13 +40,13 @@ class ResnetSsdParams:
     size: PositiveInt
     """Side of the square input, pixels."""
     backbone: str
-    """A ResNet of `pipeline.networks.architectures.RESNETS`."""
+    """A ResNet of `pipeline.networks.architectures.RESNETS`, or a name of timm's."""
     stem_stride: Literal[2, 4]
     """Stride of the stem's convolution: 2, followed by max-pooling, as torchvision has it, or 4 without the pooling,
-    which halves the cost of a small network."""
+    which halves the cost of a small network. 2 for all but ResNets."""
     layers: tuple[PositiveInt, PositiveInt]
-    """First and last ResNet layer that the heads read; layer 1 has stride 4, and each next one twice that. Later layers
-    are not built."""
+    """First and last ResNet layer that the heads read, or maps of the same strides; layer 1 has stride 4, and each next
+    one twice that. Later layers are not built."""
     channels: PositiveInt
     """Channels of every feature map the heads read."""
     scales: tuple[PositiveFloat, ...]
@@ -55,6 +54,8 @@ class ResnetSsdParams:
     extra square box of the last."""
     aspect_ratios: tuple[PositiveFloat, ...]
     """Width over height of further default boxes; each is used both ways round."""
+    frozen_levels: NonNegativeInt = Field(default=0, kw_only=True)
+    """First levels of the backbone, the stem counted, that keep their pretrained weights and norms."""
 
 
 @parameters
@@ -222,29 +223,20 @@ def _ssdlite320(_: DetectorNetworkParams, pretrained: PretrainedParams) -> SSD:
 def _ssd_resnet(detector: DetectorNetworkParams, pretrained: PretrainedParams) -> SSD:
     assert detector.resnet is not None
     shape = detector.resnet
-    numbers = range(shape.layers[0], shape.layers[1] + 1)
-    if not 1 <= shape.layers[0] <= shape.layers[1] <= 4:
-        got = " and ".join(map(str, shape.layers))
-        raise ValueError(f"layers: expected the first and the last of ResNet's layers 1 to 4, got {got}")
-    if len(shape.scales) != len(numbers) + 1 or any(small >= large for small, large in pairwise(shape.scales)):
-        got = ", ".join(map(str, shape.scales))
-        raise ValueError(f"scales: expected {len(numbers) + 1} rising sizes for {len(numbers)} maps, got {got}")
-    if shape.backbone not in RESNETS:
-        raise ValueError(f"backbone: expected one of {', '.join(RESNETS)}, got {shape.backbone!r}")
-    resnet = RESNETS[shape.backbone]()
-    load_pretrained(resnet, shape.backbone, pretrained)
-    if shape.stem_stride == 4:
-        resnet.conv1.stride, resnet.maxpool = (4, 4), nn.Identity()
-    pyramid = BackboneWithFPN(
-        resnet,
-        return_layers={f"layer{number}": str(number) for number in numbers},
-        in_channels_list=[resnet.fc.in_features // 2 ** (4 - number) for number in numbers],
-        out_channels=shape.channels,
-        norm_layer=nn.BatchNorm2d,
+    pyramid = Pyramid(
+        shape.backbone,
+        stem_stride=shape.stem_stride,
+        layers=shape.layers,
+        channels=shape.channels,
+        frozen_levels=shape.frozen_levels,
+        pretrained=pretrained,
     )
-    pyramid.fpn.extra_blocks = None  # torchvision would append a pooled map
-    boxes = DefaultBoxGenerator([list(shape.aspect_ratios)] * len(numbers), scales=list(shape.scales))
-    head = SSDHead([shape.channels] * len(numbers), boxes.num_anchors_per_location(), CLASSES)
+    maps = len(pyramid.stages)
+    if len(shape.scales) != maps + 1 or any(small >= large for small, large in pairwise(shape.scales)):
+        got = ", ".join(map(str, shape.scales))
+        raise ValueError(f"scales: expected {maps + 1} rising sizes for {maps} maps, got {got}")
+    boxes = DefaultBoxGenerator([list(shape.aspect_ratios)] * maps, scales=list(shape.scales))
+    head = SSDHead([shape.channels] * maps, boxes.num_anchors_per_location(), CLASSES)
     _start_from_the_mined_ratio(head)
     return LeanSSD(pyramid, boxes, (shape.size, shape.size), CLASSES, head=head)
 

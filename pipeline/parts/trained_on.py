@@ -26,7 +26,7 @@ def read_trained_images(path: Path) -> list[str]:
         FileNotFoundError: `path` does not exist.
         ValueError: It holds other weights.
     """
-    _, metadata = weights.load(path, KIND)
+    metadata = weights.load_metadata(path, KIND)
     return list(metadata["trained_images"])
 
 

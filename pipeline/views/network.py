@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from pydantic import PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from pipeline.networks import weights
@@ -18,12 +18,15 @@ class SpanNetworkParams:
     """Shape of SPAN."""
 
     backbone: str
-    """ResNet whose stem to ``layer3`` (the paper's conv1 to conv4, SPAN §4.2) is the feature extractor."""
+    """Network whose first stage is the feature extractor: of a ResNet its stem to ``layer3`` (the paper's conv1 to
+    conv4, SPAN §4.2); of a network of timm's what lies before its last halving."""
     stem_pooling: bool
     """Keep the stem's max-pooling: features of stride 16, masks of half the input's side. Without it, as in the
     authors' code, features of stride 8 and masks as large as the input."""
     input_size: PositiveInt
     """Side of the square input, pixels, a multiple of 16 (SPAN supplement §2)."""
+    frozen_levels: NonNegativeInt = Field(default=0, kw_only=True)
+    """First levels of the network, the stem counted, that keep their pretrained weights and norms."""
 
     @property
     def mask_size(self) -> int:
@@ -103,7 +106,9 @@ def restore(path: Path) -> Span:
 
 
 def _backbone(shape: SpanNetworkParams) -> Backbone:
-    return Backbone(BackboneParams(shape.backbone, shape.stem_pooling, last_stride=1))
+    return Backbone(
+        BackboneParams(shape.backbone, shape.stem_pooling, last_stride=1, frozen_levels=shape.frozen_levels)
+    )
 
 
 def _generator(width: int) -> nn.Sequential:

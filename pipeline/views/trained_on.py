@@ -14,5 +14,5 @@ def read_trained_table(path: Path) -> str:
         FileNotFoundError: `path` does not exist.
         ValueError: It holds other weights.
     """
-    _, metadata = weights.load(path, KIND)
+    metadata = weights.load_metadata(path, KIND)
     return str(metadata["table"])

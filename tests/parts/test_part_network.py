@@ -120,14 +120,22 @@ def test_published_weights_of_vgg_are_told_by_name(source: str | None, expected:
         (DetectorNetworkParams("ssd_resnet", None), SCRATCH, "expected a shape for ssd_resnet"),
         (DetectorNetworkParams("ssd300_vgg16", shape()), SCRATCH, "null for the rest"),
         (DetectorNetworkParams("ssd_resnet", shape(), "imagenet"), SCRATCH, "normalisation: expected null for ssd_res"),
-        (DetectorNetworkParams("ssd_resnet", shape(layers=(2, 5))), SCRATCH, "ResNet's layers 1 to 4"),
+        (
+            DetectorNetworkParams("ssd_resnet", shape(layers=(2, 5))),
+            SCRATCH,
+            "layers: expected the first and the last of 1 to 4",
+        ),
         (
             DetectorNetworkParams("ssd_resnet", shape(scales=(0.1, 0.2, 0.4))),
             SCRATCH,
             "expected 4 rising sizes for 3 maps",
         ),
         (DetectorNetworkParams("ssd_resnet", shape(scales=(0.1, 0.2, 0.2, 0.4))), SCRATCH, "rising"),
-        (DetectorNetworkParams("ssd_resnet", shape(backbone="vgg16")), SCRATCH, "backbone: expected one of resnet10"),
+        (
+            DetectorNetworkParams("ssd_resnet", shape(backbone="vgg16")),
+            SCRATCH,
+            "backbone: vgg16 is not made of levels",
+        ),
         (DetectorNetworkParams("ssdlite320_mobilenet_v3_large", None), PretrainedParams("x.pth"), "weights names only"),
     ],
 )
