@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pipeline.foreground.trained_on import KIND
 from pipeline.networks import weights
-from pipeline.networks.backbone import Backbone, BackboneParams
+from pipeline.networks.backbone import Backbone, BackboneParams, check_frozen
 from pipeline.networks.weights import PretrainedParams
 from pipeline.store.params import parameters
 
@@ -95,6 +95,7 @@ def build_foreground(shape: ForegroundNetworkParams, pretrained: PretrainedParam
         FileNotFoundError: The file of pretrained weights does not exist.
         ValueError: The pretrained weights do not fit, or the shape is impossible.
     """
+    check_frozen(shape.frozen_levels, pretrained)
     network = ForegroundNetwork(shape)
     if pretrained.source is not None:
         backbone = _backbone(shape)

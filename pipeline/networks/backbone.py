@@ -95,9 +95,8 @@ class Backbone(nn.Module):
         Raises:
             ValueError: They do not fit, or there are none for levels that are to be frozen.
         """
+        check_frozen(self.params.frozen_levels, pretrained)
         if pretrained.source is None:
-            if self.params.frozen_levels:
-                raise ValueError("frozen_levels: expected 0 where pretrained.source is null, as they would stay random")
             return
         network = build_architecture(self.params.backbone)
         load_pretrained(network, self.params.backbone, pretrained)
@@ -118,6 +117,16 @@ class Backbone(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Feature map F_g of normalised images: `(B, 3, H, W)` float32 -> `(B, width, h', w')`."""
         return self.layer4(self.stem(images))  # type: ignore[no-any-return]
+
+
+def check_frozen(frozen_levels: int, pretrained: PretrainedParams) -> None:
+    """Refuse to freeze levels that have no pretrained weights.
+
+    Raises:
+        ValueError: Some are to be frozen and `pretrained` names no weights.
+    """
+    if frozen_levels and pretrained.source is None:
+        raise ValueError("frozen_levels: expected 0 where pretrained.source is null, as they would stay random")
 
 
 class LevelMap(NamedTuple):

@@ -22,6 +22,7 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.ssd import SSD, SSDHead
 
 from pipeline.networks import weights
+from pipeline.networks.backbone import check_frozen
 from pipeline.networks.weights import PretrainedParams
 from pipeline.parts.pyramid import Pyramid
 from pipeline.parts.trained_on import KIND
@@ -77,8 +78,10 @@ def settled(shape: DetectorNetworkParams, pretrained: PretrainedParams) -> Detec
 
     Raises:
         FileNotFoundError: The file of pretrained weights does not exist.
-        ValueError: It does not tell how it wants images scaled.
+        ValueError: It does not tell how it wants images scaled, or levels are to be frozen and there is none.
     """
+    if shape.resnet is not None:
+        check_frozen(shape.resnet.frozen_levels, pretrained)
     if shape.name != "ssd300_vgg16" or shape.normalisation is not None:
         return shape
     return replace(shape, normalisation=normalisation_of(pretrained))

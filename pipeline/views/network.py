@@ -7,7 +7,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from pipeline.networks import weights
-from pipeline.networks.backbone import Backbone, BackboneParams
+from pipeline.networks.backbone import Backbone, BackboneParams, check_frozen
 from pipeline.networks.weights import PretrainedParams
 from pipeline.store.params import parameters
 from pipeline.views.trained_on import KIND
@@ -81,6 +81,7 @@ def build_span(shape: SpanNetworkParams, views: int, pretrained: PretrainedParam
         FileNotFoundError: The file of pretrained weights does not exist.
         ValueError: The pretrained weights do not fit, or the shape is impossible.
     """
+    check_frozen(shape.frozen_levels, pretrained)
     span = Span(shape, views)
     if pretrained.source is not None:
         backbone = _backbone(shape)

@@ -34,6 +34,7 @@ def test_the_papers_network_is_a_whole_resnet_and_four_transposed_convolutions()
         (replace(SMALL, stem_pooling=False), 32),
         (replace(SMALL, last_layer="layer3"), 16),
         (replace(SMALL, last_stride=2, decoder_widths=(16, 8, 8)), 16),
+        (replace(SMALL, backbone="tf_efficientnet_lite0", last_layer="layer3"), 16),
     ],
 )
 def test_masks_have_the_side_the_shape_announces(shape: ForegroundNetworkParams, side: int) -> None:

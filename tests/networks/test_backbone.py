@@ -1,7 +1,9 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from torchvision.models import resnet18
 
 from pipeline.networks.architectures import RESNETS, resnet10
@@ -110,6 +112,7 @@ def test_a_network_of_timms_is_divided_where_its_map_is_halved_last() -> None:
         ({"levels": 9}, "levels: expected at most the 8 of tf_efficientnet_lite0, got 9"),
         ({"levels": 2}, "levels: expected some after the stem that halve the map of tf_efficientnet_lite0, got 2"),
         ({"levels": 6, "frozen_levels": 5}, "frozen_levels: expected at most the 4 of the first stage, got 5"),
+        ({"levels": 6, "second_levels": 6}, "second_levels: expected fewer than the 6 levels of tf_eff.*, got 6"),
         ({"stem_pooling": False}, "stem_pooling: expected true, because tf_efficientnet_lite0 has no pooling"),
     ],
 )
@@ -130,6 +133,21 @@ def test_frozen_levels_keep_weights_and_statistics_and_the_others_are_trained() 
     frozen = {f"stem.{number}." for number in range(5)}  # stem: convolution, norm, ReLU, pooling; first layer
     assert not [name for name in changed if name.startswith(tuple(frozen))]
     assert {name.split(".")[0] for name in changed} == {"stem", "layer4"}
+
+
+def test_the_second_stage_may_begin_later_than_the_last_halving() -> None:
+    shape = BackboneParams("tf_efficientnet_lite0", True, 2, levels=6)
+    halving, later = Backbone(shape).eval(), Backbone(replace(shape, second_levels=1)).eval()
+    assert (halving.stem_width, later.stem_width, later.width) == (40, 80, 112)
+    later.stem.load_state_dict(nn.Sequential(*halving.stem, halving.layer4[0]).state_dict())
+    later.layer4.load_state_dict(halving.layer4[1].state_dict())
+    images = torch.rand(1, 3, 64, 64)
+    assert torch.equal(later(images), halving(images))
+
+
+def test_the_last_halving_gets_the_stride_though_it_lies_in_the_first_stage() -> None:
+    shape = BackboneParams("tf_efficientnet_lite0", True, 1, levels=6, second_levels=1)
+    assert Backbone(shape).eval()(torch.zeros(1, 3, 64, 64)).shape[2:] == (8, 8)
 
 
 def test_levels_without_pretrained_weights_are_not_frozen() -> None:

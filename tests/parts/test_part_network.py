@@ -7,6 +7,7 @@ from older_weights import check_older_weights_are_refused
 from torch import nn
 from torchvision.models.detection.ssd import SSD
 
+from pipeline.networks.architectures import build_architecture
 from pipeline.networks.weights import PretrainedParams, save
 from pipeline.parts.network import (
     CLASSES,
@@ -61,6 +62,40 @@ def test_heads_read_the_layers_asked_for(stem_stride: int, layers: tuple[int, in
     )
     maps = detector.eval().backbone(torch.rand(1, 3, 64, 64))
     assert [64 // feature.shape[-1] for feature in maps.values()] == strides
+
+
+def test_the_maps_of_a_network_of_timms_are_those_of_the_same_strides(tmp_path: Path) -> None:
+    source = build_architecture("tf_efficientnet_lite0")
+    torch.save(source.state_dict(), tmp_path / "lite.pth")
+    lite = shape(backbone="tf_efficientnet_lite0", stem_stride=2, frozen_levels=3)
+    detector = build_detector(
+        DetectorNetworkParams("ssd_resnet", lite), PretrainedParams(str(tmp_path / "lite.pth"))
+    ).train()
+    maps = detector.backbone(torch.rand(1, 3, 64, 64))
+    assert [64 // feature.shape[-1] for feature in maps.values()] == [4, 8, 16]
+    stem, first = detector.backbone.stages[0][0], detector.backbone.stages[0][2]
+    assert torch.equal(stem.weight, source.conv_stem.weight)
+    assert not any(weight.requires_grad for weight in [*stem.parameters(), *first.parameters()])
+    assert all(weight.requires_grad for weight in detector.backbone.stages[2].parameters())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stem_stride": 4}, "stem_stride: expected 2, because tf_efficientnet_lite0 has no pooling"),
+        ({"layers": (1, 5)}, "layers: expected the first and the last of 1 to 4"),
+        ({"frozen_levels": 4}, "frozen_levels: expected at most the 3 of the first map, got 4"),
+    ],
+)
+def test_maps_that_a_network_of_timms_does_not_have_are_refused(change: dict[str, object], message: str) -> None:
+    lite = shape(**{"backbone": "tf_efficientnet_lite0", "stem_stride": 2, **change})
+    with pytest.raises(ValueError, match=message):
+        build_detector(DetectorNetworkParams("ssd_resnet", lite), SCRATCH)
+
+
+def test_levels_of_a_detector_without_pretrained_weights_are_not_frozen() -> None:
+    with pytest.raises(ValueError, match=r"frozen_levels: expected 0 where pretrained\.source is null"):
+        settled(DetectorNetworkParams("ssd_resnet", shape(frozen_levels=1)), SCRATCH)
 
 
 def test_training_returns_two_losses_and_reaches_every_weight() -> None:

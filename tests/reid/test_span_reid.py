@@ -1,8 +1,9 @@
 import pytest
 import torch
+from torch import nn
 
 from pipeline.reid.models import span
-from pipeline.reid.models.span import PartFeatures
+from pipeline.reid.models.span import Branch, PartFeatures
 from pipeline.reid.network import ReidNetwork
 from tests.reid.reid_example import batch, network
 
@@ -66,6 +67,24 @@ def test_branches_start_equal_and_share_no_weights() -> None:
     first, second = (next(branch.get_submodule("layer4").parameters()) for branch in list(branches)[:2])
     assert torch.equal(first, second)
     assert first.data_ptr() != second.data_ptr()
+
+
+def test_normalised_features_have_length_1_each() -> None:
+    model = network(span, normalised=True).eval()
+    feature = model(batch()).feature
+    blocks = torch.split(feature, list(model.dimensions), 1)
+    assert all(torch.allclose(block.norm(dim=1), torch.ones(len(feature)), atol=1e-5) for block in blocks)
+
+
+def test_a_view_averaged_over_its_mask_does_not_fade_with_the_masks_size() -> None:
+    branch = Branch(nn.Identity(), 3, 3, normalised=False)
+    nn.init.eye_(branch.project.weight)
+    nn.init.zeros_(branch.project.bias)
+    features, weights = torch.rand(1, 3, 1, 1).expand(1, 3, 4, 4), torch.zeros(1, 4, 4)
+    weights[0, 0, 0] = 1
+    masked = features * weights[:, None]
+    assert torch.allclose(branch(masked, weights), features[..., 0, 0])
+    assert torch.allclose(branch(masked, None), features[..., 0, 0] / 16)
 
 
 def test_without_views_the_feature_is_the_global_one_and_no_mask_is_read() -> None:

@@ -6,6 +6,7 @@ import torch
 from older_weights import check_older_weights_are_refused
 from torch import nn
 
+from pipeline.networks.architectures import build_architecture
 from pipeline.networks.weights import PretrainedParams, save
 from pipeline.store.vocabulary import VIEWS
 from pipeline.views.network import Span, SpanNetworkParams, build_span, restore
@@ -53,6 +54,24 @@ def test_random_weights_are_kept_when_no_pretrained_ones_are_named() -> None:
     torch.manual_seed(3)
     second = build_span(shape, 3, PretrainedParams(None)).state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_network_of_timms_gives_its_first_stage_and_its_frozen_levels_keep_their_weights(tmp_path: Path) -> None:
+    source = build_architecture("tf_efficientnet_lite0")
+    torch.save(source.state_dict(), tmp_path / "lite.pth")
+    shape = SpanNetworkParams("tf_efficientnet_lite0", True, 32, frozen_levels=3)
+    span = build_span(shape, 3, PretrainedParams(str(tmp_path / "lite.pth"))).train()
+    assert span.width == 112
+    assert span(torch.randn(2, 3, 32, 32)).shape == (2, 3, 16, 16)
+    assert torch.equal(span.encoder[0].weight, source.conv_stem.weight)
+    trained = [module for module in span.encoder if any(weight.requires_grad for weight in module.parameters())]
+    assert trained == list(span.encoder)[4:]
+
+
+def test_levels_without_pretrained_weights_are_not_frozen() -> None:
+    shape = SpanNetworkParams("tf_efficientnet_lite0", True, 32, frozen_levels=3)
+    with pytest.raises(ValueError, match=r"frozen_levels: expected 0 where pretrained\.source is null"):
+        build_span(shape, 3, PretrainedParams(None))
 
 
 def test_an_input_the_strides_do_not_divide_is_refused() -> None:

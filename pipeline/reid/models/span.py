@@ -30,6 +30,12 @@ class NetworkParams:
     embedded_dimension: NonNegativeInt = 0
     """Length of the feature that a fully-connected layer makes of all of them ("FC" in table 2, which gives none), for
     ``euclidean``; 0: none, they stay side by side."""
+    normalised: bool = False
+    """Batch-normalise each feature and scale it to length 1 before it is compared; the paper compares them as they
+    are."""
+    within_views: bool = False
+    """Average a view's map over its mask, so that a view that shows little keeps its contrast; the paper averages over
+    the whole map, 0 outside the mask."""
 
 
 class Branch(nn.Module):
@@ -39,16 +45,33 @@ class Branch(nn.Module):
         layer4: The backbone's last stage; copied, with its weights.
         width: Channels it puts out.
         dimension: Length of the feature.
+        normalised: Batch-normalise the feature and scale it to length 1.
     """
 
-    def __init__(self, layer4: nn.Module, width: int, dimension: int) -> None:
+    def __init__(self, layer4: nn.Module, width: int, dimension: int, normalised: bool) -> None:
         super().__init__()
         self.layer4 = deepcopy(layer4)
         self.project = nn.Linear(width, dimension)
+        self.norm = nn.BatchNorm1d(dimension) if normalised else None
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Feature of a map: `(B, C, h, w)` float32 -> `(B, dimension)` float32."""
-        return self.project(self.layer4(features).mean((2, 3)))  # type: ignore[no-any-return]
+    def forward(self, features: Tensor, weights: Tensor | None) -> Tensor:
+        """Feature of a map.
+
+        Args:
+            features: `(B, C, h, w)` float32.
+            weights: `(B, h, w)` float32 to average the last map by; None averages evenly.
+
+        Returns:
+            `(B, dimension)` float32.
+        """
+        features = self.layer4(features)
+        if weights is None:
+            mean = features.mean((2, 3))
+        else:
+            weights = nn.functional.adaptive_avg_pool2d(weights, features.shape[2:])
+            mean = torch.einsum("bchw,bhw->bc", features, weights) / weights.sum((1, 2)).clamp(min=1e-3)[:, None]
+        feature: Tensor = self.project(mean)
+        return feature if self.norm is None else nn.functional.normalize(self.norm(feature))
 
 
 class PartFeatures(nn.Module):
@@ -68,8 +91,9 @@ class PartFeatures(nn.Module):
         self.stem = backbone.stem
         self.cells = backbone.cells(shape.input_size, of_first_stage=True)
         self.branches = nn.ModuleList(
-            Branch(backbone.layer4, backbone.width, dimension) for dimension in self.dimensions
+            Branch(backbone.layer4, backbone.width, dimension, params.normalised) for dimension in self.dimensions
         )
+        self.within_views = params.within_views
 
     def load_pretrained(self, pretrained: PretrainedParams) -> None:
         """Give the first stage, and every branch's copy of ``layer4``, ImageNet weights."""
@@ -89,11 +113,13 @@ class PartFeatures(nn.Module):
         Returns:
             `(B, sum(dimensions))` float32: global, front, rear, side.
         """
-        maps = [features := self.stem(channels_last(normalise(images)))]  # (B, C, h, w)
+        features = self.stem(channels_last(normalise(images)))  # (B, C, h, w)
+        parts = [self.branches[0](features, None)]
         if len(self.branches) > 1:
             weights = average_masks(masks, self.cells)  # (B, 3, h, w)
-            maps += [features * weights[:, [view]] for view in range(len(VIEWS))]
-        return torch.cat([branch(part) for branch, part in zip(self.branches, maps, strict=True)], dim=1)
+            for branch, weight in zip(self.branches[1:], weights.unbind(1), strict=True):
+                parts.append(branch(features * weight[:, None], weight if self.within_views else None))
+        return torch.cat(parts, dim=1)
 
 
 class Network(ReidNetwork):
