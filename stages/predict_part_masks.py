@@ -14,6 +14,7 @@ from pipeline.networks.runtime import RuntimeParams, start
 from pipeline.store.files import digest_of, file_digest
 from pipeline.store.images import ImageStore
 from pipeline.store.places import Workspace
+from pipeline.store.vocabulary import VIEWS
 from pipeline.views.network import restore
 from pipeline.views.prediction import ViewPredictionParams, predict
 from stages.command import dataset_option, stage
@@ -28,7 +29,7 @@ def predict_part_masks(workspace: Workspace) -> None:
     fabric = start(runtime)
     store, weights = ImageStore(workspace.existing("images")), workspace.existing("span")
     foreground = open_foreground(workspace.existing("foreground"), store.digest)
-    masks = predict(restore(weights), store, foreground, params, runtime, fabric)
+    masks = predict(restore(weights, VIEWS), store, foreground, params, runtime, fabric)
     makers = {"foreground": file_digest(foreground.path), "span": file_digest(weights)}
     made_by = {**makers, "params": digest_of(asdict(params))}
     write_views(output := workspace.path("part_masks"), store.digest, len(store), params.size, masks, made_by)

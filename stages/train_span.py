@@ -13,6 +13,7 @@ from pipeline.networks.runtime import RuntimeParams, start
 from pipeline.store.files import file_digest
 from pipeline.store.images import ImageStore
 from pipeline.store.places import Workspace
+from pipeline.views.labels import viewpoint_labels
 from pipeline.views.trained_on import KIND
 from pipeline.views.training import SpanTrainingParams, train
 from stages.command import dataset_option, stage
@@ -30,7 +31,7 @@ def train_span(workspace: Workspace) -> None:
     masks = open_foreground(workspace.existing("foreground"), store.digest)
     inputs = {"table": store.digest, "foreground": file_digest(masks.path)}
     scratch = workspace.scratch("train_span", {**inputs, "params": asdict(params), **runtime.arithmetic})
-    trained = train(store, masks, params, runtime, fabric, scratch)
+    trained = train(store, viewpoint_labels(store), masks, params, runtime, fabric, scratch)
     trained = replace(trained, metadata=trained.metadata | inputs)
     trained.write(output := workspace.path("span"), KIND, workspace.path("span_history"))
     click.echo(f"{output}: trained on {trained.metadata['images']} images, last loss {trained.last_loss:.3f}")

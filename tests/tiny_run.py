@@ -24,6 +24,7 @@ from pipeline.reid.samples import open_sources
 from pipeline.store.params import merge, read
 from pipeline.views import trained_on as span_trained_on
 from pipeline.views import training as span_training
+from pipeline.views.labels import viewpoint_labels
 from stages.detect_parts import detect_parts
 from stages.embed import embed
 from stages.predict_foreground import predict_foreground
@@ -71,7 +72,7 @@ TINY: dict[str, Any] = {
     "train_span": {
         "network": {"backbone": "resnet10", "input_size": 32},
         "pretrained": {"source": None},
-        "images_per_viewpoint": 1,
+        "images_per_label_set": 1,
         "batch_size": 2,
         "warmup": {**SCHEDULE, "epochs": 1},
         "schedule": {**SCHEDULE, "epochs": 1},
@@ -157,7 +158,9 @@ def _write_networks(run: TinyData) -> None:
     cutting.write(run.path("foreground_network"), foreground_network.KIND, run.path("foreground_history"))
     span = _untrained(workspace.load("train_span", span_training.SpanTrainingParams))
     masks = open_foreground(run.path("foreground"), store.digest)
-    viewing = span_training.train(store, masks, replace(span, warmup=span.schedule), runtime, fabric, None)
+    viewing = span_training.train(
+        store, viewpoint_labels(store), masks, replace(span, warmup=span.schedule), runtime, fabric, None
+    )
     for generator in viewing.network.generators:
         _sharpen(generator)
     viewing.write(run.path("span"), span_trained_on.KIND, run.path("span_history"))

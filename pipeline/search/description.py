@@ -20,6 +20,7 @@ from pipeline.reid.samples import sample_of
 from pipeline.search.fitting import SearchParams
 from pipeline.store.images import Images
 from pipeline.store.places import Workspace
+from pipeline.store.vocabulary import VIEWS
 from pipeline.views import network as views_network
 from pipeline.views import prediction as views_prediction
 
@@ -113,7 +114,7 @@ def _parts(images: Images, workspace: Workspace, values: SearchParams, fabric: F
 
 
 def _masks(images: Images, workspace: Workspace, values: SearchParams, fabric: Fabric) -> NDArray[np.uint8]:
-    span = views_network.restore(workspace.existing("span"))
+    span = views_network.restore(workspace.existing("span"), VIEWS)
     within = values.views.within_foreground
     foreground = {"masks": _foreground(images, workspace, values, fabric)} if within else {}
     predicted = views_prediction.predict(span, images, foreground, values.views, values.runtime, fabric)

@@ -1,6 +1,6 @@
-"""The three losses of SPAN §3.1, for any number of views: reconstruction, area constraint, spatial diversity.
+"""The three losses of SPAN §3.1, for any image-level labels: reconstruction, area constraint, spatial diversity.
 
-Shapes: B images, K views (or whatever an image-level label names), H x W pixels. Masks are float in [0, 1]; the
+Shapes: B images, K labels (of a vehicle, its three views), H x W pixels. Masks are float in [0, 1]; the
 foreground is binary.
 """
 
@@ -9,11 +9,11 @@ from torch import Tensor
 
 
 def reconstruction_loss(masks: Tensor, labels: Tensor, foreground: Tensor) -> Tensor:
-    """Mean squared error between the foreground and the sum of the masks that the label names.
+    """Mean squared error between the foreground and the sum of the masks of the labels that the image carries.
 
     Args:
         masks: `(B, K, H, W)` float in [0, 1].
-        labels: `(B, K)` float, 1 where the view is visible, else 0.
+        labels: `(B, K)` float, 1 where the image carries the label, else 0.
         foreground: `(B, H, W)` float, 0 or 1.
 
     Returns:
@@ -24,15 +24,15 @@ def reconstruction_loss(masks: Tensor, labels: Tensor, foreground: Tensor) -> Te
 
 
 def area_loss(masks: Tensor, foreground: Tensor, max_area: Tensor) -> Tensor:
-    """How far the masks' areas, relative to the foreground's, exceed what the label allows.
+    """How far the masks' areas, relative to the foreground's, exceed what its labels allow.
 
     Args:
         masks: `(B, K, H, W)` float in [0, 1].
         foreground: `(B, H, W)` float, 0 or 1. Images with an empty foreground are left out.
-        max_area: `(B, K)` float, a of each image's label: 0 for a view it does not show.
+        max_area: `(B, K)` float, a of each label: 0 for one that the image does not carry.
 
     Returns:
-        Scalar, summed over views and averaged over the images with a foreground; 0 when there are none. SPAN (2).
+        Scalar, summed over labels and averaged over the images with a foreground; 0 when there are none. SPAN (2).
     """
     area = foreground.flatten(1).sum(1)  # (B,)
     present = area > 0
@@ -42,7 +42,7 @@ def area_loss(masks: Tensor, foreground: Tensor, max_area: Tensor) -> Tensor:
 
 
 def diversity_loss(masks: Tensor, margins: Tensor) -> Tensor:
-    """How far two masks overlap beyond what their pair of views may.
+    """How far two masks overlap beyond what their pair of labels may.
 
     Args:
         masks: `(B, K, H, W)` float in [0, 1].

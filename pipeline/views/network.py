@@ -1,5 +1,6 @@
-"""SPAN's network (SPAN figure 2a, supplement figure 2): one encoder and a mask generator for each view."""
+"""SPAN's network (SPAN figure 2a, supplement figure 2): one encoder and a mask generator for each label."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -35,31 +36,33 @@ class SpanNetworkParams:
 
 
 class Span(nn.Module):
-    """Predicts one mask per view, each by a generator ("mask decoder") of its own over shared features.
+    """Predicts one mask per image-level label, each by a generator ("mask decoder") of its own over shared features.
 
     Args:
         shape: Its shape.
-        views: Number of generators; one for each entry of the image-level label.
+        labels: What an image may be labelled with; for vehicles, `VIEWS`.
 
     Attributes:
         shape: As given.
+        labels: As given, in the order of the masks.
         encoder: Images to features, `(B, width, h, w)`.
         width: Channels of the features.
-        generators: One mask decoder a view.
+        generators: One mask decoder a label.
 
     Raises:
         ValueError: The backbone is unknown or the input size no multiple of 16.
     """
 
-    def __init__(self, shape: SpanNetworkParams, views: int) -> None:
+    def __init__(self, shape: SpanNetworkParams, labels: Sequence[str]) -> None:
         super().__init__()
         if shape.input_size <= 0 or shape.input_size % 16:
             raise ValueError(f"input_size: expected a multiple of 16, got {shape.input_size}")
         self.shape = shape
+        self.labels = tuple(labels)
         backbone = _backbone(shape)
         self.encoder = backbone.stem
         self.width = backbone.stem_width
-        self.generators = nn.ModuleList(_generator(self.width) for _ in range(views))
+        self.generators = nn.ModuleList(_generator(self.width) for _ in labels)
 
     def forward(self, images: Tensor) -> Tensor:
         """Masks M_i of normalised images.
@@ -68,13 +71,13 @@ class Span(nn.Module):
             images: `(B, 3, S, S)` float32.
 
         Returns:
-            `(B, views, s, s)` float in [0, 1], `s` the shape's `mask_size`.
+            `(B, K, s, s)` float in [0, 1], `s` the shape's `mask_size`.
         """
         features = self.encoder(images)
         return torch.cat([generator(features) for generator in self.generators], dim=1)
 
 
-def build_span(shape: SpanNetworkParams, views: int, pretrained: PretrainedParams) -> Span:
+def build_span(shape: SpanNetworkParams, labels: Sequence[str], pretrained: PretrainedParams) -> Span:
     """SPAN with its encoder's first weights loaded, or random where `pretrained.source` is null.
 
     Raises:
@@ -82,7 +85,7 @@ def build_span(shape: SpanNetworkParams, views: int, pretrained: PretrainedParam
         ValueError: The pretrained weights do not fit, or the shape is impossible.
     """
     check_frozen(shape.frozen_levels, pretrained)
-    span = Span(shape, views)
+    span = Span(shape, labels)
     if pretrained.source is not None:
         backbone = _backbone(shape)
         backbone.load_pretrained(pretrained)
@@ -90,18 +93,22 @@ def build_span(shape: SpanNetworkParams, views: int, pretrained: PretrainedParam
     return span
 
 
-def restore(path: Path) -> Span:
+def restore(path: Path, labels: Sequence[str] | None = None) -> Span:
     """Rebuild a trained SPAN, in evaluation mode.
 
     Args:
         path: Its weights.
+        labels: Those that whoever uses its masks needs, in this order; None takes any.
 
     Raises:
         FileNotFoundError: `path` does not exist.
-        ValueError: It holds other weights, or those of another version of this pipeline.
+        ValueError: It holds other weights, those of another version of this pipeline, or of a SPAN of other labels.
     """
     state, metadata = weights.load(path, KIND)
-    span = Span(weights.params_of(SpanNetworkParams, metadata, "network", path), len(metadata["views"]))
+    found = metadata["views"]
+    if labels is not None and found != list(labels):
+        raise ValueError(f"{path}: expected a SPAN of the labels {', '.join(labels)}, got one of {', '.join(found)}")
+    span = Span(weights.params_of(SpanNetworkParams, metadata, "network", path), found)
     weights.fill(span, state, path)
     return span.to(memory_format=torch.channels_last).eval()
 

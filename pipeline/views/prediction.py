@@ -1,4 +1,4 @@
-"""View masks of every image, predicted by a trained SPAN (SPAN §3.1)."""
+"""Masks of every image, one a label (a vehicle's view), predicted by a trained SPAN (SPAN §3.1)."""
 
 from collections.abc import Iterator, Mapping
 
@@ -41,7 +41,7 @@ def predict(
     runtime: RuntimeParams,
     fabric: Fabric,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Predict the view masks of all images, in order, batch by batch.
+    """Predict the masks of all images, in order, batch by batch.
 
     Args:
         span: Trained, in evaluation mode.
@@ -52,7 +52,7 @@ def predict(
         fabric: Places network and batches.
 
     Yields:
-        `(B, 3, size, size)` uint8, probability x 255.
+        `(B, K, size, size)` uint8, probability x 255, K the labels of `span`.
     """
     module = fabric.setup_module(span)
     load = ResizedImages(images, span.shape.input_size)
@@ -66,13 +66,13 @@ def predict(
 
 
 def _resized(masks: Tensor, size: int) -> NDArray[np.uint8]:
-    """Bring masks `(B, 3, s, s)` in [0, 1] to `(B, 3, size, size)` uint8."""
+    """Bring masks `(B, K, s, s)` in [0, 1] to `(B, K, size, size)` uint8."""
     resized = functional.interpolate(masks, (size, size), mode="bilinear", antialias=True)
     return (resized.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
 
 
 def _within(masks: NDArray[np.uint8], foreground: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Multiply view masks `(B, 3, S, S)` by the foreground probability `(B, s, s)`."""
+    """Multiply masks `(B, K, S, S)` by the foreground probability `(B, s, s)`."""
     size = masks.shape[-1]
     shares = np.stack([resize(mask, size, size) for mask in foreground])[:, None]
     return np.rint(masks * (shares / np.float32(255))).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Training samples of SPAN: a viewpoint-balanced choice of images, and how they vary."""
+"""Training samples of SPAN: a choice of images balanced by their labels, and how they vary."""
 
 from dataclasses import dataclass
 from typing import TypedDict
@@ -15,12 +15,11 @@ from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
 from pipeline.store.params import Share, parameters
 from pipeline.store.resizing import resize
-from pipeline.store.vocabulary import VIEWPOINTS
 from pipeline.training.augmentation import jitter_colour
+from pipeline.views.labels import ImageLabels
 
 SQUEEZE = (0.4, 0.8)
 SLANT = 25.0
-_SIDE_ONLY = list(VIEWPOINTS).index("side")
 
 
 @parameters
@@ -29,9 +28,9 @@ class SpanAugmentationParams:
 
     flip_probability: Share
     """Chance of mirroring left to right (release: 0.5)."""
-    slanted_sides: Share
-    """Probability that an image of a side alone is squeezed and rotated, so that the side's generator meets slanted
-    sides too (release: 0.5; the paper does not mention it: 0)."""
+    slanted: dict[str, Share]
+    """Label -> probability that an image that carries it alone is squeezed and rotated, so that its generator meets
+    slanted ones too (release: ``{side: 0.5}``; the paper does not mention it: ``{}``)."""
     colour_jitter: Share
     """Brightness, contrast and saturation vary by this share."""
     zoom: Share
@@ -44,47 +43,54 @@ class SpanBatch(TypedDict):
     Attributes:
         images: `(B, 3, S, S)` uint8, RGB.
         foreground: `(B, s, s)` float32, 0 or 1.
-        viewpoints: `(B,)` int64, index into `VIEWPOINTS`.
+        label_sets: `(B,)` int64, index into the labels' `sets`.
     """
 
     images: Tensor
     foreground: Tensor
-    viewpoints: Tensor
+    label_sets: Tensor
 
 
 Sample = tuple[NDArray[np.uint8], NDArray[np.bool_], int]
 
 
-def training_rows(store: ImageStore, images_per_viewpoint: int | None, seed: int) -> NDArray[np.int64]:
+def training_rows(
+    store: ImageStore, labels: ImageLabels, images_per_label_set: int | None, seed: int
+) -> NDArray[np.int64]:
     """Choose the images to train on: splits `train` and `extra`, labelled, each distinct image once (SPAN §4.2).
 
     Args:
         store: The images.
-        images_per_viewpoint: Images drawn of each viewpoint, all where there are fewer; None takes all of all.
+        labels: Their labels.
+        images_per_label_set: Images drawn of each set of labels, all where there are fewer; None takes all of all.
         seed: Seed of the draw.
 
     Returns:
         Rows, rising.
 
     Raises:
-        ValueError: No image of these splits has a viewpoint.
+        ValueError: No image of these splits is labelled.
     """
     rows = store.rows("train", "extra")
-    rows = rows[store.viewpoints[rows] >= 0]
+    rows = rows[labels.codes[rows] >= 0]
     if not len(rows):
-        raise ValueError(f"{store.path}: no image of the splits train and extra has a viewpoint to train SPAN on")
+        raise ValueError(
+            f"{store.path}: no image of the splits train and extra has a label ({', '.join(labels.names)}) "
+            "to train SPAN on"
+        )
     rows = rows[np.sort(np.unique(store.image_digests[rows], return_index=True)[1])]
     generator = generator_of(seed)
-    drawn = [generator.permutation(rows[store.viewpoints[rows] == code]) for code in range(len(VIEWPOINTS))]
-    return np.sort(np.concatenate([group[:images_per_viewpoint] for group in drawn]))
+    drawn = [generator.permutation(rows[labels.codes[rows] == code]) for code in range(len(labels.sets))]
+    return np.sort(np.concatenate([group[:images_per_label_set] for group in drawn]))
 
 
 @dataclass(frozen=True)
-class ViewLoader:
+class SpanLoader:
     """Loads training samples, see `pipeline.training.samples.SampleLoader`.
 
     Attributes:
-        store: The images, with viewpoints.
+        store: The images.
+        labels: Their labels.
         foreground: Their foreground masks.
         input_size: Side of the images, pixels.
         mask_size: Side of the foreground masks, pixels.
@@ -94,6 +100,7 @@ class ViewLoader:
     """
 
     store: ImageStore
+    labels: ImageLabels
     foreground: hdf5.Cache
     input_size: int
     mask_size: int
@@ -102,19 +109,21 @@ class ViewLoader:
     epoch: int = 0
 
     def __call__(self, row: int) -> Sample:
-        """Image `(S, S, 3)` uint8, foreground `(s, s)` bool and viewpoint of one row."""
-        viewpoint = int(self.store.viewpoints[row])
+        """Image `(S, S, 3)` uint8, foreground `(s, s)` bool and set of labels of one row."""
+        code = int(self.labels.codes[row])
         image = resize(self.store.image(row), self.input_size, self.input_size)
         mask = resize(self.foreground["masks"][row], self.input_size, self.input_size)
         generator = generator_of(self.seed, self.epoch, row)
-        image, mask = augment(image, mask, viewpoint == _SIDE_ONLY, self.augmentation, generator)
-        return image, resize(mask, self.mask_size, self.mask_size) >= 128, viewpoint
+        carried = [name for name, present in zip(self.labels.names, self.labels.sets[code], strict=True) if present]
+        slanted = self.augmentation.slanted.get(carried[0], 0.0) if len(carried) == 1 else 0.0
+        image, mask = augment(image, mask, slanted, self.augmentation, generator)
+        return image, resize(mask, self.mask_size, self.mask_size) >= 128, code
 
 
 def augment(
     image: NDArray[np.uint8],
     mask: NDArray[np.uint8],
-    shows_side_alone: bool,
+    slanted: float,
     params: SpanAugmentationParams,
     generator: np.random.Generator,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -123,18 +132,18 @@ def augment(
     Args:
         image: `(S, S, 3)` uint8, RGB.
         mask: `(S, S)` uint8.
-        shows_side_alone: Whether the image may be slanted.
+        slanted: Probability that they are squeezed and rotated.
         params: How.
         generator: Source of all draws.
 
     Returns:
         Both, of the same shapes; beyond the border the image is repeated and the mask is 0.
     """
-    flips, slants = generator.random() < params.flip_probability, generator.random() < params.slanted_sides
+    flips, slants = generator.random() < params.flip_probability, generator.random() < slanted
     scale = 1 + generator.uniform(-params.zoom, params.zoom, 2)
     shift = generator.uniform(-params.zoom, params.zoom, 2) / 2
     squeeze, angle = generator.uniform(*SQUEEZE), generator.uniform(-SLANT, SLANT)
-    if shows_side_alone and slants:
+    if slants:
         matrix = _about_centre(np.array([squeeze, 1.0]) * scale, angle, shift, len(mask))
     else:
         matrix = _about_centre(scale, 0.0, shift, len(mask))
@@ -164,5 +173,5 @@ def collate(samples: list[Sample]) -> SpanBatch:
     return {
         "images": to_batch([image for image, _, _ in samples]),
         "foreground": torch.from_numpy(np.stack([mask for _, mask, _ in samples]).astype(np.float32)),
-        "viewpoints": torch.tensor([viewpoint for _, _, viewpoint in samples]),
+        "label_sets": torch.tensor([code for _, _, code in samples]),
     }

@@ -1,9 +1,10 @@
-"""Training SPAN from image-level viewpoints and foreground masks (SPAN §3.1, §4.2)."""
+"""Training SPAN from image-level labels and foreground masks (SPAN §3.1, §4.2)."""
 
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from pydantic import NonNegativeFloat, PositiveInt
@@ -15,13 +16,14 @@ from pipeline.networks.tensors import channels_last, normalise
 from pipeline.networks.weights import PretrainedParams
 from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
-from pipeline.store.params import Share, parameters
-from pipeline.store.vocabulary import VIEWPOINTS, VIEWS
+from pipeline.store.params import parameters
 from pipeline.training.loop import ScheduleParams, Trained, fit
 from pipeline.training.samples import shuffled_epochs
+from pipeline.views.labels import ImageLabels
+from pipeline.views.limits import MarginParams, MaxAreaParams, check_labels
 from pipeline.views.losses import area_loss, diversity_loss, reconstruction_loss
 from pipeline.views.network import Span, SpanNetworkParams, build_span
-from pipeline.views.samples import SpanAugmentationParams, SpanBatch, ViewLoader, collate, training_rows
+from pipeline.views.samples import SpanAugmentationParams, SpanBatch, SpanLoader, collate, training_rows
 
 
 @parameters
@@ -37,80 +39,88 @@ class SpanLossParams:
 
 
 @parameters
-class SpanMarginParams:
-    """Overlap m that a pair of views may have, as a mean over pixels of two masks' product (supplement table 2)."""
-
-    front_rear: NonNegativeFloat
-    """Of views that never show together."""
-    front_side: NonNegativeFloat
-    """Of adjacent views."""
-    rear_side: NonNegativeFloat
-    """Of adjacent views."""
-
-
-@parameters
 class SpanTrainingParams:
     """The `train_span` section of `params.yaml`."""
 
     dataset: str
     """Data set with viewpoints that the workspace's one SPAN is trained on (as SPAN)."""
+    labels: tuple[str, ...]
+    """What an image may be labelled with, a mask generator each; a vehicle's viewpoint front-side is the labels front
+    and side. The stages know the views front, rear and side alone; the library trains on any labels (SPAN figure
+    4)."""
     network: SpanNetworkParams
     """Shape of the network."""
     pretrained: PretrainedParams
     """ImageNet weights of the backbone."""
-    images_per_viewpoint: PositiveInt | None
-    """Images drawn of each viewpoint; null takes all (the release lists 11,852 images of 5 viewpoints)."""
+    images_per_label_set: PositiveInt | None
+    """Images drawn of each set of labels, such as a viewpoint; null takes all (the release lists 11,852 images of 5
+    viewpoints)."""
     batch_size: PositiveInt
     """Images per step (release)."""
     augmentation: SpanAugmentationParams
     """How training images vary."""
     weights: SpanLossParams
     """Of the losses, the lambdas of SPAN (6)."""
-    max_area: dict[str, tuple[Share, Share, Share]]
-    """Viewpoint -> a: the greatest area of front, rear and side, relative to the foreground's (supplement table 1)."""
-    margins: SpanMarginParams
-    """m of the pairs of views."""
+    max_area: MaxAreaParams
+    """a: the greatest area of a label's mask, relative to the foreground's (supplement table 1)."""
+    margins: MarginParams
+    """m: the overlap that the masks of two labels may have (supplement table 2)."""
     warmup: ScheduleParams
-    """A first phase in which a random encoder learns to tell the visible views; 0 epochs: none (paper)."""
+    """A first phase in which a random encoder learns to tell the labels; 0 epochs: none (paper)."""
     schedule: ScheduleParams
     """Length and rate of SPAN itself (release: 10 epochs; the paper gives none)."""
 
+    def __post_init__(self) -> None:
+        """Refuse labels that cannot be told apart, and what is said of others.
+
+        Raises:
+            ValueError: The message names the key.
+        """
+        check_labels(self.labels)
+        self.max_area.check(self.labels)
+        self.margins.check(self.labels)
+        unknown = [name for name in self.augmentation.slanted if name not in self.labels]
+        if unknown:
+            raise ValueError(f"augmentation.slanted: expected labels of {', '.join(self.labels)}, got {unknown[0]!r}")
+
 
 class SpanLoss:
-    """The weighted losses of SPAN (6) for the five viewpoints; called by `fit` with a network and a batch.
+    """The weighted losses of SPAN (6); called by `fit` with a network and a batch.
 
     Args:
         training: The parameters.
+        labels: Of the images that are trained on.
 
     Raises:
-        ValueError: `training.max_area` does not list exactly the viewpoints, or all weights are 0.
+        ValueError: All weights are 0, or the images have other labels than `training` names.
     """
 
-    def __init__(self, training: SpanTrainingParams) -> None:
-        if set(training.max_area) != set(VIEWPOINTS):
-            raise ValueError(f"max_area: expected {', '.join(VIEWPOINTS)}, got {', '.join(training.max_area)}")
+    def __init__(self, training: SpanTrainingParams, labels: ImageLabels) -> None:
+        if training.labels != labels.names:
+            named, carried = (", ".join(names) for names in (training.labels, labels.names))
+            raise ValueError(f"labels: expected {carried}, with which the images are labelled, got {named}")
         if not any(asdict(training.weights).values()):
             raise ValueError("weights: at least one of SPAN's losses must have a weight above 0")
         self._weights = asdict(training.weights)
-        self._labels = torch.tensor(list(VIEWPOINTS.values()), dtype=torch.float32)  # (5, 3)
-        self._max_area = torch.tensor([training.max_area[name] for name in VIEWPOINTS])  # (5, 3)
-        self._margins = _margin_matrix(training.margins)
+        self._sets = torch.from_numpy(labels.sets.astype(np.float32))  # (S, K)
+        self._max_area = torch.from_numpy(training.max_area.table(labels))  # (S, K)
+        self._margins = torch.from_numpy(training.margins.matrix(labels))  # (K, K)
 
     def __call__(self, network: nn.Module, batch: SpanBatch) -> dict[str, Tensor]:
         """Losses of one batch by name, each multiplied by its weight; those of weight 0 are not computed."""
         masks = network(channels_last(normalise(batch["images"]))).float()
-        foreground, viewpoints = batch["foreground"], batch["viewpoints"]
-        labels, max_area, margins = (table.to(masks.device) for table in (self._labels, self._max_area, self._margins))
+        foreground, codes = batch["foreground"], batch["label_sets"]
+        sets, max_area, margins = (table.to(masks.device) for table in (self._sets, self._max_area, self._margins))
         losses: dict[str, Callable[[], Tensor]] = {
-            "reconstruction": lambda: reconstruction_loss(masks, labels[viewpoints], foreground),
-            "area": lambda: area_loss(masks, foreground, max_area[viewpoints]),
+            "reconstruction": lambda: reconstruction_loss(masks, sets[codes], foreground),
+            "area": lambda: area_loss(masks, foreground, max_area[codes]),
             "diversity": lambda: diversity_loss(masks, margins),
         }
         return {name: weight * losses[name]() for name, weight in self._weights.items() if weight}
 
 
-class ViewClassifier(nn.Module):
-    """SPAN's encoder with a linear layer that tells which views an image shows.
+class LabelClassifier(nn.Module):
+    """SPAN's encoder with a linear layer that tells which labels an image carries.
 
     Args:
         span: Whose encoder is trained.
@@ -119,22 +129,33 @@ class ViewClassifier(nn.Module):
     def __init__(self, span: Span) -> None:
         super().__init__()
         self.encoder = span.encoder
-        self.classifier = nn.Linear(span.width, len(span.generators))
+        self.classifier = nn.Linear(span.width, len(span.labels))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits `(B, views)` of normalised images `(B, 3, S, S)`."""
+        """Logits `(B, K)` of normalised images `(B, 3, S, S)`."""
         return self.classifier(self.encoder(images).mean((2, 3)))  # type: ignore[no-any-return]
 
 
-def visible_views_loss(classifier: nn.Module, batch: SpanBatch) -> dict[str, Tensor]:
-    """Binary cross-entropy between the views an image shows and the classifier's, averaged over views and images."""
-    logits = classifier(channels_last(normalise(batch["images"])))
-    labels = torch.tensor(list(VIEWPOINTS.values()), dtype=torch.float32, device=logits.device)
-    return {"visible_views": functional.binary_cross_entropy_with_logits(logits, labels[batch["viewpoints"]])}
+class LabelLoss:
+    """Binary cross-entropy between the labels an image carries and a classifier's, averaged over labels and images.
+
+    Args:
+        labels: Of the images that are trained on.
+    """
+
+    def __init__(self, labels: ImageLabels) -> None:
+        self._sets = torch.from_numpy(labels.sets.astype(np.float32))  # (S, K)
+
+    def __call__(self, classifier: nn.Module, batch: SpanBatch) -> dict[str, Tensor]:
+        """The loss of one batch, named ``labels``."""
+        logits = classifier(channels_last(normalise(batch["images"])))
+        carried = self._sets.to(logits.device)[batch["label_sets"]]
+        return {"labels": functional.binary_cross_entropy_with_logits(logits, carried)}
 
 
 def train(
     store: ImageStore,
+    labels: ImageLabels,
     foreground: hdf5.Cache,
     training: SpanTrainingParams,
     runtime: RuntimeParams,
@@ -144,7 +165,8 @@ def train(
     """Train SPAN; only the splits `train` and `extra` are read.
 
     Args:
-        store: Images with viewpoints.
+        store: The images.
+        labels: Their labels; of vehicles, `viewpoint_labels`.
         foreground: Their foreground masks, ``foreground/1``; binarised at one half.
         training: The parameters.
         runtime: Gives the seed and the loader processes.
@@ -157,16 +179,16 @@ def train(
     Raises:
         ValueError: No labelled images, or impossible parameters.
     """
-    loss = SpanLoss(training)
-    rows = training_rows(store, training.images_per_viewpoint, runtime.seed)
+    loss = SpanLoss(training, labels)
+    rows = training_rows(store, labels, training.images_per_label_set, runtime.seed)
     shape = training.network
-    span = build_span(shape, len(VIEWS), training.pretrained).to(memory_format=torch.channels_last)
-    load = ViewLoader(store, foreground, shape.input_size, shape.mask_size, training.augmentation, runtime.seed)
+    span = build_span(shape, labels.names, training.pretrained).to(memory_format=torch.channels_last)
+    load = SpanLoader(store, labels, foreground, shape.input_size, shape.mask_size, training.augmentation, runtime.seed)
     batches = shuffled_epochs(rows, load, training.batch_size, runtime, collate)
     scratches = [
-        None if scratch is None else scratch.with_name(f"{scratch.name}_{name}") for name in ("views", "masks")
+        None if scratch is None else scratch.with_name(f"{scratch.name}_{name}") for name in ("labels", "masks")
     ]
-    warmed = fit(ViewClassifier(span), visible_views_loss, batches, training.warmup, fabric, scratch=scratches[0])
+    warmed = fit(LabelClassifier(span), LabelLoss(labels), batches, training.warmup, fabric, scratch=scratches[0])
     history = fit(
         span,
         loss,
@@ -177,14 +199,5 @@ def train(
     )
     for row in history:
         row["epoch"] += len(warmed)
-    metadata = {"network": asdict(shape), "images": len(rows), "table": store.digest, "views": list(VIEWS)}
+    metadata = {"network": asdict(shape), "images": len(rows), "table": store.digest, "views": list(span.labels)}
     return Trained(span, warmed + history, metadata)
-
-
-def _margin_matrix(margins: SpanMarginParams) -> Tensor:
-    """`(3, 3)` margins above the diagonal, order `VIEWS`."""
-    matrix = torch.zeros(len(VIEWS), len(VIEWS))
-    for name, value in asdict(margins).items():
-        first, second = (VIEWS.index(view) for view in name.split("_"))
-        matrix[first, second] = value
-    return matrix

@@ -18,6 +18,7 @@ from pipeline.store.boxes import PartBoxes
 from pipeline.store.images import ImageStore
 from pipeline.store.params import build
 from pipeline.views import samples as view_samples
+from pipeline.views.labels import viewpoint_labels
 from tests.datasets.miniatures import CITYFLOW_TRAIN, prepared, raw, write_cityflow_reid, write_image, write_lines
 
 NO_SPLIT = CityFlowParams(0.0, 0, train_on_test=False)
@@ -157,7 +158,7 @@ def test_nothing_is_trained_on_official_test_images_unless_asked_for(
     trained = {
         "detector": part_samples.training_rows(store, 0)[0],
         "foreground": foreground_samples.training_rows(store, hdf5.Cache(tmp_path / "seeds.h5", "grabcut/1")),
-        "SPAN": view_samples.training_rows(store, None, 0),
+        "SPAN": view_samples.training_rows(store, viewpoint_labels(store), None, 0),
     }
     official = np.flatnonzero(store.roles["official"] != "")
     assert len(official) == 7

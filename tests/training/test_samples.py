@@ -17,7 +17,8 @@ from pipeline.parts.samples import PartLoader
 from pipeline.reid.augmentation import ReidAugmentationParams
 from pipeline.reid.samples import ReidLoader, open_sources
 from pipeline.training.samples import SampleLoader, at_epoch, drawn_batches, shuffled_epochs
-from pipeline.views.samples import SpanAugmentationParams, ViewLoader
+from pipeline.views.labels import viewpoint_labels
+from pipeline.views.samples import SpanAugmentationParams, SpanLoader
 
 SIDE = 24
 
@@ -32,9 +33,11 @@ def part_loader(data: TinyData) -> PartLoader:
     return PartLoader(data.store, SIDE, PartAugmentationParams(1, (0.5, 1.5), 1.5, 0.5, 0.3, 9, 1, 5), seed=0)
 
 
-def view_loader(data: TinyData) -> ViewLoader:
+def span_loader(data: TinyData) -> SpanLoader:
     foreground = open_foreground(data.path("foreground"), data.store.digest)
-    return ViewLoader(data.store, foreground, SIDE, SIDE // 2, SpanAugmentationParams(0.5, 0.5, 0.3, 0.2), seed=0)
+    augmentation = SpanAugmentationParams(0.5, {"side": 0.5}, 0.3, 0.2)
+    labels = viewpoint_labels(data.store)
+    return SpanLoader(data.store, labels, foreground, SIDE, SIDE // 2, augmentation, seed=0)
 
 
 def reid_loader(data: TinyData) -> ReidLoader:
@@ -42,7 +45,7 @@ def reid_loader(data: TinyData) -> ReidLoader:
     return ReidLoader(sources, SIDE, {"0001": 0, "0002": 1}, ReidAugmentationParams(0.5, 1.0), seed=0)
 
 
-LOADERS: list[Callable[[TinyData], SampleLoader[Any]]] = [seed_loader, part_loader, view_loader, reid_loader]
+LOADERS: list[Callable[[TinyData], SampleLoader[Any]]] = [seed_loader, part_loader, span_loader, reid_loader]
 
 
 def leaves(item: object) -> list[np.ndarray]:

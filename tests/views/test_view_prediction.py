@@ -7,6 +7,7 @@ from drawn_vehicles import ROWS, TinyData
 
 from pipeline.artifacts.foreground import open_foreground
 from pipeline.networks.runtime import start
+from pipeline.store.vocabulary import VIEWS
 from pipeline.views.network import Span, SpanNetworkParams
 from pipeline.views.prediction import ViewPredictionParams, predict
 
@@ -16,7 +17,7 @@ PARAMS = ViewPredictionParams(size=24, batch_size=3, within_foreground=False)
 
 def masks_of(data: TinyData, params: ViewPredictionParams) -> np.ndarray:
     torch.manual_seed(0)
-    span = Span(SHAPE, 3).eval()
+    span = Span(SHAPE, VIEWS).eval()
     store = data.store
     foreground = open_foreground(data.path("foreground"), store.digest)
     return np.concatenate(list(predict(span, store, foreground, params, RUNTIME, start(RUNTIME))))
