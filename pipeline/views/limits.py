@@ -26,7 +26,7 @@ class MaxAreaParams:
     (release)."""
 
     def table(self, labels: ImageLabels) -> NDArray[np.float32]:
-        """A of every set of labels, `(S, K)`, in [0, 1]."""
+        """The areas a of every set of labels, `(S, K)`, in [0, 1]."""
         sets = labels.sets
         table = sets * np.where(sets.sum(1, keepdims=True) > 1, self.several, self.alone)
         for areas in self.exceptions.values():
@@ -60,7 +60,7 @@ class MarginParams:
     """Two labels, joined by ``-``, and their m in place of these: ``rear-side: 0.05``."""
 
     def matrix(self, labels: ImageLabels) -> NDArray[np.float32]:
-        """M of every pair of labels, `(K, K)`, symmetric; what its diagonal holds is never read."""
+        """The margin m of every pair of labels, `(K, K)`, symmetric; what its diagonal holds is never read."""
         sets = labels.sets.astype(np.int64)
         matrix = np.where(sets.T @ sets > 0, self.together, self.apart)
         for joined, margin in self.exceptions.items():

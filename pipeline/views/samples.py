@@ -69,8 +69,10 @@ def training_rows(
         Rows, rising.
 
     Raises:
-        ValueError: No image of these splits is labelled.
+        ValueError: No image of these splits is labelled, or the labels are those of another number of images.
     """
+    if len(labels.codes) != len(store):
+        raise ValueError(f"{store.path}: expected labels of {len(store)} images, got those of {len(labels.codes)}")
     rows = store.rows("train", "extra")
     rows = rows[labels.codes[rows] >= 0]
     if not len(rows):

@@ -199,5 +199,6 @@ def train(
     )
     for row in history:
         row["epoch"] += len(warmed)
+    # The key is called views because the first labels were; weights written under it can be used on.
     metadata = {"network": asdict(shape), "images": len(rows), "table": store.digest, "views": list(span.labels)}
     return Trained(span, warmed + history, metadata)

@@ -13,7 +13,7 @@ from pipeline.networks.runtime import generator_of
 from pipeline.store.images import ImageStore
 from pipeline.store.vocabulary import VIEWPOINTS
 from pipeline.training.samples import at_epoch
-from pipeline.views.labels import viewpoint_labels
+from pipeline.views.labels import labels_of, viewpoint_labels
 from pipeline.views.samples import SpanAugmentationParams, SpanLoader, augment, collate, training_rows
 
 PLAIN = SpanAugmentationParams(flip_probability=0.0, slanted={}, colour_jitter=0.0, zoom=0.0)
@@ -61,6 +61,12 @@ def test_a_set_without_viewpoints_is_refused(tmp_path: Path) -> None:
     store = ImageStore(tmp_path / "i.h5")
     with pytest.raises(ValueError, match=r"no image of the splits train and extra has a label \(front, rear, side\)"):
         training_rows(store, viewpoint_labels(store), None, seed=0)
+
+
+def test_labels_of_another_number_of_images_are_refused(store: ImageStore) -> None:
+    labels = labels_of("ab", np.ones((3, 2), bool))
+    with pytest.raises(ValueError, match=f"images.h5: expected labels of {len(store)} images, got those of 3"):
+        training_rows(store, labels, None, seed=0)
 
 
 def marked(size: int = 48) -> tuple[np.ndarray, np.ndarray]:
