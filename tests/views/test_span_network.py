@@ -60,7 +60,7 @@ def test_a_network_of_timms_gives_its_first_stage_and_its_frozen_levels_keep_the
     source = build_architecture("tf_efficientnet_lite0")
     torch.save(source.state_dict(), tmp_path / "lite.pth")
     shape = SpanNetworkParams("tf_efficientnet_lite0", True, 32, frozen_levels=3)
-    span = build_span(shape, 3, PretrainedParams(str(tmp_path / "lite.pth"))).train()
+    span = build_span(shape, VIEWS, PretrainedParams(str(tmp_path / "lite.pth"))).train()
     assert span.width == 112
     assert span(torch.randn(2, 3, 32, 32)).shape == (2, 3, 16, 16)
     assert torch.equal(span.encoder[0].weight, source.conv_stem.weight)
@@ -71,7 +71,7 @@ def test_a_network_of_timms_gives_its_first_stage_and_its_frozen_levels_keep_the
 def test_levels_without_pretrained_weights_are_not_frozen() -> None:
     shape = SpanNetworkParams("tf_efficientnet_lite0", True, 32, frozen_levels=3)
     with pytest.raises(ValueError, match=r"frozen_levels: expected 0 where pretrained\.source is null"):
-        build_span(shape, 3, PretrainedParams(None))
+        build_span(shape, VIEWS, PretrainedParams(None))
 
 
 def test_an_input_the_strides_do_not_divide_is_refused() -> None:
