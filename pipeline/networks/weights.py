@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 PACKAGED = "package:"
 """Begins a source that an installed package carries."""
+FILES = (".safetensors", ".pth", ".pt")
+"""How the names of weights' files end; another source is a name that a hub knows."""
 
 
 @parameters
@@ -164,8 +166,8 @@ def _read_pretrained(architecture: str, pretrained: PretrainedParams) -> dict[st
         import timm  # here, because it takes a second that others need not wait
 
         return dict(timm.create_model(architecture, pretrained=True).state_dict())
-    path = _packaged(source) if source.startswith(PACKAGED) else Path(source)
-    if path.suffix not in (".safetensors", ".pth", ".pt"):
+    path = local_file(pretrained)
+    if path is None:
         weights = get_model_weights(architecture)[source]
         return dict(weights.get_state_dict(progress=True, check_hash=True))
     if not path.exists():
@@ -176,6 +178,19 @@ def _read_pretrained(architecture: str, pretrained: PretrainedParams) -> dict[st
         with safe_open(path, "pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     return dict(torch.load(path, map_location="cpu", weights_only=True))
+
+
+def local_file(pretrained: PretrainedParams) -> Path | None:
+    """The file of pretrained weights, which need not exist; None where a hub gives them, or there are none.
+
+    Raises:
+        ValueError: The package that should carry the file is not installed.
+    """
+    source = pretrained.source
+    if source is None or source == "timm":
+        return None
+    path = _packaged(source) if source.startswith(PACKAGED) else Path(source)
+    return path if path.suffix in FILES else None
 
 
 def _packaged(source: str) -> Path:

@@ -10,7 +10,7 @@ from torchvision.models import resnet18
 from pipeline.networks import weights
 from pipeline.networks.architectures import build_architecture
 from pipeline.networks.tensors import normalise, to_batch
-from pipeline.networks.weights import PretrainedParams, load, load_metadata, load_pretrained, save
+from pipeline.networks.weights import PretrainedParams, load, load_metadata, load_pretrained, local_file, save
 from pipeline.store.files import file_digest
 from pipeline.store.resizing import resize
 
@@ -151,6 +151,15 @@ def test_weights_that_an_installed_package_carries_are_found_and_checked(
             load_pretrained(other, "linear", PretrainedParams(source))
     with pytest.raises(FileNotFoundError, match=r"none\.pth"):
         load_pretrained(other, "linear", PretrainedParams("package:carrier/none.pth"))
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [(None, None), ("timm", None), ("IMAGENET1K_V1", None), ("folder/w.pth", "w.pth"), ("package:torch/w.pt", "w.pt")],
+)
+def test_weights_have_a_file_of_their_own_unless_a_hub_gives_them(source: str | None, name: str | None) -> None:
+    path = local_file(PretrainedParams(source))
+    assert (None if path is None else path.name) == name
 
 
 PHOTOGRAPHS = Path(__file__).parents[3] / "shared/data/real_mini/parts/images"
