@@ -72,7 +72,19 @@ def load_model(path: Path, dataset: str, model: str) -> ModelParams:
     Raises:
         ValueError: The model has no entry, its network does not exist, or a value is unknown, missing or wrong.
     """
-    values = params.model_values(params.read(path), path, dataset, model)
+    return model_of(params.read(path), path, dataset, model)
+
+
+def model_of(document: Mapping[str, Any], path: Path, dataset: str, model: str) -> ModelParams:
+    """What `load_model` gives, of a parsed parameter file, which many models may be read from; raises likewise.
+
+    Args:
+        document: The file.
+        path: Where it was read from, for messages.
+        dataset: Name of the data set.
+        model: A key of ``reid_models``.
+    """
+    values = params.model_values(document, path, dataset, model)
     where = f"{path}: reid_models.{model}"
     network = values.pop("network", None)
     if not isinstance(network, str):
