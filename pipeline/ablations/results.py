@@ -2,14 +2,15 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.ablations.comparison import Difference, paired_difference
-from pipeline.ablations.runs import Experiment, Run
-from pipeline.ablations.tables import Published, Row, Table
+from pipeline.ablations.experiment import Experiment
+from pipeline.ablations.rows import Published, Row, Table
+from pipeline.ablations.runs import Run
 from pipeline.retrieval.summary import BootstrapParams
 
 ALIKE = "mAP, look-alikes"
@@ -43,11 +44,13 @@ class Outcome:
         row: The row.
         figures: Measure -> its figure.
         difference: Of the mAP to the table's reference; None for the reference itself.
+        masks: Measure of the row's own part masks, see `pipeline.ablations.mask_quality` -> its figure.
     """
 
     row: Row
     figures: Mapping[str, Spread]
     difference: Difference | None
+    masks: Mapping[str, Spread] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,19 @@ class Result:
     reversals: Sequence[Reversal]
 
 
-def result_of(table: Table, experiment: Experiment, runs: Mapping[str, Sequence[Run]]) -> Result:
+def result_of(
+    table: Table,
+    experiment: Experiment,
+    runs: Mapping[str, Sequence[Run]],
+    masks: Mapping[str, Sequence[Mapping[str, float]]],
+) -> Result:
     """Put the runs of a table together.
 
     Args:
         table: The table.
         experiment: What its runs share.
-        runs: Model -> its runs, of the same seeds each.
+        runs: Label of a row -> its runs, of the same seeds each.
+        masks: Label of a row that has part masks of its own -> their measures, one mapping a seed.
 
     Raises:
         ValueError: Runs asked different queries.
@@ -112,14 +121,16 @@ def result_of(table: Table, experiment: Experiment, runs: Mapping[str, Sequence[
     first = runs[table.reference][0]
     for run in itertools.chain(*runs.values()):
         if not np.array_equal(run.queries, first.queries):
-            raise ValueError(f"{run.model}, seed {run.seed}: its queries are not those of {first.model}")
+            raise ValueError(
+                f"{run.model}, seed {run.seed}: its queries are not those of {first.model}, seed {first.seed}"
+            )
     dataset, bootstrap = experiment.workspace.dataset, experiment.evaluation.bootstrap
     benchmark = dataset if dataset in table.benchmarks else next(iter(table.benchmarks), None)
-    outcomes = [_outcome(row, table.reference, runs, bootstrap) for row in table.rows]
+    outcomes = [_outcome(row, table.reference, runs, masks.get(row.label, ()), bootstrap) for row in table.rows]
     pairs = _published_pairs(table.rows, benchmark)
     reversals = []
     for better, worse, measure, published in pairs:
-        ours = difference(runs[better.model], runs[worse.model], measure, bootstrap)
+        ours = difference(runs[better.label], runs[worse.label], measure, bootstrap)
         if ours.mean <= 0:
             reversals.append(Reversal(better, worse, measure, published, ours))
     return Result(
@@ -154,14 +165,21 @@ def excludes_zero(difference: Difference) -> bool:
     return difference.interval is not None and not difference.interval[0] <= 0 <= difference.interval[1]
 
 
-def _outcome(row: Row, reference: str, runs: Mapping[str, Sequence[Run]], bootstrap: BootstrapParams) -> Outcome:
-    own = runs[row.model]
+def _outcome(
+    row: Row,
+    reference: str,
+    runs: Mapping[str, Sequence[Run]],
+    masks: Sequence[Mapping[str, float]],
+    bootstrap: BootstrapParams,
+) -> Outcome:
+    own = runs[row.label]
     figures = {name: spread([float(values(run).mean()) for run in own]) for name, values in MEASURES.items()}
     alike = [value for run in own if (value := _alike(run)) is not None]
     if len(alike) == len(own):
         figures[ALIKE] = spread(alike)
-    other = None if row.model == reference else difference(own, runs[reference], "mAP", bootstrap)
-    return Outcome(row, figures, other)
+    other = None if row.label == reference else difference(own, runs[reference], "mAP", bootstrap)
+    known = [name for name in (masks[0] if masks else ()) if all(name in each for each in masks)]
+    return Outcome(row, figures, other, {name: spread([each[name] for each in masks]) for name in known})
 
 
 def _alike(run: Run) -> float | None:

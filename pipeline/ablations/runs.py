@@ -1,7 +1,6 @@
 """Runs of models over seeds: each trained, embedded and measured once, kept by a digest of all that decides it."""
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -11,32 +10,29 @@ import numpy as np
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
-from pipeline.ablations.code import code_digest
-from pipeline.ablations.splits import Split, split_of
-from pipeline.ablations.tables import Table
+from pipeline.ablations.code import loaded_code, of_network
+from pipeline.ablations.contents import content_of, content_of_pretrained
+from pipeline.ablations.experiment import Experiment
 from pipeline.artifacts.features import Features, header_of, read_features, write_features
 from pipeline.networks.runtime import RuntimeParams, start
 from pipeline.reid.build import KIND, restore
-from pipeline.reid.embedding import EmbedParams, embed
-from pipeline.reid.params import ModelParams, load_model
+from pipeline.reid.embedding import embed
+from pipeline.reid.params import ModelParams
 from pipeline.reid.samples import ReidLoader, ReidSources, open_sources
 from pipeline.reid.training import build_network, train
-from pipeline.retrieval.evaluation import EvaluateParams, evaluate_table, evaluate_test_set, leading_test_set
-from pipeline.retrieval.protocols import column, find_test_sets
+from pipeline.retrieval.evaluation import evaluate_table, evaluate_test_set
+from pipeline.retrieval.protocols import column
 from pipeline.retrieval.scores import average_precision
 from pipeline.retrieval.summary import Evaluated, metrics_of
-from pipeline.store import params
 from pipeline.store.files import digest_of, file_digest, read_csv, read_json, write_csv, write_json
 from pipeline.store.images import ImageStore
-from pipeline.store.places import Workspace
 
 COLUMNS = ("draw", "path", "vehicle_id", "average_precision", "first_hit")
 DIGITS = 16
 """Digits of the digest in a folder's name."""
 
-loaded_code = functools.cache(code_digest)
-"""Digest of a network's code as it was when first asked for: an edit of a file does not reach a process that has loaded
-it."""
+RUNS = ".scratch/ablations"
+"""Folder of finished runs: ``<data set>/<model>/seed<k>-<digest>``."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +47,7 @@ class Run:
         vehicles: `(Q,)` str, each query's vehicle.
         average_precision: `(Q,)` float64 in [0, 1].
         first_hit: `(Q,)` int64 rank of the first right image, from 1.
+        seconds: What it took; None where it was gone on with after an interruption.
     """
 
     model: str
@@ -60,112 +57,67 @@ class Run:
     vehicles: NDArray[np.str_]
     average_precision: NDArray[np.float64]
     first_hit: NDArray[np.int64]
+    seconds: float | None = None
 
     def found_within(self, rank: int) -> NDArray[np.float64]:
         """`(Q,)` 1 for each query whose first right image is at `rank` or before, else 0."""
         return (self.first_hit <= rank).astype(np.float64)
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """What all runs on a data set share.
-
-    Attributes:
-        workspace: Where images and caches lie, and where runs are kept.
-        store: The images.
-        split: What is trained on and measured on.
-        share: Share of the training vehicles that is held out to measure on; 0 for the test split.
-        runtime: Seed of the first run, and arithmetic.
-        embedding: The `embed` section of the parameters.
-        evaluation: The `evaluate` section.
-    """
-
-    workspace: Workspace
-    store: ImageStore
-    split: Split
-    share: float
-    runtime: RuntimeParams
-    embedding: EmbedParams
-    evaluation: EvaluateParams
-
-
-def open_experiment(workspace: Workspace, share: float) -> Experiment:
-    """Read what all runs on the workspace's data set share.
+def caches_of(experiment: Experiment, kinds: Sequence[str], masks: Path | None) -> dict[str, Path]:
+    """Caches that a model reads beside the images: kind -> file.
 
     Args:
-        workspace: Names the data set.
-        share: Share of the training vehicles to hold out and measure on; 0 measures on the test split.
+        experiment: Says where the workspace's own lie.
+        kinds: Which, as `ReidNetwork.inputs`.
+        masks: Part masks to read in place of the workspace's; None for those.
 
     Raises:
-        FileNotFoundError: The images do not exist.
-        ValueError: A section of the parameters is wrong, vehicles cannot be split so, or those of the test set are
-            withheld.
+        FileNotFoundError: One of the workspace's does not exist.
     """
-    store = ImageStore(workspace.existing("images"))
-    evaluation = workspace.load("evaluate", EvaluateParams)
-    split = split_of(store, share, evaluation.protocol)
-    tests = find_test_sets(store, split.embedded) if split.held_out is None else []
-    if tests and leading_test_set(tests, evaluation.test_set, str(store.path)).withheld:
-        raise ValueError(f"{store.path}: the vehicles of its test set are withheld; measure on some held out instead")
-    return Experiment(
-        workspace,
-        store,
-        split,
-        share,
-        workspace.load("runtime", RuntimeParams),
-        workspace.load("embed", EmbedParams),
-        evaluation,
-    )
+    own = {} if masks is None else {"part_masks": masks}
+    return {kind: own.get(kind) or experiment.workspace.existing(kind) for kind in kinds}
 
 
-def load_models(workspace: Workspace, table: Table) -> dict[str, ModelParams]:
-    """Read the parameters of every model of a table, before any is trained.
-
-    Raises:
-        ValueError: Models have no entry under ``reid_models``, and the message names them; or an entry is wrong.
-    """
-    path = workspace.parameters
-    known = params.mapping(params.read(path), path, "reid_models")
-    missing = [row.model for row in table.rows if row.model not in known]
-    if missing:
-        raise ValueError(f"{path}: reid_models: table {table.name} needs {', '.join(missing)}, got no such entry")
-    return {row.model: load_model(path, workspace.dataset, row.model) for row in table.rows}
-
-
-def run_all(
-    experiment: Experiment, models: dict[str, ModelParams], seeds: int, say: Callable[[str], None], *, keep: bool
-) -> dict[str, list[Run]]:
-    """Run every model with every seed; what a former call finished is read, what it began is gone on with.
-
-    All models get the first seed before any gets the second, so that an early end leaves whole columns.
+def inputs_of(experiment: Experiment, values: ModelParams, caches: Mapping[str, Path], seed: int) -> dict[str, Any]:
+    """Everything that decides a run, files by their content.
 
     Args:
-        experiment: What they share.
-        models: Name -> parameters.
-        seeds: Trainings of each model; the first has the seed of the `runtime` section, the others follow it.
-        say: Told of each run in one line.
-        keep: Whether weights and features stay in the folder of each run trained now.
+        experiment: What all runs share.
+        values: The model's parameters.
+        caches: From `caches_of`.
+        seed: Of the training.
 
-    Returns:
-        Name -> its runs, by seed.
+    Raises:
+        FileNotFoundError: A cache, or the file of pretrained weights, does not exist.
     """
-    for values in models.values():
-        loaded_code(values.network)
-    runs: dict[str, list[Run]] = {model: [] for model in models}
-    for seed in range(experiment.runtime.seed, experiment.runtime.seed + seeds):
-        for model, values in models.items():
-            started = perf_counter()
-            run, reused = run_one(experiment, model, values, seed, keep=keep)
-            runs[model].append(run)
-            cost = "done before" if reused else f"{(perf_counter() - started) / 60:.1f} minutes"
-            figures = f"mAP {run.metrics['mAP']:.3f}, rank-1 {run.found_within(1).mean():.3f}"
-            done, total = sum(map(len, runs.values())), seeds * len(models)
-            say(f"[{done}/{total}] {model}, seed {seed}: {figures}; {cost}")
-    return runs
+    return {
+        "params": asdict(values),
+        "pretrained": content_of_pretrained(values.training.pretrained),
+        "embed": asdict(experiment.embedding),
+        "evaluate": asdict(experiment.evaluation),
+        "held_out": experiment.share,
+        "arithmetic": {**replace(experiment.runtime, seed=seed).arithmetic, "device": experiment.device},
+        "table": experiment.store.digest,
+        "caches": {kind: content_of(path) for kind, path in caches.items()},
+        "code": loaded_code(of_network(values.network)),
+    }
+
+
+def folder_of(experiment: Experiment, model: str, seed: int, inputs: Mapping[str, Any]) -> Path:
+    """Where a run lies, or will; it is finished once ``metrics.json`` is there."""
+    name = f"{model}/seed{seed}-{digest_of(inputs)[:DIGITS]}"
+    return experiment.workspace.root / RUNS / experiment.workspace.dataset / name
 
 
 def run_one(
-    experiment: Experiment, model: str, values: ModelParams, seed: int, *, keep: bool = False
+    experiment: Experiment,
+    model: str,
+    values: ModelParams,
+    seed: int,
+    *,
+    masks: Path | None = None,
+    keep: bool = False,
 ) -> tuple[Run, bool]:
     """Train, embed and measure one model with one seed.
 
@@ -177,6 +129,7 @@ def run_one(
         model: Its name.
         values: Its parameters.
         seed: Of everything random in it.
+        masks: Part masks it reads in place of the workspace's; None for those.
         keep: Whether ``weights.safetensors`` and ``features.h5`` stay.
 
     Returns:
@@ -186,16 +139,17 @@ def run_one(
         FileNotFoundError: A cache that the model reads does not exist.
         ValueError: A cache follows another table, or the test set cannot be scored.
     """
+    started = perf_counter()
     runtime = replace(experiment.runtime, seed=seed)
     fabric = start(runtime)
     network = build_network(values, experiment.store, experiment.split.trained)
-    sources = open_sources(experiment.store, experiment.workspace.existing, network.inputs)
-    inputs = _inputs(experiment, values, runtime, sources, fabric)
-    name = f"{model}/seed{seed}-{digest_of(inputs)[:DIGITS]}"
-    folder = experiment.workspace.root / ".scratch/ablations" / experiment.workspace.dataset / name
+    caches = caches_of(experiment, network.inputs, masks)
+    sources = open_sources(experiment.store, caches.__getitem__, network.inputs)
+    inputs = inputs_of(experiment, values, caches, seed)
+    folder = folder_of(experiment, model, seed, inputs)
     if (folder / "metrics.json").exists():
         return _read(folder, model, seed), True
-    weights = folder / "weights.safetensors"
+    fresh, weights = not folder.exists(), folder / "weights.safetensors"
     if not weights.exists():
         trained = train(network, sources, experiment.split.trained, values, runtime, fabric, folder / "training")
         trained = replace(trained, metadata=trained.metadata | {"model": model})
@@ -205,27 +159,12 @@ def run_one(
     if metrics["mAP"] is None:
         raise ValueError(f"{experiment.store.path}: no query has a match in the gallery; nothing can be measured")
     write_csv(folder / "queries.csv", _lines(evaluated, experiment.store, features), COLUMNS)
-    write_json(folder / "metrics.json", metrics | {"model": model, "seed": seed, "inputs": inputs})
+    facts = {"model": model, "seed": seed, "inputs": inputs, "seconds": perf_counter() - started if fresh else None}
+    write_json(folder / "metrics.json", metrics | facts)
     if not keep:
         weights.unlink()
         (folder / "features.h5").unlink()
     return _read(folder, model, seed), False
-
-
-def _inputs(
-    experiment: Experiment, values: ModelParams, runtime: RuntimeParams, sources: ReidSources, fabric: Fabric
-) -> dict[str, Any]:
-    """Everything that decides a run."""
-    return {
-        "params": asdict(values),
-        "embed": asdict(experiment.embedding),
-        "evaluate": asdict(experiment.evaluation),
-        "held_out": experiment.share,
-        "arithmetic": {**runtime.arithmetic, "device": fabric.device.type},
-        "table": experiment.store.digest,
-        "makers": sources.makers,
-        "code": loaded_code(values.network),
-    }
 
 
 def _embedded(
@@ -264,7 +203,8 @@ def _lines(evaluated: Evaluated, store: ImageStore, features: Features) -> list[
 
 
 def _read(folder: Path, model: str, seed: int) -> Run:
-    lines = read_csv(folder / "queries.csv")
+    lines, metrics = read_csv(folder / "queries.csv"), read_json(folder / "metrics.json")
+    seconds = metrics.pop("seconds")
 
     def cells(name: str) -> Sequence[str]:
         return [line[name] for line in lines]
@@ -272,9 +212,10 @@ def _read(folder: Path, model: str, seed: int) -> Run:
     return Run(
         model,
         seed,
-        read_json(folder / "metrics.json"),
+        metrics,
         np.array([f"{line['draw']} {line['path']}" for line in lines]),
         np.array(cells("vehicle_id")),
         np.array(cells("average_precision"), np.float64),
         np.array(cells("first_hit"), np.int64),
+        seconds,
     )

@@ -1,90 +1,12 @@
 """The tables of both papers that compare models: which model stands for each row, and the figures as printed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import Any
 
-BENCHMARKS: dict[str, str] = {
-    "veri776": "VeRi-776",
-    "vehicleid": "VehicleID (large)",
-    "vric": "VRIC",
-    "veri_wild": "VERI-Wild (large)",
-}
-"""Data set -> the name its published figures stand under."""
+from pipeline.ablations.rows import Published, Row, Table
 
-
-@dataclass(frozen=True)
-class Published:
-    """Figures of one row on one benchmark, in percent as printed.
-
-    Attributes:
-        mAP: Mean average precision; None where the paper gives none.
-        rank_1: Share of queries whose first image is right; likewise.
-        rank_5: With a right one among the first five; likewise.
-    """
-
-    mAP: float | None = None
-    rank_1: float | None = None
-    rank_5: float | None = None
-
-    @property
-    def figures(self) -> tuple[float | None, float | None, float | None]:
-        """All three, in this order."""
-        return self.mAP, self.rank_1, self.rank_5
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of a table.
-
-    Attributes:
-        label: What the paper calls it.
-        model: The key of ``reid_models`` that stands for it.
-        published: Data set, a key of `BENCHMARKS` -> the paper's figures; empty where it gives none.
-        value: What the row varies, where the table is a sweep; None for a row beside it.
-        source: Where its figures come from, where that is not the table's own source; figures of two sources are not
-            compared with each other.
-        note: What a reader must know of it.
-    """
-
-    label: str
-    model: str
-    published: Mapping[str, Published] = field(default_factory=dict)
-    value: float | None = None
-    source: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Models that a paper compares.
-
-    Attributes:
-        name: Its name here.
-        title: What it is about.
-        source: Paper and table.
-        caption: What it shows.
-        rows: From top to bottom.
-        reference: Model that the others are compared with.
-        varied: What the rows vary, for the axis of a chart; "" where they vary no number.
-    """
-
-    name: str
-    title: str
-    source: str
-    caption: str
-    rows: tuple[Row, ...]
-    reference: str
-    varied: str = ""
-
-    def __post_init__(self) -> None:
-        models = [row.model for row in self.rows]
-        if len(set(models)) < len(models) or self.reference not in models:
-            raise ValueError(f"table {self.name}: rows need models of their own, one of them {self.reference!r}")
-
-    @property
-    def benchmarks(self) -> list[str]:
-        """Data sets that any row has figures of, the first one's order."""
-        return list(dict.fromkeys(name for row in self.rows for name in row.published))
+SWEEP_SHARE = 0.3
+"""Share of the training vehicles that a sweep to choose values by is measured on."""
 
 
 def _veri(mAP: float, rank_1: float, rank_5: float | None = None) -> dict[str, Published]:
@@ -103,8 +25,29 @@ def _table3(
     }
 
 
+def _losses(**weights: float) -> dict[str, dict[str, Any]]:
+    """What a row of SPAN table 1 changes: losses of weight 0."""
+    return {"train_span": {"weights": weights}}
+
+
+def _area(greatest: float) -> dict[str, dict[str, Any]]:
+    """What a row changes that lets each of two visible views take this share of the foreground, a of SPAN (2)."""
+    two_views = {"front-side": [greatest, 0.0, greatest], "rear-side": [0.0, greatest, greatest]}
+    return {"train_span": {"max_area": two_views}}
+
+
+def _margin(overlap: float) -> dict[str, dict[str, Any]]:
+    """What a row changes that lets adjacent views overlap so far, m of SPAN (3)."""
+    return {"train_span": {"margins": {"front_side": overlap, "rear_side": overlap}}}
+
+
+def _swept(label: str, value: float, upstream: Mapping[str, Mapping[str, Any]]) -> Row:
+    return Row(label, "span_cpdm", value=value, upstream=upstream)
+
+
 BASELINE = Row("Baseline", "baseline", _veri(75.7, 95.2, 98.2))
 PGAN = Row("PGAN", "pgan", _veri(79.3, 96.5, 98.3))
+SHOWN = "The paper shows masks and prints no figures; the value it chose is marked."
 UNPRINTED = "The paper draws this curve without printing its values; those known stand in its tables."
 
 _TABLES = (
@@ -120,7 +63,7 @@ _TABLES = (
             Row("fused + part", "pgan_fp", _veri(78.5, 95.8, 98.3)),
             Row("fused + global + part (PGAN)", "pgan", PGAN.published),
         ),
-        "baseline",
+        "Baseline",
     ),
     Table(
         "pgan2",
@@ -133,7 +76,7 @@ _TABLES = (
             Row("PGAN w/o PAM", "pgan_no_pam", _veri(78.0, 95.5, 98.2)),
             PGAN,
         ),
-        "grid_attention",
+        "Grid attention",
     ),
     Table(
         "pgan3",
@@ -146,7 +89,7 @@ _TABLES = (
             Row("PGAN w/o PAM", "pgan_no_pam", _table3((78.0, 95.5), (77.6, 91.8), (77.4, 93.1), (73.6, 93.8))),
             Row("PGAN", "pgan", _table3((79.3, 96.5), (77.8, 92.1), (78.0, 93.2), (74.1, 93.8))),
         ),
-        "baseline",
+        "Baseline",
     ),
     Table(
         "pgan5",
@@ -160,7 +103,7 @@ _TABLES = (
             Row("D = 8 (PGAN)", "pgan", PGAN.published, 8),
             Row("D = 10", "pgan_d10", _veri(79.1, 95.9, 98.2), 10),
         ),
-        "pgan_d0",
+        "D = 0",
         "D, parts of each image",
     ),
     Table(
@@ -176,7 +119,7 @@ _TABLES = (
             Row("1024", "pgan_dim1024", {}, 1024),
             Row("2048", "pgan_dim2048", {}, 2048),
         ),
-        "baseline",
+        "Baseline",
         "dimension of the feature",
     ),
     Table(
@@ -192,8 +135,28 @@ _TABLES = (
             Row("3", "pgan_lambda3", {}, 3),
             Row("4", "pgan_lambda4", {}, 4),
         ),
-        "baseline",
+        "Baseline",
         "lambda, weight of the cross-entropy",
+    ),
+    Table(
+        "span1",
+        "Losses that train SPAN",
+        "SPAN, table 1 and figure 6",
+        "A SPAN trained with some of its losses (1) to (3), and a model that compares by CPDM over its masks.",
+        (
+            Row("Baseline", "span_baseline", _veri(59.1, 92.0)),
+            Row("only L_recon", "span_cpdm", _veri(58.9, 91.8), upstream=_losses(area=0.0, diversity=0.0)),
+            Row("w/o L_area", "span_cpdm", _veri(59.2, 92.1), upstream=_losses(area=0.0)),
+            Row("w/o L_div", "span_cpdm", _veri(59.7, 92.5), upstream=_losses(diversity=0.0)),
+            Row(
+                "all losses (SPAN)",
+                "span_cpdm",
+                _veri(68.6, 93.9),
+                note="the same model has 68.9 mAP and 94.0 rank-1 in table 2",
+                upstream=_losses(),
+            ),
+        ),
+        "Baseline",
     ),
     Table(
         "span2",
@@ -206,7 +169,39 @@ _TABLES = (
             Row("SPAN w/ Cat", "span_concat", _veri(63.1, 93.0)),
             Row("SPAN w/ CPDM", "span_cpdm", _veri(68.9, 94.0)),
         ),
-        "span_baseline",
+        "Baseline",
+    ),
+    Table(
+        "span_max_area",
+        "Largest area of a view",
+        "SPAN, supplement, figure 3",
+        f"a, the share of the foreground that each view of a two-view image may take. {SHOWN}",
+        (
+            _swept("0.5", 0.5, _area(0.5)),
+            _swept("0.6", 0.6, _area(0.6)),
+            _swept("0.7 (SPAN)", 0.7, _area(0.7)),
+            _swept("0.8", 0.8, _area(0.8)),
+            _swept("0.9", 0.9, _area(0.9)),
+        ),
+        "0.7 (SPAN)",
+        "a, largest area of each of two views",
+        SWEEP_SHARE,
+    ),
+    Table(
+        "span_margin",
+        "Overlap of adjacent views",
+        "SPAN, supplement, figure 3",
+        f"m, the mean product of the masks of two adjacent views that costs nothing. {SHOWN}",
+        (
+            _swept("0", 0.0, _margin(0.0)),
+            _swept("0.02", 0.02, _margin(0.02)),
+            _swept("0.04 (SPAN)", 0.04, _margin(0.04)),
+            _swept("0.06", 0.06, _margin(0.06)),
+            _swept("0.08", 0.08, _margin(0.08)),
+        ),
+        "0.04 (SPAN)",
+        "m, overlap of adjacent views",
+        SWEEP_SHARE,
     ),
     Table(
         "union",
@@ -220,7 +215,7 @@ _TABLES = (
             Row("SPAN w/ CPDM", "span_cpdm", _veri(68.9, 94.0), source="SPAN"),
             Row("Fused", "fused", source="neither paper"),
         ),
-        "baseline",
+        "Baseline",
     ),
 )
 

@@ -1,15 +1,20 @@
 """A result in words and as Markdown: figures of the paper beside ours, in percent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.ablations.comparison import Difference
 from pipeline.ablations.results import Result, Reversal, Spread, excludes_zero
-from pipeline.ablations.tables import BENCHMARKS, Row
+from pipeline.ablations.rows import BENCHMARKS, Row
 
 NONE = "–"
 NAMES = ("mAP", "rank-1", "rank-5")
 """Of the figures of `Published`, in order."""
+MASKS = (
+    "The part masks themselves, in percent: intersection over union of the visible views with the true ones, where "
+    "they are known, and how often a viewpoint read off the area ratios is the labelled one."
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,6 @@ def grid(result: Result) -> Grid:
     """Every row with its model, the paper's figures, ours, and how far it is above the reference."""
     table = result.table
     measured = list(dict.fromkeys(name for outcome in result.outcomes for name in outcome.figures))
-    reference = next(row.label for row in table.rows if row.model == table.reference)
     published = [_published_head(table.rows, name) for name in table.benchmarks]
     heads = ["", "model", *published, *(f"{name}, {result.dataset}" for name in measured)]
     rows = []
@@ -38,7 +42,15 @@ def grid(result: Result) -> Grid:
         cells += [_published_cell(outcome.row, table.rows, name) for name in table.benchmarks]
         cells += [_figure(outcome.figures.get(name)) for name in measured]
         rows.append([*cells, NONE if outcome.difference is None else difference_text(outcome.difference)])
-    return Grid([*heads, f"mAP above {reference}, 95 %"], rows)
+    return Grid([*heads, f"mAP above {table.reference}, 95 %"], rows)
+
+
+def mask_grid(result: Result) -> Grid | None:
+    """How good the part masks are of every row that made its own; None where no row did."""
+    rows = [outcome for outcome in result.outcomes if outcome.masks]
+    measured = list(dict.fromkeys(name for outcome in rows for name in outcome.masks))
+    cells = [[outcome.row.label, *(_figure(outcome.masks.get(name)) for name in measured)] for outcome in rows]
+    return Grid(["part masks of", *measured], cells) if rows else None
 
 
 def _columns(rows: Sequence[Row], benchmark: str) -> list[int]:
@@ -116,8 +128,24 @@ def reversal_text(reversal: Reversal) -> str:
 def notes(result: Result) -> list[str]:
     """Notes on single rows."""
     rows = result.table.rows
+    own = [row for row in rows if row.upstream]
+    changed = [f"{row.label}: {changes}." for row in own if (changes := ", ".join(_changes(row.upstream)))]
+    if own:
+        changed = [
+            "Each of these rows has a SPAN of its own for each seed: " + ", ".join(row.label for row in own),
+            *changed,
+        ]
     sources = [f"{row.label}: figures of {row.source}." for row in rows if row.source and row.published]
-    return [*sources, *(f"{row.label}: {row.note}." for row in rows if row.note)]
+    return [*changed, *sources, *(f"{row.label}: {row.note}." for row in rows if row.note)]
+
+
+def _changes(values: Mapping[str, Any], *above: str) -> Iterator[str]:
+    """What is laid over the parameters, a value each: its keys and itself."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _changes(value, *above, key)
+        else:
+            yield f"{'.'.join((*above, key))} is {value}"
 
 
 def file_name(result: Result) -> str:
@@ -127,33 +155,38 @@ def file_name(result: Result) -> str:
 
 def command(result: Result) -> str:
     """The command line that makes the table again."""
-    held_out = f" --held-out {result.share:g}" if result.share else ""
+    held_out = "" if result.share == result.table.held_out else f" --held-out {result.share:g}"
     return (
         f"reid ablations --dataset {result.dataset} --table {result.table.name} --seeds {len(result.seeds)}{held_out}"
     )
 
 
-def markdown(result: Result, remarks: str, chart: str) -> str:
+def markdown(result: Result, remarks: str, charts: Mapping[str, str]) -> str:
     """The result as a Markdown document.
 
     Args:
         result: What to say.
         remarks: Markdown written by hand, put in as it is; "" for none.
-        chart: Name of the picture beside it; "" for none.
+        charts: Name of a picture beside it -> its title.
     """
-    table, shown = result.table, grid(result)
-    rule = ["---"] * len(shown.heads)
-    lines = ["| " + " | ".join(cells) + " |" for cells in (shown.heads, rule, *shown.rows)]
+    table, masks = result.table, mask_grid(result)
     blocks = [
         f"# {table.title}",
         f"{table.source}. {table.caption}",
         conditions(result),
-        "\n".join(lines),
+        _piped(grid(result)),
+        "" if masks is None else f"{MASKS}\n\n{_piped(masks)}",
         "\n".join(f"- {note}" for note in notes(result)),
-        f"![{table.title}]({chart})" if chart else "",
+        *(f"![{table.title}: {title}]({file})" for file, title in charts.items()),
         order(result),
         "\n".join(f"- {reversal_text(reversal)}" for reversal in result.reversals),
         remarks.strip(),
         f"Made by `{command(result)}`; remarks belong in `notes/{file_name(result)}.md`, which is put in above.",
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _piped(shown: Grid) -> str:
+    """A grid as a table of Markdown."""
+    rule = ["---"] * len(shown.heads)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (shown.heads, rule, *shown.rows))

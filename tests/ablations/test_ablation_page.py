@@ -8,7 +8,7 @@ from pipeline.ablations.page import charts, write_result
 
 
 def test_the_document_lays_ours_beside_the_papers_figures_and_says_whose_order_differs(tmp_path: Path) -> None:
-    document, picture, _ = write_result(result(), tmp_path / "docs", tmp_path / "pages")
+    document, picture, _ = write_result(result(), None, tmp_path / "docs", tmp_path / "pages")
     text = document.read_text()
     assert "| Plain | baseline | 75.7 / 95.2 / 98.2 | 55.0 ± 7.1 | 50.0 ± 0.0 | – |" in text
     assert "| Parts | span_cpdm | 79.3 / 96.5 / 98.3 | 53.0 ± 7.1 | 50.0 ± 0.0 | -2.0 (-3.0 to -1.0) |" in text
@@ -26,7 +26,7 @@ def test_the_document_lays_ours_beside_the_papers_figures_and_says_whose_order_d
 def test_an_interval_that_holds_0_tells_nothing_apart(tmp_path: Path) -> None:
     found = result()
     unsure = replace(found.reversals[0], ours=Difference(-0.01, (-0.03, 0.01)))
-    document, *_ = write_result(replace(found, reversals=[unsure]), tmp_path, tmp_path)
+    document, *_ = write_result(replace(found, reversals=[unsure]), None, tmp_path, tmp_path)
     assert "the interval holds 0: these vehicles do not tell the two apart" in document.read_text()
 
 
@@ -34,19 +34,19 @@ def test_remarks_written_by_hand_are_put_in_as_they_are_and_escaped_in_the_page(
     notes = tmp_path / "docs/notes/tiny.md"
     notes.parent.mkdir(parents=True)
     notes.write_text("## Why\n\nBecause *parts* < plain.\n")
-    document, _, page = write_result(result(), tmp_path / "docs", tmp_path / "pages")
+    document, _, page = write_result(result(), None, tmp_path / "docs", tmp_path / "pages")
     assert "\n\n## Why\n\nBecause *parts* < plain.\n\n" in document.read_text()
     assert "Because *parts* &lt; plain." in page.read_text()
 
 
 def test_figures_on_held_out_vehicles_never_replace_those_on_the_test_split(tmp_path: Path) -> None:
-    written = {path.name for path in write_result(result(0.3), tmp_path, tmp_path)}
+    written = {path.name for path in write_result(result(0.3), None, tmp_path, tmp_path)}
     assert written == {"tiny_held_out.md", "tiny_held_out.svg", "tiny_held_out.html"}
     assert "30 % of the training vehicles" in (tmp_path / "tiny_held_out.md").read_text()
 
 
 def test_the_page_needs_no_network_and_shows_ours_and_the_papers_curve(tmp_path: Path) -> None:
-    *_, page = write_result(result(), tmp_path, tmp_path)
+    *_, page = write_result(result(), None, tmp_path, tmp_path)
     text = page.read_text()
     assert text.count("<svg") == 2
     assert "http" not in text

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.ablations.tables import BENCHMARKS, TABLES
+from pipeline.ablations.rows import BENCHMARKS
+from pipeline.ablations.tables import TABLES
 from pipeline.store.params import read
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"

@@ -1,13 +1,21 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from ablation_example import TABLE
+import torch
 from drawn_vehicles import TinyData
+from safetensors.torch import save_file
 from tiny_run import run_stage, write_params
 
 from pipeline.ablations import runs
-from pipeline.ablations.runs import Experiment, load_models, open_experiment, run_all, run_one
+from pipeline.ablations.experiment import open_experiment
+from pipeline.ablations.runs import run_one
+from pipeline.artifacts.views import write_views
+from pipeline.networks.architectures import build_architecture
+from pipeline.reid.params import load_model
+from pipeline.store import hdf5
 from pipeline.store.files import read_json
 from pipeline.training import loop
 from pipeline.training.checkpoint import Checkpoint
@@ -25,7 +33,8 @@ def data(tiny_data: TinyData, tmp_path: Path) -> TinyData:
 
 def one(data: TinyData, model: str = "span_cpdm", seed: int = 0, **options: Any) -> tuple[runs.Run, bool]:
     workspace = data.workspace()
-    return run_one(open_experiment(workspace, 0.0), model, load_models(workspace, TABLE)[model], seed, **options)
+    values = load_model(workspace.parameters, workspace.dataset, model)
+    return run_one(open_experiment(workspace, 0.0), model, values, seed, **options)
 
 
 def folders(data: TinyData, model: str = "span_cpdm") -> list[Path]:
@@ -103,25 +112,37 @@ def test_other_values_another_seed_and_other_code_are_runs_of_their_own(
     one(data, "baseline", seed=1)
     write_params(data.root, reid_models={"baseline": {"dimension": 8}})
     assert not one(data, "baseline")[1]
-    monkeypatch.setattr(runs, "loaded_code", lambda network: "other")
+    monkeypatch.setattr(runs, "loaded_code", lambda entries: "other")
     assert not one(data, "baseline")[1]
     assert len(folders(data, "baseline")) == 4
 
 
-def test_every_model_gets_a_seed_before_any_gets_the_next_and_each_run_is_told_of(data: TinyData) -> None:
-    workspace, said = data.workspace(), list[str]()
-    experiment: Experiment = open_experiment(workspace, 0.0)
-    models = load_models(workspace, TABLE)
-    run_all(experiment, models, 1, said.append, keep=False)
-    found = run_all(experiment, models, 2, said.append, keep=False)
-    assert [[run.seed for run in found[model]] for model in models] == [[0, 1], [0, 1]]
-    assert [line.split(":")[0] for line in said[2:]] == [
-        "[1/4] baseline, seed 0",
-        "[2/4] span_cpdm, seed 0",
-        "[3/4] baseline, seed 1",
-        "[4/4] span_cpdm, seed 1",
-    ]
-    assert [line.endswith("done before") for line in said] == [False, False, True, True, False, False]
+def test_part_masks_count_by_their_content_whoever_made_them_and_wherever_they_lie(
+    data: TinyData, tmp_path: Path
+) -> None:
+    first, _ = one(data)
+    again, reused = one(data, masks=shutil.copy(data.path("part_masks"), tmp_path / "elsewhere.h5"))
+    assert reused
+    assert again.metrics == first.metrics
+    made_by = hdf5.read_header(data.path("part_masks")).made_by
+    black = np.zeros((len(data.store), 3, 8, 8), np.uint8)
+    write_views(data.path("part_masks"), data.store.digest, len(black), 8, [black], made_by)
+    assert not one(data)[1]
+
+
+def test_a_file_of_pretrained_weights_counts_by_its_content(data: TinyData, tmp_path: Path) -> None:
+    path = tmp_path / "first.safetensors"
+
+    def write(value: float) -> None:
+        network = build_architecture("resnet10_narrow")
+        save_file({name: torch.full_like(each, value) for name, each in network.state_dict().items()}, path)
+
+    write(0.01)
+    write_params(data.root, train_reid={"pretrained": {"source": str(path)}})
+    one(data, "baseline")
+    assert one(data, "baseline")[1]
+    write(0.02)
+    assert not one(data, "baseline")[1]
 
 
 def test_vehicles_held_out_of_the_training_are_measured_on(data: TinyData) -> None:

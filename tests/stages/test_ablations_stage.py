@@ -4,11 +4,12 @@ import pytest
 from drawn_vehicles import TinyData
 from tiny_run import invoke, write_params
 
-from pipeline.ablations.tables import TABLES, Row, Table
+from pipeline.ablations.rows import Row, Table
+from pipeline.ablations.tables import TABLES
 from stages.ablations import ablations
 
-TINY = Table("union", "Tiny", "No paper", "One model.", (Row("Plain", "baseline"),), "baseline")
-UNKNOWN = Table("union", "Tiny", "No paper", "None.", (Row("A", "no_such"), Row("B", "baseline")), "baseline")
+TINY = Table("union", "Tiny", "No paper", "One model.", (Row("Plain", "baseline"),), "Plain")
+UNKNOWN = Table("union", "Tiny", "No paper", "None.", (Row("A", "no_such"), Row("B", "baseline")), "B")
 
 
 @pytest.fixture
