@@ -18,6 +18,8 @@ from pipeline.store import hdf5, params
 from pipeline.store.files import digest_of, write_json
 from pipeline.store.images import ImageStore
 from pipeline.store.places import Workspace
+from pipeline.store.vocabulary import VIEWS
+from pipeline.views.labels import viewpoint_labels
 from pipeline.views.network import restore
 from pipeline.views.prediction import ViewPredictionParams, predict
 from pipeline.views.trained_on import KIND
@@ -79,7 +81,7 @@ class OwnMasks:
         if not weights.exists():
             self._train(weights)
         store, foreground = _seen(self.pupil)
-        masks = predict(restore(weights), store, foreground, self.prediction, self.runtime, start(self.runtime))
+        masks = predict(restore(weights, VIEWS), store, foreground, self.prediction, self.runtime, start(self.runtime))
         makers = {"foreground": content_of(foreground.path), "span": content_of(weights)}
         made_by = {**makers, "params": digest_of(asdict(self.prediction))}
         write_views(self.path, store.digest, len(store), self.prediction.size, masks, made_by)
@@ -91,7 +93,9 @@ class OwnMasks:
         if len(self.held_out):
             store.splits = np.where(np.isin(np.arange(len(store)), self.held_out), HELD_OUT, store.splits)
         fabric = start(self.runtime)
-        trained = train(store, foreground, self.training, self.runtime, fabric, self.folder / "training")
+        trained = train(
+            store, viewpoint_labels(store), foreground, self.training, self.runtime, fabric, self.folder / "training"
+        )
         seen = {"table": store.digest, "foreground": content_of(foreground.path)}
         trained = replace(trained, metadata=trained.metadata | seen)
         trained.write(weights, KIND, self.folder / "history.csv")

@@ -32,13 +32,12 @@ def _losses(**weights: float) -> dict[str, dict[str, Any]]:
 
 def _area(greatest: float) -> dict[str, dict[str, Any]]:
     """What a row changes that lets each of two visible views take this share of the foreground, a of SPAN (2)."""
-    two_views = {"front-side": [greatest, 0.0, greatest], "rear-side": [0.0, greatest, greatest]}
-    return {"train_span": {"max_area": two_views}}
+    return {"train_span": {"max_area": {"several": greatest}}}
 
 
 def _margin(overlap: float) -> dict[str, dict[str, Any]]:
     """What a row changes that lets adjacent views overlap so far, m of SPAN (3)."""
-    return {"train_span": {"margins": {"front_side": overlap, "rear_side": overlap}}}
+    return {"train_span": {"margins": {"together": overlap}}}
 
 
 def _swept(label: str, value: float, upstream: Mapping[str, Mapping[str, Any]]) -> Row:

@@ -100,7 +100,7 @@ def test_part_masks_cut_off_after_their_spans_training_are_predicted_by_it(data:
 
 
 def test_a_span_is_not_trained_on_vehicles_held_out_and_has_masks_of_them(data: TinyData) -> None:
-    write_params(data.root, evaluate={"protocol": "every_camera"}, train_span={"images_per_viewpoint": None})
+    write_params(data.root, evaluate={"protocol": "every_camera"}, train_span={"images_per_label_set": None})
     counts = {}
     for share in (0.0, 0.5):
         masks = own(data, "all losses", share=share)
@@ -113,7 +113,7 @@ def test_a_span_is_not_trained_on_vehicles_held_out_and_has_masks_of_them(data: 
 
 @pytest.mark.parametrize(
     ("section", "changes"),
-    [("train_span", {"margins": {"front_side": 0.5}}), ("predict_part_masks", {"size": 8}), ("runtime", {"seed": 9})],
+    [("train_span", {"margins": {"together": 0.5}}), ("predict_part_masks", {"size": 8}), ("runtime", {"seed": 9})],
 )
 def test_other_values_of_the_workspace_are_part_masks_of_their_own(
     data: TinyData, section: str, changes: dict[str, Any]
