@@ -68,7 +68,7 @@ class Branch(nn.Module):
         if weights is None:
             mean = features.mean((2, 3))
         else:
-            weights = nn.functional.adaptive_avg_pool2d(weights, features.shape[2:])
+            weights = nn.functional.adaptive_avg_pool2d(weights, (features.shape[2], features.shape[3]))
             mean = torch.einsum("bchw,bhw->bc", features, weights) / weights.sum((1, 2)).clamp(min=1e-3)[:, None]
         feature: Tensor = self.project(mean)
         return feature if self.norm is None else nn.functional.normalize(self.norm(feature))
