@@ -8,6 +8,7 @@ from dataclasses import asdict
 import click
 
 from pipeline.artifacts.parts import write_parts
+from pipeline.networks.devices import take_part
 from pipeline.networks.runtime import RuntimeParams, start
 from pipeline.parts.detection import PartDetectionParams, detect
 from pipeline.parts.network import restore
@@ -27,6 +28,8 @@ def detect_parts(workspace: Workspace) -> None:
     store, weights = ImageStore(workspace.existing("images")), workspace.existing("detector")
     found = detect(restore(weights), store, params, runtime, fabric)
     made_by = {"detector": file_digest(weights), "params": digest_of(asdict(params))}
+    if not fabric.is_global_zero:
+        return take_part(found)
     write_parts(output := workspace.path("parts"), store.digest, len(store), params.max_parts, found, made_by)
     click.echo(f"{output}: {params.max_parts} part boxes for each of {len(store)} images")
 

@@ -8,6 +8,7 @@ Writes: data/features/<dataset>/<model>.h5.
 import click
 
 from pipeline.artifacts.features import header_of, write_features
+from pipeline.networks.devices import take_part
 from pipeline.networks.runtime import RuntimeParams, start
 from pipeline.reid import embedding
 from pipeline.reid.build import restore
@@ -35,6 +36,8 @@ def embed(workspace: Workspace) -> None:
     load = ReidLoader(sources, network.shape.input_size, {})
     batches = embedding.embed(network, load, rows, params, runtime, fabric)
     header = header_of(workspace.model, network.distance, network.dimensions, store.digest, file_digest(weights))
+    if not fabric.is_global_zero:
+        return take_part(batches)
     write_features(
         output := workspace.path("features"), header, rows, batches, has_parts="part_masks" in network.inputs
     )

@@ -10,6 +10,7 @@ import click
 from pipeline.artifacts.foreground import write_foreground
 from pipeline.foreground.network import restore
 from pipeline.foreground.prediction import ForegroundPredictionParams, predict
+from pipeline.networks.devices import take_part
 from pipeline.networks.runtime import RuntimeParams, start
 from pipeline.store.files import digest_of, file_digest
 from pipeline.store.images import ImageStore
@@ -27,6 +28,8 @@ def predict_foreground(workspace: Workspace) -> None:
     store, weights = ImageStore(workspace.existing("images")), workspace.existing("foreground_network")
     masks = predict(restore(weights), store, params, runtime, fabric)
     made_by = {"foreground": file_digest(weights), "params": digest_of(asdict(params))}
+    if not fabric.is_global_zero:
+        return take_part(masks)
     write_foreground(output := workspace.path("foreground"), store.digest, len(store), params.size, masks, made_by)
     click.echo(f"{output}: {len(store)} masks of {params.size} x {params.size} pixels")
 

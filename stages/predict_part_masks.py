@@ -10,6 +10,7 @@ import click
 
 from pipeline.artifacts.foreground import open_foreground
 from pipeline.artifacts.views import write_views
+from pipeline.networks.devices import take_part
 from pipeline.networks.runtime import RuntimeParams, start
 from pipeline.store.files import digest_of, file_digest
 from pipeline.store.images import ImageStore
@@ -32,6 +33,8 @@ def predict_part_masks(workspace: Workspace) -> None:
     masks = predict(restore(weights, VIEWS), store, foreground, params, runtime, fabric)
     makers = {"foreground": file_digest(foreground.path), "span": file_digest(weights)}
     made_by = {**makers, "params": digest_of(asdict(params))}
+    if not fabric.is_global_zero:
+        return take_part(masks)
     write_views(output := workspace.path("part_masks"), store.digest, len(store), params.size, masks, made_by)
     click.echo(f"{output}: three view masks of {params.size} x {params.size} for each of {len(store)} images")
 

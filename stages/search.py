@@ -6,6 +6,7 @@ missing or does not fit.
 Writes: one page, and prints a table. Nothing is ever written below `data` or `models` unless `--output` is there.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -30,7 +31,7 @@ from stages.command import PATH, dataset_option, model_option, stage
 def search(workspace: Workspace, images: tuple[Path, ...], top: int, vehicles_once: bool, output: Path) -> None:
     """Search for the vehicles on image files, each file one vehicle."""
     params = load_params(workspace)
-    fabric = start(params.runtime)
+    fabric = start(replace(params.runtime, devices=1))
     found = search_images(list(images), workspace, params, fabric, top, vehicles_once=vehicles_once)
     page = build_page(found)
     with atomic(output) as temporary:

@@ -26,11 +26,12 @@ def train_detector(workspace: Workspace) -> None:
     store = ImageStore(workspace.existing("images"))
     inputs = {"table": store.digest, "params": asdict(params), **runtime.arithmetic}
     trained = train(store, params, runtime, fabric, workspace.scratch("train_detector", inputs))
-    trained.write(output := workspace.path("detector"), KIND, workspace.path("detector_history"))
-    click.echo(
-        f"{output}: trained on {len(trained.metadata['trained_images'])} images, "
-        f"{len(trained.metadata['held_back'])} held back, last loss {trained.last_loss:.3f}"
-    )
+    if fabric.is_global_zero:
+        trained.write(output := workspace.path("detector"), KIND, workspace.path("detector_history"))
+        click.echo(
+            f"{output}: trained on {len(trained.metadata['trained_images'])} images, "
+            f"{len(trained.metadata['held_back'])} held back, last loss {trained.last_loss:.3f}"
+        )
 
 
 if __name__ == "__main__":

@@ -31,11 +31,12 @@ def train_foreground(workspace: Workspace) -> None:
     scratch = workspace.scratch("train_foreground", made_by | runtime.arithmetic)
     trained = train(store, seeds, params, runtime, fabric, scratch)
     trained = replace(trained, metadata=trained.metadata | {"made_by": made_by})
-    trained.write(output := workspace.path("foreground_network"), KIND, workspace.path("foreground_history"))
-    click.echo(
-        f"{output}: trained on {trained.metadata['trained_rows']} seeds, "
-        f"{len(trained.metadata['removed_rows'])} of them removed, last loss {trained.last_loss:.4f}"
-    )
+    if fabric.is_global_zero:
+        trained.write(output := workspace.path("foreground_network"), KIND, workspace.path("foreground_history"))
+        click.echo(
+            f"{output}: trained on {trained.metadata['trained_rows']} seeds, "
+            f"{len(trained.metadata['removed_rows'])} of them removed, last loss {trained.last_loss:.4f}"
+        )
 
 
 if __name__ == "__main__":

@@ -35,11 +35,12 @@ def train_reid(workspace: Workspace) -> None:
     scratch = workspace.scratch("train_reid", {**inputs, "params": asdict(params), **runtime.arithmetic})
     trained = train(network, sources, rows, params, runtime, fabric, scratch)
     trained = replace(trained, metadata=trained.metadata | {"model": workspace.model})
-    trained.write(output := workspace.path("reid"), KIND, workspace.path("reid_history"))
-    click.echo(
-        f"{output}: {workspace.model}, {len(rows)} images of {trained.metadata['classes']} vehicles, "
-        f"loss {trained.last_loss:.3f}"
-    )
+    if fabric.is_global_zero:
+        trained.write(output := workspace.path("reid"), KIND, workspace.path("reid_history"))
+        click.echo(
+            f"{output}: {workspace.model}, {len(rows)} images of {trained.metadata['classes']} vehicles, "
+            f"loss {trained.last_loss:.3f}"
+        )
 
 
 if __name__ == "__main__":

@@ -33,8 +33,9 @@ def train_span(workspace: Workspace) -> None:
     scratch = workspace.scratch("train_span", {**inputs, "params": asdict(params), **runtime.arithmetic})
     trained = train(store, viewpoint_labels(store), masks, params, runtime, fabric, scratch)
     trained = replace(trained, metadata=trained.metadata | inputs)
-    trained.write(output := workspace.path("span"), KIND, workspace.path("span_history"))
-    click.echo(f"{output}: trained on {trained.metadata['images']} images, last loss {trained.last_loss:.3f}")
+    if fabric.is_global_zero:
+        trained.write(output := workspace.path("span"), KIND, workspace.path("span_history"))
+        click.echo(f"{output}: trained on {trained.metadata['images']} images, last loss {trained.last_loss:.3f}")
 
 
 if __name__ == "__main__":

@@ -2,5 +2,14 @@
 
 from pipeline.networks.runtime import RuntimeParams
 
-RUNTIME = RuntimeParams(seed=0, threads=1, workers=0, accelerator="cpu", devices=1, precision="32-true")
+RUNTIME = RuntimeParams(
+    seed=0,
+    threads=1,
+    workers=0,
+    accelerator="cpu",
+    devices=1,
+    precision="32-true",
+    synchronised_norm=False,
+    deterministic=True,
+)
 """One thread of the CPU, everything in one process."""

@@ -62,6 +62,6 @@ def open_experiment(workspace: Workspace, share: float) -> Experiment:
     tests = find_test_sets(store, split.embedded) if split.held_out is None else []
     if tests and leading_test_set(tests, evaluation.test_set, str(store.path)).withheld:
         raise ValueError(f"{store.path}: the vehicles of its test set are withheld; measure on some held out instead")
-    runtime = workspace.load("runtime", RuntimeParams)
+    runtime = replace(workspace.load("runtime", RuntimeParams), devices=1)
     embedding = workspace.load("embed", EmbedParams)
     return Experiment(workspace, store, split, share, runtime, embedding, evaluation, start(runtime).device.type)

@@ -49,19 +49,31 @@ def abnormal(losses: Tensor, deviations: float) -> Tensor:
     return losses > middle + deviations * spread
 
 
-def own_targets(logits: Tensor, targets: Tensor, losses: Tensor, share: float) -> Tensor:
-    """Replace the targets of the samples with the largest losses by the network's own thresholded output.
+def hardest(losses: Tensor, share: float) -> Tensor:
+    """Tell which samples have the largest losses.
+
+    Args:
+        losses: `(B,)` float32.
+        share: Share of the batch that is told; SPAN's release takes 0.5.
+
+    Returns:
+        `(B,)` bool, the first of equal losses before the others.
+    """
+    order = losses.detach().argsort(descending=True, stable=True)[: int(len(losses) * share)]
+    return torch.zeros(len(losses), dtype=torch.bool, device=losses.device).index_fill(0, order, True)
+
+
+def own_targets(logits: Tensor, targets: Tensor, chosen: Tensor) -> Tensor:
+    """Replace the targets of some samples by the network's own thresholded output.
 
     Args:
         logits: `(B, s, s)` float32.
         targets: `(B, s, s)` float32 in [0, 1].
-        losses: `(B,)` float32.
-        share: Share of the batch that is relabelled; SPAN's release takes 0.5.
+        chosen: `(B,)` bool, samples that are relabelled.
 
     Returns:
         `(B, s, s)` float32, new targets without gradient.
     """
-    chosen = losses.detach().argsort(descending=True, stable=True)[: int(len(losses) * share)]
     relabelled = targets.clone()
     relabelled[chosen] = (logits.detach()[chosen] > 0).to(targets.dtype)
     return relabelled

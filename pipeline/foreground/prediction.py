@@ -7,9 +7,10 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from pydantic import PositiveInt
+from torch import Tensor
 
 from pipeline.foreground.network import ForegroundNetwork
-from pipeline.networks.loading import ResizedImages, batches_of, shown
+from pipeline.networks.loading import ResizedImages, predicted
 from pipeline.networks.runtime import RuntimeParams
 from pipeline.networks.tensors import channels_last, normalise, to_batch
 from pipeline.store.images import Images
@@ -37,7 +38,7 @@ def predict(
     runtime: RuntimeParams,
     fabric: Fabric,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Predict the masks of all images, in order, batch by batch.
+    """Predict the masks of all images, in order, batch by batch, see `pipeline.networks.loading.predicted`.
 
     Args:
         network: Trained, in evaluation mode.
@@ -51,10 +52,13 @@ def predict(
     """
     module = fabric.setup_module(network.to(memory_format=torch.channels_last))
     load = ResizedImages(images, network.shape.input_size)
-    for batch in shown(batches_of(range(len(images)), load, params.batch_size, runtime, to_batch)):
+
+    def masks_of(batch: Tensor, _: NDArray[np.int64]) -> NDArray[np.uint8]:
         pixels = channels_last(normalise(fabric.to_device(batch)))
         probabilities = module(pixels).float().sigmoid()
         if params.mirrored_too:
             probabilities = (probabilities + module(pixels.flip(3)).float().sigmoid().flip(2)) / 2
         masks = (probabilities * 255).round().to(torch.uint8).cpu().numpy()
-        yield np.stack([resize(mask, params.size, params.size) for mask in masks])
+        return np.stack([resize(mask, params.size, params.size) for mask in masks])
+
+    yield from predicted(masks_of, range(len(images)), load, params.batch_size, runtime, to_batch)

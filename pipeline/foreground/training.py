@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
-from pipeline.foreground.losses import abnormal, mask_losses, own_targets
+from pipeline.foreground.losses import abnormal, hardest, mask_losses, own_targets
 from pipeline.foreground.network import ForegroundNetwork, ForegroundNetworkParams, build_foreground
 from pipeline.foreground.samples import (
     ForegroundAugmentationParams,
@@ -19,15 +19,16 @@ from pipeline.foreground.samples import (
     collate,
     training_rows,
 )
-from pipeline.networks.loading import Batches, batches_of
-from pipeline.networks.runtime import RuntimeParams, generator_of
+from pipeline.networks.devices import gathered, of_batch, own_share
+from pipeline.networks.loading import Batches
+from pipeline.networks.runtime import RuntimeParams
 from pipeline.networks.tensors import channels_last, normalise
 from pipeline.networks.weights import PretrainedParams
 from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
 from pipeline.store.params import Share, parameters
 from pipeline.training.loop import ScheduleParams, Trained, fit
-from pipeline.training.samples import at_epoch
+from pipeline.training.samples import at_epoch, shuffled_batches
 
 
 @parameters
@@ -93,20 +94,25 @@ class NoisySeeds:
         if epoch == self._training.remove_after_epochs:
             self.state["removed"].copy_(abnormal(self.state["losses"], self._training.remove_deviations))
         kept = np.flatnonzero(~self.state["removed"].numpy())
-        order = generator_of(self._runtime.seed, epoch).permutation(kept)
-        return batches_of(order, at_epoch(self._load, epoch), self._training.batch_size, self._runtime, collate)
+        load, size = at_epoch(self._load, epoch), self._training.batch_size
+        return shuffled_batches(kept, load, epoch, size, self._runtime, collate)
 
     def losses(self, network: nn.Module, batch: ForegroundBatch) -> dict[str, Tensor]:
-        """Mean loss of a batch, ``mask``; each sample's own is remembered."""
+        """Mean loss of a batch, ``mask``, as its share counts; each sample's own is remembered."""
         training = self._training
         logits = network(channels_last(normalise(batch.images))).float()
         targets = batch.targets.float() / 255
         each = mask_losses(logits, targets, training.loss)
-        self.state["losses"][batch.positions.cpu()] = each.detach().cpu()
+        positions, losses = gathered(batch.positions), gathered(each.detach())
+        self.state["losses"][positions.cpu()] = losses.cpu()
         first = training.relabel_from_epoch
         if first is not None and int(self.state["epoch"]) >= first:
-            each = mask_losses(logits, own_targets(logits, targets, each, training.relabel_share), training.loss)
-        return {"mask": each.mean()}
+            if len(positions) == len(positions.unique()):
+                chosen = own_share(hardest(losses, training.relabel_share), each)
+            else:  # all processes have the whole batch
+                chosen = hardest(each, training.relabel_share)
+            each = mask_losses(logits, own_targets(logits, targets, chosen), training.loss)
+        return {"mask": of_batch(each.mean(), len(each))}
 
 
 def train(

@@ -1,5 +1,6 @@
 """Where and how arithmetic runs: device, precision, processes, seeds. Shared by every stage that has a network."""
 
+import os
 import random
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ import torch
 from lightning_fabric import Fabric
 from pydantic import NonNegativeInt, PositiveInt
 
+from pipeline.networks.devices import launch, process
 from pipeline.store.params import parameters
 
 
@@ -25,21 +27,46 @@ class RuntimeParams:
     accelerator: Literal["auto", "cpu", "cuda"]
     """Kind of device, by Lightning Fabric's name."""
     devices: PositiveInt
-    """Devices to train on."""
+    """Devices of this machine that share each training, prediction and embedding, one process each; search and
+    ablations use one."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     """Precision of the arithmetic, by Fabric's name."""
+    synchronised_norm: bool
+    """In training on several devices, let batch norm take its statistics over the whole batch, at the cost of a message
+    a layer (CUDA only, an error on CPUs); else over the device's own share, and the first device's running statistics
+    are kept."""
+    deterministic: bool
+    """On a GPU, let torch choose only what gives the same bytes again, at the cost of speed and some memory; an
+    operation that has no such form runs all the same, with a warning. CPUs are repeatable either way."""
 
     @property
     def arithmetic(self) -> dict[str, Any]:
         """What of it decides the result of a training."""
-        return {"seed": self.seed, "threads": self.threads, "precision": self.precision}
+        return {
+            "seed": self.seed,
+            "threads": self.threads,
+            "precision": self.precision,
+            "synchronised_norm": self.synchronised_norm,
+            "deterministic": self.deterministic,
+        }
 
 
 def start(runtime: RuntimeParams) -> Fabric:
-    """Seed everything and return the Fabric that places modules and batches."""
+    """Start the processes that share the work, seed everything and return the Fabric that places modules and batches.
+
+    Raises:
+        ValueError: The devices asked for are not there.
+    """
+    if runtime.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+    fabric = launch(
+        runtime.accelerator, runtime.devices, runtime.precision, synchronised_norm=runtime.synchronised_norm
+    )
     seed_everything(runtime.seed, runtime.threads)
-    fabric = Fabric(accelerator=runtime.accelerator, devices=runtime.devices, precision=runtime.precision)
-    fabric.launch()
+    torch.manual_seed(runtime.seed + process())  # dropout may not repeat itself from share to share
+    repeat = runtime.deterministic and fabric.device.type == "cuda"
+    torch.use_deterministic_algorithms(repeat, warn_only=True)
+    torch.backends.cudnn.deterministic = repeat
     return fabric
 
 

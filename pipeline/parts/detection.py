@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from pydantic import PositiveInt
 from torch import Tensor
 from torchvision.models.detection.ssd import SSD
 from torchvision.ops import batched_nms
 
 from pipeline.artifacts.parts import Detections
-from pipeline.networks.loading import ResizedImages, batches_of, shown
+from pipeline.networks.loading import ResizedImages, predicted
 from pipeline.networks.runtime import RuntimeParams
 from pipeline.networks.tensors import to_batch
 from pipeline.parts.network import input_size
@@ -38,7 +39,7 @@ class PartDetectionParams:
 def detect(
     detector: SSD, images: Images, params: PartDetectionParams, runtime: RuntimeParams, fabric: Fabric
 ) -> Iterator[Detections]:
-    """Yield the parts of every image, in batches in row order.
+    """Yield the parts of every image, in batches in row order, see `pipeline.networks.loading.predicted`.
 
     There is no confidence threshold, and always exactly `max_parts` boxes (PGAN §3.2): every default box scores
     above 0 for every class, so that far more candidates exist than are kept. Should suppression leave fewer,
@@ -56,16 +57,19 @@ def detect(
     """
     detector = fabric.to_device(detector)
     load = ResizedImages(images, input_size(detector))
-    for batch in shown(batches_of(range(len(images)), load, params.batch_size, runtime, to_batch)):
+
+    def parts_of(batch: Tensor, _: NDArray[np.int64]) -> Detections:
         with torch.inference_mode(), fabric.autocast():
             found = candidates_of(detector, fabric.to_device(batch), params.candidates)
         boxes, labels, scores = (tensor.cpu() for tensor in found)
         kept = [most_confident(*image, params) for image in zip(boxes, labels, scores, strict=True)]
-        yield Detections(
+        return Detections(
             np.stack([item.boxes for item in kept]),
             np.stack([item.labels for item in kept]),
             np.stack([item.scores for item in kept]),
         )
+
+    yield from predicted(parts_of, range(len(images)), load, params.batch_size, runtime, to_batch)
 
 
 def candidates_of(detector: SSD, images: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:

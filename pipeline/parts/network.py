@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
@@ -23,6 +23,7 @@ from torchvision.models.detection.ssd import SSD, SSDHead
 
 from pipeline.networks import weights
 from pipeline.networks.backbone import check_frozen
+from pipeline.networks.devices import of_batch
 from pipeline.networks.weights import PretrainedParams
 from pipeline.parts.pyramid import Pyramid
 from pipeline.parts.trained_on import KIND
@@ -111,7 +112,24 @@ def build_detector(shape: DetectorNetworkParams, pretrained: PretrainedParams) -
         raise ValueError(f"normalisation: expected null for {shape.name}, got {shape.normalisation}")
     detector = _BUILDERS[shape.name](shape, pretrained)
     detector.anchor_generator = _FullPrecisionBoxes(detector.anchor_generator)
+    detector.compute_loss = _SharedLoss(detector.compute_loss)
     return detector
+
+
+class _SharedLoss:
+    """An SSD's losses as this process's share of the batch counts: by its matched default boxes.
+
+    Args:
+        compute: The detector's own `compute_loss`, which divides by them.
+    """
+
+    def __init__(self, compute: Callable[..., dict[str, Tensor]]) -> None:
+        self._compute = compute
+
+    def __call__(self, targets: Any, outputs: Any, anchors: Any, matched: list[Tensor]) -> dict[str, Tensor]:
+        count = torch.stack(matched).ge(0).sum()
+        losses = self._compute(targets, outputs, anchors, matched)
+        return {name: of_batch(loss, count) for name, loss in losses.items()}
 
 
 class _FullPrecisionBoxes(nn.Module):

@@ -8,10 +8,10 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from pydantic import PositiveInt
 
-from pipeline.networks.loading import batches_of, shown
+from pipeline.networks.loading import predicted
 from pipeline.networks.runtime import RuntimeParams
 from pipeline.reid.augmentation import Sample
-from pipeline.reid.network import ReidNetwork
+from pipeline.reid.network import ReidBatch, ReidNetwork
 from pipeline.reid.samples import collate
 from pipeline.store.params import parameters
 
@@ -33,7 +33,7 @@ def embed(
     runtime: RuntimeParams,
     fabric: Fabric,
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Compute test features batch by batch, wherever the samples come from.
+    """Compute test features batch by batch, see `predicted`, wherever the samples come from.
 
     Args:
         network: A trained model.
@@ -48,6 +48,9 @@ def embed(
     """
     network.to(memory_format=torch.channels_last)
     module = fabric.setup_module(network.eval())
-    for batch in shown(batches_of(rows, load, params.batch_size, runtime, collate)):
+
+    def features_of(batch: ReidBatch, _: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         feature = module(fabric.to_device(batch)).feature
-        yield feature.float().cpu().numpy(), batch.area_ratios.numpy()
+        return feature.float().cpu().numpy(), batch.area_ratios.numpy()
+
+    yield from predicted(features_of, rows, load, params.batch_size, runtime, collate)

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from pipeline.networks.devices import gathered, of_batch
+
 
 def batch_hard_triplet_loss(distances: Tensor, identities: Tensor, margin: float) -> Tensor:
     """Mean over anchors of [margin + farthest positive - nearest negative]_+ (Hermans et al. 2017, eq. 5).
@@ -77,12 +79,12 @@ def reid_losses(
     triplet_weights: Mapping[str, float],
     margin: float,
 ) -> dict[str, Tensor]:
-    """Weighted losses of a batch, PGAN (5) and SPAN (7).
+    """Weighted losses of a batch, PGAN (5) and SPAN (7); of several processes their mean is the whole batch's.
 
     Args:
-        logits: `(B, classes)`.
-        distances: Name -> `(B, B)`, one a triplet loss.
-        identities: `(B,)` int64 class of each image.
+        logits: `(b, classes)`, of this process's share.
+        distances: Name -> `(B, B)` of the whole batch, one a triplet loss.
+        identities: `(b,)` int64 class of each image of the share.
         identity_weight: Weight of the cross-entropy, lambda in PGAN (5); 0 leaves it out.
         label_smoothing: Share of the target spread over all classes.
         triplet: A key of `TRIPLET_LOSSES`.
@@ -103,10 +105,11 @@ def reid_losses(
     losses = {}
     if identity_weight:
         entropy = cross_entropy(logits.float(), identities, label_smoothing=label_smoothing)
-        losses["identity"] = identity_weight * entropy
+        losses["identity"] = identity_weight * of_batch(entropy, len(identities))
+    everyone = gathered(identities)
     for name, weight in sorted(triplet_weights.items()):
         if weight:
-            losses[f"triplet_{name}"] = weight * TRIPLET_LOSSES[triplet](distances[name], identities, margin)
+            losses[f"triplet_{name}"] = weight * TRIPLET_LOSSES[triplet](distances[name], everyone, margin)
     if not losses:
         raise ValueError("identity_weight, triplet_weights: every loss has weight 0; there is nothing to train on")
     return losses

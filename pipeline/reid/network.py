@@ -42,8 +42,8 @@ class ReidOutput(NamedTuple):
     Attributes:
         feature: `(B, C)` float32 test feature; None in training mode.
         logits: `(B, classes)` float32; None in evaluation mode.
-        distances: Name -> `(B, B)` float32 distances between the batch's images, one a triplet loss; empty in
-            evaluation mode.
+        distances: Name -> float32 distances between the images of the whole batch, all processes' shares together, one
+            a triplet loss; empty in evaluation mode.
     """
 
     feature: Tensor | None

@@ -10,6 +10,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pipeline.networks.devices import processes
 from pipeline.networks.loading import Batches
 from pipeline.networks.runtime import RuntimeParams
 from pipeline.reid.build import network_module
@@ -68,8 +69,16 @@ def train(
 
     Returns:
         The network, its history and the metadata that `pipeline.reid.build.restore` needs, but for the model's name.
+
+    Raises:
+        ValueError: A batch has fewer vehicles than there are devices, so that its triplets could not be shared.
     """
     training = params.training
+    if training.identities_per_batch < processes():
+        raise ValueError(
+            f"identities_per_batch: expected at least a vehicle for each of the {processes()} devices, "
+            f"got {training.identities_per_batch}"
+        )
     classes = classes_of(sources.store, rows)
     identities = [classes[str(vehicle)] for vehicle in sources.store.vehicle_ids[rows]]
     load = ReidLoader(sources, training.input_size, classes, training, runtime.seed)
@@ -78,7 +87,7 @@ def train(
         groups = identity_batches(
             identities, training.identities_per_batch, training.images_per_identity, runtime.seed, epoch
         )
-        return drawn_batches(rows, groups, at_epoch(load, epoch), runtime, collate)
+        return drawn_batches(rows, groups, at_epoch(load, epoch), runtime, collate, training.images_per_identity)
 
     def losses(module: nn.Module, batch: ReidBatch) -> dict[str, Tensor]:
         output: ReidOutput = module(batch)

@@ -1,11 +1,13 @@
-"""The state of an interrupted training, kept so that it continues bit for bit."""
+"""The state of an interrupted training, kept so that it continues bit for bit, or on another number of devices."""
 
 import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -27,43 +29,57 @@ class Progress:
 
 
 class Checkpoint:
-    """Everything a training needs to go on: weights, Adam's moments, the generator, extra state, progress.
+    """Everything a training needs to go on: weights, Adam's moments, generators, gradient scale, extra state, progress.
 
-    Kept as safetensors with one JSON key; nothing is pickled.
+    Kept as safetensors with one JSON key; nothing is pickled in it. The first process writes and reads it, and sends
+    the others what it has read, so that they need not see its disk.
 
     Args:
         path: The file, in a folder of its own.
         network: Its parameters and buffers are saved and restored in place.
         optimiser: Likewise its state.
         state: Further tensors, restored in place.
+        fabric: The device, whose generator is kept too; the precision, whose gradient scale is; and the processes.
     """
 
     def __init__(
-        self, path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, state: dict[str, Tensor]
+        self,
+        path: Path,
+        network: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        state: dict[str, Tensor],
+        fabric: Fabric,
     ) -> None:
         self._path = path
         self._network = network
         self._optimiser = optimiser
         self._state = state
+        self._fabric = fabric
 
     def save(self, progress: Progress) -> None:
-        """Write the current state, whole or not at all."""
+        """Write the current state, whole or not at all; all processes take part."""
+        generators = {name: self._fabric.all_gather(state) for name, state in self._generators().items()}
+        if not self._fabric.is_global_zero:
+            return
         tensors = {f"network.{name}": tensor for name, tensor in self._network.state_dict().items()}
         for index, moments in self._optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in moments.items()}
         tensors |= {f"state.{name}": tensor for name, tensor in self._state.items()}
-        tensors["generator"] = torch.get_rng_state()
+        tensors |= {f"generator.{name}": states for name, states in generators.items()}
         tensors = {name: tensor.detach().to("cpu").clone().contiguous() for name, tensor in tensors.items()}
+        metadata = {**asdict(progress), "scaler": self._fabric.strategy.precision.state_dict()}
         with atomic(self._path) as temporary:
-            save_file(tensors, temporary, {"metadata": json.dumps(asdict(progress))})
+            save_file(tensors, temporary, {"metadata": json.dumps(metadata)})
 
     def restore(self) -> Progress:
-        """Load the checkpoint if there is one and return the progress up to it, else that of no epoch."""
-        if not self._path.exists():
+        """Load the checkpoint if there is one and return the progress up to it, else that of no epoch.
+
+        Of another number of processes, generators are dealt out in turn.
+        """
+        found = self._fabric.broadcast(self._read() if self._fabric.is_global_zero else None)
+        if found is None:
             return Progress()
-        with safe_open(self._path, "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
-            progress = json.loads(file.metadata()["metadata"])
+        tensors, metadata = found
         self._network.load_state_dict(_below(tensors, "network."))
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _below(tensors, "optimiser.").items():
@@ -72,12 +88,40 @@ class Checkpoint:
         self._optimiser.load_state_dict({**self._optimiser.state_dict(), "state": moments})
         for name, tensor in _below(tensors, "state.").items():
             self._state[name].copy_(tensor)
-        torch.set_rng_state(tensors["generator"])
-        return Progress(tuple(progress["history"]), progress["steps"])
+        generators = _below(tensors, "generator.")
+        for name, current in self._generators().items():
+            if name in generators:  # a training may go on on another kind of device
+                states = generators[name].view(-1, len(current))
+                _set_generator(name, states[self._fabric.global_rank % len(states)])
+        if metadata["scaler"]:
+            self._fabric.strategy.precision.load_state_dict(metadata["scaler"])
+        return Progress(tuple(metadata["history"]), metadata["steps"])
 
     def remove(self) -> None:
         """Delete the checkpoint and its folder, once training has ended."""
-        shutil.rmtree(self._path.parent, ignore_errors=True)
+        if self._fabric.is_global_zero:
+            shutil.rmtree(self._path.parent, ignore_errors=True)
+
+    def _read(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        if not self._path.exists():
+            return None
+        with safe_open(self._path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
+            return tensors, json.loads(file.metadata()["metadata"])
+
+    def _generators(self) -> dict[str, Tensor]:
+        """State of each of torch's generators that this process draws from, `(L,)` uint8."""
+        states = {"cpu": torch.get_rng_state()}
+        if self._fabric.device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state(self._fabric.device)
+        return states
+
+
+def _set_generator(name: str, state: Tensor) -> None:
+    if name == "cuda":
+        torch.cuda.set_rng_state(state)
+    else:
+        torch.set_rng_state(state)
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from pipeline.networks import weights
+from pipeline.networks.devices import averaged
 from pipeline.networks.loading import Batches
 from pipeline.store.files import write_csv
 from pipeline.store.params import Share, parameters
@@ -161,17 +162,18 @@ def fit(
     scratch: Path | None = None,
     state: dict[str, Tensor] | None = None,
 ) -> list[dict[str, float]]:
-    """Train `network` in place.
+    """Train `network` in place; several processes, see `pipeline.networks.devices`, train the same one together.
 
     Args:
         network: The module to train; on return it is on the CPU and in evaluation mode.
-        losses: `(network, batch)` -> named scalar losses, already weighted; their sum is minimised.
-        batches: Epoch -> its batches. Must depend on the epoch (and `state`) alone, so that training can be
-            continued.
+        losses: `(network, batch)` -> named scalar losses, already weighted; their sum, averaged over processes, is
+            minimised.
+        batches: Epoch -> its batches, of which this process loads its share. Must depend on the epoch (and `state`)
+            alone, so that training can be continued.
         schedule: Length and learning rate.
         fabric: Places the network and the batches' tensors.
         scratch: Folder for a checkpoint, named by a digest of all inputs; None keeps none. A checkpoint found
-            there is continued from, and the folder is emptied at the end.
+            there is continued from, whatever the number of processes, and the folder is emptied at the end.
         state: Further tensors that `losses` and `batches` read and change in place (kept in checkpoints).
 
     Returns:
@@ -182,23 +184,23 @@ def fit(
         ValueError: An epoch has no batches.
         FloatingPointError: The loss is no longer finite; the message names the epoch and the losses.
     """
+    network.train()
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.Adam(trained, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
-    checkpoint = (
-        None if scratch is None else Checkpoint(scratch / "checkpoint.safetensors", network, optimiser, state or {})
-    )
+    file = None if scratch is None else scratch / "checkpoint.safetensors"
+    checkpoint = None if file is None else Checkpoint(file, network, optimiser, state or {}, fabric)
     module, optimiser = fabric.setup(network, optimiser)
     progress = Progress() if checkpoint is None else checkpoint.restore()  # on the device, where Adam's moments belong
     saved_at = time.monotonic()
-    bar = tqdm(total=schedule.length, initial=schedule.done(progress), unit=schedule.unit, mininterval=5, disable=None)
-    with bar:
+    done, hidden = schedule.done(progress), None if fabric.is_global_zero else True
+    with tqdm(total=schedule.length, initial=done, unit=schedule.unit, mininterval=5, disable=hidden) as bar:
         while schedule.done(progress) < schedule.length:
             module.train()
             drawn = batches(len(progress.history))
             progress = _train_epoch(module, optimiser, losses, drawn, schedule, progress, fabric)
             bar.set_postfix(loss=f"{progress.history[-1]['loss']:.3f}", refresh=False)
             bar.update(schedule.done(progress) - bar.n)
-            is_due = time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
+            is_due = fabric.broadcast(time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS)
             if checkpoint and is_due and schedule.done(progress) < schedule.length:
                 checkpoint.save(progress)
                 saved_at = time.monotonic()
@@ -227,13 +229,13 @@ def _train_epoch(
         for group in optimiser.param_groups:
             group["lr"] = schedule.rate(epoch + step / count, progress.steps + step, count)
         named = losses(module, fabric.to_device(batch))
-        loss = torch.stack(list(named.values())).sum()
-        values = {name: float(value.detach()) for name, value in named.items()}
+        each = torch.stack(list(named.values()))
+        values = dict(zip(named, averaged(each).tolist(), strict=True))
         if not math.isfinite(sum(values.values())):
             terms = ", ".join(f"{name} {value:g}" for name, value in values.items())
             raise FloatingPointError(f"epoch {epoch}, step {step}: the loss is not finite: {terms}")
         optimiser.zero_grad(set_to_none=True)
-        fabric.backward(loss)
+        fabric.backward(each.sum())
         optimiser.step()
         for name, value in {"loss": sum(values.values()), **values}.items():
             totals[name] = totals.get(name, 0.0) + value / taken

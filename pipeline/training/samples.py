@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.networks.loading import Batches, batches_of
+from pipeline.networks.devices import share_of
+from pipeline.networks.loading import Batches, batches_of, cut
 from pipeline.networks.runtime import RuntimeParams, generator_of
 
 Item = TypeVar("Item", covariant=True)
@@ -61,12 +62,12 @@ def shuffled_epochs(
     runtime: RuntimeParams,
     collate: Callable[[list[T]], Batch],
 ) -> Callable[[int], Batches[Batch]]:
-    """Epochs that go through all rows once, each in an order of its own.
+    """Epochs that go through all rows once, each in an order of its own; a process loads its share of each batch.
 
     Args:
         rows: Rows to train on.
         load: Loads them.
-        batch_size: Items a batch; the last may have fewer.
+        batch_size: Items a batch of all processes together; the last may have fewer.
         runtime: Gives the seed and the loader processes.
         collate: Items -> batch.
 
@@ -75,10 +76,32 @@ def shuffled_epochs(
     """
 
     def batches(epoch: int) -> Batches[Batch]:
-        order = generator_of(runtime.seed, epoch).permutation(rows)
-        return batches_of(order, at_epoch(load, epoch), batch_size, runtime, collate)
+        return shuffled_batches(rows, at_epoch(load, epoch), epoch, batch_size, runtime, collate)
 
     return batches
+
+
+def shuffled_batches(
+    rows: Sequence[int] | NDArray[np.int64],
+    load: Callable[[int], T],
+    epoch: int,
+    batch_size: int,
+    runtime: RuntimeParams,
+    collate: Callable[[list[T]], Batch],
+) -> Batches[Batch]:
+    """One epoch of `shuffled_epochs`.
+
+    Args:
+        rows: Rows to train on.
+        load: Loads them as this epoch sees them.
+        epoch: Epoch, which gives the order.
+        batch_size: Items a batch of all processes together; the last may have fewer.
+        runtime: Gives the seed and the loader processes.
+        collate: Items -> batch.
+    """
+    order = generator_of(runtime.seed, epoch).permutation(rows)
+    shares = [share_of(group) for group in cut(range(len(order)), batch_size)]
+    return batches_of(order, load, shares, runtime, collate)
 
 
 def drawn_batches(
@@ -87,8 +110,9 @@ def drawn_batches(
     load: RepeatingLoader[T],
     runtime: RuntimeParams,
     collate: Callable[[list[T]], Batch],
+    unit: int = 1,
 ) -> Batches[Batch]:
-    """One epoch of batches that were drawn, in which a row may appear again.
+    """One epoch of batches that were drawn, in which a row may appear again; a process loads its share of each.
 
     Args:
         rows: Rows to train on.
@@ -96,6 +120,7 @@ def drawn_batches(
         load: Loads a row; given how often the epoch has drawn it before, so that copies of a row differ.
         runtime: Gives the loader processes.
         collate: Items -> batch.
+        unit: Neighbours in a batch that no two processes share, as the images of a vehicle.
     """
     seen: Counter[int] = Counter()
     draws = []
@@ -103,7 +128,7 @@ def drawn_batches(
         draws.append((row, seen[row]))
         seen[row] += 1
     numbers = iter(range(len(draws)))
-    grouping = [list(islice(numbers, len(group))) for group in groups]
+    grouping = [share_of(list(islice(numbers, len(group))), unit) for group in groups]
     return batches_of(range(len(draws)), _Draws(load, draws), grouping, runtime, collate)
 
 

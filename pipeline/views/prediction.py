@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.networks.loading import ResizedImages, batches_of, shown
+from pipeline.networks.loading import ResizedImages, predicted
 from pipeline.networks.runtime import RuntimeParams
 from pipeline.networks.tensors import channels_last, normalise, to_batch
 from pipeline.store import hdf5
@@ -41,7 +41,7 @@ def predict(
     runtime: RuntimeParams,
     fabric: Fabric,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Predict the masks of all images, in order, batch by batch.
+    """Predict the masks of all images, in order, batch by batch, see `pipeline.networks.loading.predicted`.
 
     Args:
         span: Trained, in evaluation mode.
@@ -56,13 +56,14 @@ def predict(
     """
     module = fabric.setup_module(span)
     load = ResizedImages(images, span.shape.input_size)
-    first = 0
-    for batch in shown(batches_of(range(len(images)), load, params.batch_size, runtime, to_batch)):
+
+    def masks_of(batch: Tensor, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         masks = _resized(module(channels_last(normalise(fabric.to_device(batch)))).float(), params.size)
         if params.within_foreground:
-            masks = _within(masks, foreground["masks"][first : first + len(masks)])
-        first += len(masks)
-        yield masks
+            masks = _within(masks, foreground["masks"][rows[0] : rows[-1] + 1])
+        return masks
+
+    yield from predicted(masks_of, range(len(images)), load, params.batch_size, runtime, to_batch)
 
 
 def _resized(masks: Tensor, size: int) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipeline.networks.devices import of_batch
 from pipeline.networks.runtime import RuntimeParams
 from pipeline.networks.tensors import channels_last, normalise
 from pipeline.networks.weights import PretrainedParams
@@ -107,14 +108,18 @@ class SpanLoss:
         self._margins = torch.from_numpy(training.margins.matrix(labels))  # (K, K)
 
     def __call__(self, network: nn.Module, batch: SpanBatch) -> dict[str, Tensor]:
-        """Losses of one batch by name, each multiplied by its weight; those of weight 0 are not computed."""
+        """Losses of one batch by name, each multiplied by its weight and as its share counts.
+
+        Those of weight 0 are not computed.
+        """
         masks = network(channels_last(normalise(batch["images"]))).float()
         foreground, codes = batch["foreground"], batch["label_sets"]
         sets, max_area, margins = (table.to(masks.device) for table in (self._sets, self._max_area, self._margins))
+        images, present = len(masks), foreground.flatten(1).any(1).sum()
         losses: dict[str, Callable[[], Tensor]] = {
-            "reconstruction": lambda: reconstruction_loss(masks, sets[codes], foreground),
-            "area": lambda: area_loss(masks, foreground, max_area[codes]),
-            "diversity": lambda: diversity_loss(masks, margins),
+            "reconstruction": lambda: of_batch(reconstruction_loss(masks, sets[codes], foreground), images),
+            "area": lambda: of_batch(area_loss(masks, foreground, max_area[codes]), present),
+            "diversity": lambda: of_batch(diversity_loss(masks, margins), images),
         }
         return {name: weight * losses[name]() for name, weight in self._weights.items() if weight}
 
@@ -147,10 +152,11 @@ class LabelLoss:
         self._sets = torch.from_numpy(labels.sets.astype(np.float32))  # (S, K)
 
     def __call__(self, classifier: nn.Module, batch: SpanBatch) -> dict[str, Tensor]:
-        """The loss of one batch, named ``labels``."""
+        """The loss of one batch, named ``labels``, as its share counts."""
         logits = classifier(channels_last(normalise(batch["images"])))
         carried = self._sets.to(logits.device)[batch["label_sets"]]
-        return {"labels": functional.binary_cross_entropy_with_logits(logits, carried)}
+        loss = functional.binary_cross_entropy_with_logits(logits, carried)
+        return {"labels": of_batch(loss, len(logits))}
 
 
 def train(

@@ -1,9 +1,11 @@
-"""Distances within a training batch: Euclidean and CPDM."""
+"""Distances within a training batch, that of all processes: Euclidean and CPDM."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+
+from pipeline.networks.devices import gathered
 
 EXACT = "donot_use_mm_for_euclid_dist"
 
@@ -12,11 +14,16 @@ def pairwise_euclidean(features: Tensor) -> Tensor:
     """Euclidean distances within a batch, for training; in float32 under mixed precision too.
 
     Args:
-        features: `(B, C)` float.
+        features: `(b, C)` float, of this process's share.
 
     Returns:
-        `(B, B)` float32, exactly 0 between equal features, where the gradient is 0 and not infinite.
+        `(B, B)` float32 of all processes' images, exactly 0 between equal features, where the gradient is 0 and not
+        infinite.
     """
+    return _euclidean(gathered(features))
+
+
+def _euclidean(features: Tensor) -> Tensor:
     with torch.autocast(features.device.type, enabled=False):
         return torch.cdist(features.float(), features.float(), compute_mode=EXACT)
 
@@ -30,17 +37,18 @@ def pairwise_cpdm(features: Tensor, ratios: Tensor, dimensions: Sequence[int]) -
     Everything is in float32 under mixed precision too.
 
     Args:
-        features: `(B, C)` float.
-        ratios: `(B, P)` float in [0, 1], area ratio of each part, global first.
+        features: `(b, C)` float, of this process's share.
+        ratios: `(b, P)` float in [0, 1], area ratio of each part, global first.
         dimensions: Lengths of the P blocks of a feature, summing to C.
 
     Returns:
-        `(B, B)` float32, exactly 0 between equal features, where the gradient is 0 and not infinite.
+        `(B, B)` float32 of all processes' images, exactly 0 between equal features, where the gradient is 0 and not
+        infinite.
     """
-    ratios = ratios.float()
+    features, ratios = gathered(features), gathered(ratios.float())
     total = torch.zeros(len(features), len(features), device=features.device)
     for part, block in enumerate(torch.split(features, list(dimensions), 1)):
         weights = ratios[:, part, None] * ratios[:, part]
-        total = total + weights * pairwise_euclidean(block)
+        total = total + weights * _euclidean(block)
     with torch.autocast(features.device.type, enabled=False):  # it would round the product to 8 bits
         return total / (ratios @ ratios.T)
