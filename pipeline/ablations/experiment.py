@@ -1,6 +1,6 @@
 """What all runs on a data set share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray

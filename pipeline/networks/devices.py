@@ -25,14 +25,14 @@ T = TypeVar("T")
 class DataParallel(DDPStrategy):
     """Fabric's DDP for networks in training mode; one in evaluation mode stays as it is, each process having its own.
 
-    The graph is static: what a loss of weight 0 leaves without gradient is found out in the first step.
+    Parameters that only a loss of weight 0 would train are found out in each step, and left alone as one process does.
 
     Args:
         synchronised_norm: Whether batch norm takes its statistics over the whole batch.
     """
 
     def __init__(self, *, synchronised_norm: bool) -> None:
-        super().__init__(static_graph=True)
+        super().__init__(find_unused_parameters=True)
         self._synchronised_norm = synchronised_norm
 
     def setup_module(self, module: nn.Module) -> nn.Module:
@@ -76,7 +76,7 @@ def launch(accelerator: str, devices: int, precision: Any, *, synchronised_norm:
         fabric = Fabric(
             accelerator=accelerator, strategy=strategy, devices=devices, num_nodes=nodes, precision=precision
         )
-    except MisconfigurationException as error:
+    except (MisconfigurationException, RuntimeError) as error:
         raise ValueError(f"runtime.devices, runtime.accelerator: {error}") from error
     if is_child and devices > 1:
         threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()

@@ -1,8 +1,10 @@
+import os
 import random
 from dataclasses import replace
 
 import cv2
 import numpy as np
+import pytest
 import torch
 from cpu_runtime import RUNTIME
 
@@ -43,4 +45,19 @@ def test_starting_seeds_and_places() -> None:
 
 def test_neither_devices_nor_workers_decide_the_result_of_a_training() -> None:
     elsewhere = replace(RUNTIME, workers=3, accelerator="auto", devices=2)
-    assert elsewhere.arithmetic == RUNTIME.arithmetic == {"seed": 0, "threads": 1, "precision": "32-true"}
+    assert elsewhere.arithmetic == RUNTIME.arithmetic
+    for change in ({"seed": 1}, {"threads": 2}, {"precision": "bf16-mixed"}, {"deterministic": False}):
+        assert replace(RUNTIME, **change).arithmetic != RUNTIME.arithmetic  # type: ignore[arg-type]
+
+
+def test_repeatability_is_asked_for_before_cuda_starts_and_changes_nothing_on_cpus(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    start(replace(RUNTIME, deterministic=False))
+    assert "CUBLAS_WORKSPACE_CONFIG" not in os.environ
+    start(RUNTIME)
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert not torch.backends.cudnn.deterministic

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
 from torch import Tensor, nn
 
 from pipeline.networks import weights
@@ -241,3 +242,26 @@ def test_a_schedule_without_one_length_or_with_wrong_milestones_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         replace(SCHEDULE, **changes)
+
+
+def test_the_gradient_scale_of_16_bit_training_continues_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(scratch: Path | None, batches_of: Callable[[int], list[Batch]] = batches) -> tuple[float, list[Any]]:
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0, growth_interval=4)
+        fabric = Fabric(accelerator="cpu", devices=1, plugins=MixedPrecision("16-mixed", "cpu", scaler))
+        torch.manual_seed(0)
+        network = nn.Linear(3, 2)
+
+        def losses(module: nn.Module, batch: Batch) -> dict[str, Tensor]:
+            return {"class": nn.functional.cross_entropy(module(batch[0]), batch[1])}
+
+        history = fit(network, losses, batches_of, SCHEDULE, fabric, scratch=scratch)
+        return float(scaler.get_scale()), history
+
+    straight = run(None)
+    assert straight[0] == 2.0 * 2**4, "18 steps, doubled after every fourth"
+    monkeypatch.setattr(training, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
+    with pytest.raises(Stopped):
+        run(tmp_path / "scratch", stopping_at(2))
+    assert run(tmp_path / "scratch") == straight
