@@ -1,13 +1,18 @@
-"""The cameras: where they hang, how they frame a vehicle, and what they do to a picture."""
+"""The cameras: where they hang and how they frame a vehicle."""
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.synthetic.mesh import Floats
-from pipeline.synthetic.render import View
+from pipeline.synthetic.view import View
+
+WIDE_CHANCE = 0.45, 0.12
+"""Shares of pictures of low and of high cameras that leave much around the vehicle, as photographs do."""
+
+CUT_CHANCE = 0.08
+"""Share of the other pictures that cut the vehicle at one edge."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,12 @@ def sample_cameras(count: int, low: int, long_side: tuple[int, int], rng: np.ran
                 camera_id=i + 1,
                 is_low=is_low,
                 elevation=(elevation, elevation + (3.0 if is_low else 7.0)),
-                distance=(6.5, 12.0) if is_low else (14.0, 35.0),
+                distance=(4.8, 12.0) if is_low else (9.0, 35.0),
                 bearing=float(rng.uniform(0, 360) if i % 2 else rng.choice([0.0, 180.0])),
                 spread=(60.0 if is_low else 35.0) if i % 2 else 10.0,
                 long_side=(shortest, int(min(long_side[1], 1.35 * shortest))),
-                exposure=float(rng.uniform(0.85, 1.35)),
-                contrast=float(rng.uniform(0.85, 1.15)),
+                exposure=float(rng.uniform(0.85, 1.4)),
+                contrast=float(rng.uniform(0.85, 1.35)),
                 cast=(float(np.exp(red)), 1.0, float(np.exp(blue))),
                 blur=float(rng.uniform(0.25, 0.5) if is_low else rng.uniform(0.3, 0.95)),
                 noise=float(rng.uniform(0.5, 2.5)),
@@ -81,7 +86,7 @@ def sample_view(camera: Camera, vertices: Floats, azimuth: float, elevation: flo
         vertices: `(V, 3)` float32, what the crop has to hold, metres.
         azimuth: Degrees; 0 sees the front, 90 the left side.
         elevation: Degrees above the horizon.
-        rng: DrawsParams distance, size and margins.
+        rng: Draws distance, size and margins.
     """
     turn, tilt = np.deg2rad(azimuth), np.deg2rad(elevation)
     toward = np.array([np.cos(tilt) * np.cos(turn), np.cos(tilt) * np.sin(turn), np.sin(tilt)])
@@ -97,14 +102,35 @@ def sample_view(camera: Camera, vertices: Floats, azimuth: float, elevation: flo
         low, high = flat.min(0), flat.max(0)
         middle = (low + high) / 2
         target = eye + rotation.T @ np.array([middle[0], middle[1], -1.0])
-    margin = rng.normal(0.05, 0.05, 2).clip(-0.04, 0.16)
-    target = target + rotation.T @ np.array([*(rng.normal(0, 0.012, 2) * (high - low)), 0.0])
+    shift, (width, height) = _frame(camera, high - low, rng)
+    target = target + rotation.T @ np.array([*shift, 0.0])
     rotation = _look(eye, target, roll)
-    width, height = (high - low) * (1 + 2 * margin)
     long_side = int(rng.integers(camera.long_side[0], camera.long_side[1] + 1))
     scale = long_side / max(width, height)
     size = max(int(round(width * scale)), 48), max(int(round(height * scale)), 48)
     return View(eye, rotation, float(2 * np.arctan(height / 2)), size)
+
+
+def _frame(
+    camera: Camera, extent: NDArray[np.float64], rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How the crop is moved off the vehicle's middle, and its size, both `(2,)` in the unit of `extent`.
+
+    Most crops are a detector's, close around the vehicle; some leave much around it and tend to a square; a few
+    cut the vehicle at one edge.
+    """
+    margin = rng.normal(0.05, 0.05, 2).clip(-0.04, 0.16)
+    shift = rng.normal(0, 0.012, 2) * extent
+    is_wide, is_cut = rng.random() < WIDE_CHANCE[0 if camera.is_low else 1], rng.random() < CUT_CHANCE
+    if is_wide:
+        margin = rng.uniform(0.05, 0.26, 2)
+        size = extent * (1 + 2 * margin)
+        size = np.maximum(size, rng.uniform(0.4, 1.0) * size.max())
+        return rng.uniform(-0.35, 0.35, 2) * (size - extent), size
+    if is_cut:
+        axis, side = int(rng.integers(2)), float(rng.choice([-1, 1]))
+        shift[axis] += side * rng.uniform(0.06, 0.16) * extent[axis]
+    return shift, extent * (1 + 2 * margin)
 
 
 def _look(eye: NDArray[np.float64], target: NDArray[np.float64], roll: float) -> NDArray[np.float64]:
@@ -115,24 +141,3 @@ def _look(eye: NDArray[np.float64], target: NDArray[np.float64], roll: float) ->
     up = np.cross(back, right)
     cosine, sine = np.cos(roll), np.sin(roll)
     return np.stack([cosine * right + sine * up, cosine * up - sine * right, back])
-
-
-def develop(light: Floats, camera: Camera, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Turn linear light `(H, W, 3)` RGB into the camera's picture, `(H, W, 3)` uint8 BGR."""
-    gain = camera.exposure * float(np.exp(rng.normal(0, 0.12)))
-    exposed = light * (gain * np.array(camera.cast, np.float32))
-    toned = exposed * (1 + exposed * 0.25) / (1 + exposed * 0.45)
-    picture = 255 * np.clip(toned, 0, 1) ** (camera.contrast / 2.2)
-    blur = camera.blur * float(rng.uniform(0.7, 1.4))
-    blurred = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), max(blur, 0.2))
-    noise = rng.standard_normal(picture.shape[:2], dtype=np.float32)[..., None]
-    grainy = blurred + camera.noise * noise
-    return np.asarray(np.clip(grainy[..., ::-1], 0, 255), np.uint8)
-
-
-def encode(picture: NDArray[np.uint8], quality: int) -> bytes:
-    """A picture as JPEG."""
-    is_done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not is_done:
-        raise RuntimeError(f"cannot encode a picture of shape {picture.shape}")
-    return data.tobytes()

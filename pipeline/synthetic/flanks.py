@@ -3,7 +3,8 @@
 import numpy as np
 
 from pipeline.synthetic.bodies import BodyShape
-from pipeline.synthetic.fascia import DARK, GLASS, darker, draw_sign
+from pipeline.synthetic.drawing import DARK, GLASS, darker, draw_sign
+from pipeline.synthetic.lamps import side_lamps
 from pipeline.synthetic.loft import Profile
 from pipeline.synthetic.skin import Skin
 from pipeline.synthetic.specs import Details, Styling
@@ -14,11 +15,14 @@ ARCH = 1.11
 
 def draw_side(skin: Skin, side: str, body: Profile, shape: BodyShape, styling: Styling, details: Details) -> None:
     """Paint one side (`left` or `right`)."""
+    if styling.lower is not None:
+        edge = 0.55 * shape.nose
+        skin.rectangle(side, (0, edge / 2), (shape.length + 0.1, edge), styling.lower, "paint")
     _cladding(skin, side, shape, styling)
     cuts = _pillars(shape)
     _windows(skin, side, body, shape, styling, cuts)
     _doors(skin, side, body, shape, styling, cuts)
-    _lamps(skin, side, body, shape, details)
+    side_lamps(skin, side, body, shape, styling, details)
     if styling.livery is not None:
         middle = 0.75 * shape.cowl
         skin.rectangle(side, (0, middle), (shape.length, 0.28), styling.livery, "paint")
@@ -49,6 +53,9 @@ def draw_roof(skin: Skin, shape: BodyShape, styling: Styling, details: Details) 
     """Paint the roof, with a sunroof where there is one."""
     skin.fill("top", styling.roof, "paint")
     half = 0.3 * shape.width
+    if styling.stripe is not None:
+        for side in (-1, 1):
+            skin.rectangle("top", (0, 0.17 * side), (shape.length, 0.22), styling.stripe, "paint")
     if details.has_topwindow:
         part = skin.add_part("car_topwindow")
         middle = shape.roof_front - 0.55
@@ -70,8 +77,10 @@ def _pillars(shape: BodyShape) -> list[float]:
         return [float(x) for x in np.linspace(shape.cowl_x - 1.0, rear + 0.8, 7)]
     if shape.body_type == "pickup":
         return [0.5 * (front + rear) + 0.1]
-    if shape.body_type == "van":
-        return [front - 0.35, front - 1.35, front - 2.35]
+    if shape.body_type in ("van", "mpv"):
+        return [x for x in (front - 0.35, front - 1.35, front - 2.35) if x - 0.2 > rear]
+    if shape.body_type == "coupe":
+        return [front - 0.95]
     pillars = [front - 0.42, front - 1.25]
     return pillars if pillars[1] - 0.2 > rear else pillars[:1]
 
@@ -87,12 +96,20 @@ def _windows(skin: Skin, side: str, body: Profile, shape: BodyShape, styling: St
         (body.at(body.rear, max(z, rear_low)) + 0.7 * body.at(body.rear_corner, z) + tail * 0.6, z) for z in heights
     ]
     outline = front + rear[::-1]
+    # the lower edge rises towards the rear
+    outline = [(x, max(z, low + shape.belt_rise * _rise(x, shape))) for x, z in outline]
+    outline += [(x, low + shape.belt_rise * _rise(x, shape)) for x in np.linspace(rear[0][0], front[0][0], 8)[1:-1]]
     skin.line(side, outline, 0.05, styling.trim, is_closed=True)
     skin.polygon(side, outline, GLASS, "glass")
     for cut in cuts:
         skin.polygon(
             side, [(cut - 0.045, low), (cut + 0.045, low), (cut + 0.02, high), (cut - 0.05, high)], DARK, "plastic"
         )
+
+
+def _rise(x: float, shape: BodyShape) -> float:
+    """Share of the belt line's rise reached at `x` metres: none at the front door, all at the rear end."""
+    return float(np.clip((shape.roof_front - 0.4 - x) / (shape.roof_front - 0.4 + shape.length / 2), 0, 1))
 
 
 def _doors(skin: Skin, side: str, body: Profile, shape: BodyShape, styling: Styling, cuts: list[float]) -> None:
@@ -115,25 +132,6 @@ def _doors(skin: Skin, side: str, body: Profile, shape: BodyShape, styling: Styl
     crease = belt - 0.2
     ends = (body.at(body.rear, crease) + 0.2, body.at(body.front, crease) - 0.5)
     skin.line(side, [(ends[0], crease), (ends[1], crease - 0.05)], 0.012, shade)
-
-
-def _lamps(skin: Skin, side: str, body: Profile, shape: BodyShape, details: Details) -> None:
-    """The pieces of front and rear lights that wrap into the side: one part with the piece on the face."""
-    part = skin.add_part("car_light", f"front_{side}")
-    is_flat = shape.body_type in ("bus", "box_truck")
-    top = min(shape.nose - 0.02, shape.clearance + 0.52) if is_flat else shape.nose - 0.03
-    reach = 0.04 if is_flat else 0.16
-    front = body.at(body.front, top) - 0.5 * body.at(body.front_corner, top)
-    outline = [(front + 0.4, top), (front - reach, top - 0.01), (front + 0.4, top - 0.22)]
-    skin.polygon(side, outline, (0.8, 0.82, 0.84), "lamp", part)
-    if shape.body_type == "box_truck":
-        return
-    part = skin.add_part("car_light", f"rear_{side}")
-    top = shape.deck - 0.07
-    rear = body.at(body.rear, top) + 0.5 * body.at(body.rear_corner, top)
-    tall = (0.30, 0.42, 0.22, 0.32)[details.taillight]
-    outline = [(rear - 0.4, top), (rear + 0.14, top - 0.02), (rear - 0.4, top - tall)]
-    skin.polygon(side, outline, (0.6, 0.03, 0.04), "lamp", part)
 
 
 def _cladding(skin: Skin, side: str, shape: BodyShape, styling: Styling) -> None:

@@ -67,19 +67,24 @@ def profile(shape: BodyShape) -> Profile:
     tail_x, low, edge, top = shape.cab_rear, shape.clearance, shape.roof_edge, shape.height
     bumper = low + 0.55 * (shape.nose - low)
     bonnet = nose_x - shape.cowl_x
+    # windscreen and rear window curve into the roof over 1.3 m at most, or as much as there is
+    crown = min(shape.crown, (shape.roof_front - shape.roof_rear) / 1.45)
     front = [
-        (low, nose_x - 0.09), (low + 0.12, nose_x - 0.02), (bumper, nose_x), (shape.nose - 0.06, nose_x - 0.05),
-        (shape.nose, nose_x - (0.14 if bonnet > 0.4 else 0.05)),
-        (0.35 * shape.nose + 0.65 * shape.cowl, nose_x - max(0.45 * bonnet, 0.06)),
+        (low, nose_x - 0.09), (low + 0.12, nose_x - 0.02), (bumper, nose_x),
+        (shape.nose - 0.06, nose_x - 0.05 * shape.lean),
+        (shape.nose, nose_x - (0.14 if bonnet > 0.4 else 0.05) * shape.lean),
+        (0.35 * shape.nose + 0.65 * shape.cowl, nose_x - max(0.45 * bonnet, 0.06 + 0.1 * max(shape.lean - 1, 0))),
         (shape.cowl - 0.02, shape.cowl_x + 0.03), (shape.cowl, shape.cowl_x), (edge, shape.roof_front),
-        (top - 0.05, shape.roof_front - 0.22), (top - 0.015, shape.roof_front - 0.5), (top, shape.roof_front - 0.75),
+        (top - 0.05, shape.roof_front - 0.22 * crown), (top - 0.015, shape.roof_front - 0.5 * crown),
+        (top, shape.roof_front - 0.75 * crown),
     ]  # fmt: skip
     rear = [
         (low, tail_x + 0.08), (low + 0.12, tail_x + 0.01), (bumper, tail_x), (bumper + 0.06, tail_x + 0.035),
         (shape.deck - 0.05, tail_x + 0.06),
         (shape.deck, min(tail_x + 0.11, shape.rear_glass)), (shape.deck + 0.02, shape.rear_glass),
-        (edge, shape.roof_rear), (top - 0.05, shape.roof_rear + 0.12), (top - 0.015, shape.roof_rear + 0.35),
-        (top, shape.roof_rear + 0.55),
+        (edge, shape.roof_rear), (top - 0.05, shape.roof_rear + 0.12 * crown),
+        (top - 0.015, shape.roof_rear + 0.35 * crown),
+        (top, shape.roof_rear + 0.55 * crown),
     ]  # fmt: skip
     wide, roof_half = shape.width / 2, shape.roof_width * shape.width / 2
     waist = 0.62 * shape.cowl + 0.38 * low
@@ -91,7 +96,9 @@ def profile(shape: BodyShape) -> Profile:
     boxy = shape.body_type in ("van", "bus", "box_truck")
     glass = shape.corner * (0.8 if boxy else 0.6)
     corners = [(low, shape.corner), (shape.nose, shape.corner), (shape.cowl, glass), (top, glass)]
-    sharpness = [(low, 3.0), (shape.nose, 3.2), (shape.cowl, 5.0), (top, 4.0)]
+    sharpness = [
+        (z, max(2.2, shape.squareness * s)) for z, s in ((low, 3.0), (shape.nose, 3.2), (shape.cowl, 5.0), (top, 4.0))
+    ]
     return _stack(front, rear, half, corners, sharpness, edge)
 
 

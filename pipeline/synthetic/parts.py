@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipeline.synthetic.bodies import BodyShape
-from pipeline.synthetic.fascia import DARK
+from pipeline.synthetic.drawing import DARK
 from pipeline.synthetic.loft import Profile
 from pipeline.synthetic.mesh import Mesh, Point, box, ellipsoid, join, ring
 from pipeline.synthetic.skin import LEFT, RIGHT, Color, Skin
@@ -84,7 +84,8 @@ def mirrors(skin: Skin, body: Profile, shape: BodyShape, styling: Styling, detai
     is_tall = shape.body_type in ("bus", "box_truck")
     height = shape.cowl + (0.45 if is_tall else 0.10)
     along = body.at(body.front, height) - body.at(body.front_corner, height) - (-0.25 if is_tall else 0.02)
-    size = (0.12, 0.10, 0.20) if is_tall else (0.10, 0.12, 0.085)
+    usual = (0.12, 0.10, 0.20) if is_tall else (0.10, 0.12, 0.085)
+    size = (styling.mirror_size * usual[0], styling.mirror_size * usual[1], styling.mirror_size * usual[2])
     for side in (1, -1):
         part = skin.add_part("back_mirror")
         cap = skin.swatch(details.mirror or styling.paint, "paint", part)

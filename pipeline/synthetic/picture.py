@@ -11,20 +11,25 @@ from numpy.typing import NDArray
 from pipeline.synthetic import annotation, cameras, scene
 from pipeline.synthetic.annotation import PartBox
 from pipeline.synthetic.cameras import Camera
+from pipeline.synthetic.development import develop, encode
 from pipeline.synthetic.mesh import Floats
-from pipeline.synthetic.render import Frame, View, render, silhouette
+from pipeline.synthetic.occluders import draw_occluders
+from pipeline.synthetic.render import Frame, is_in_sight, render, silhouette
 from pipeline.synthetic.scene import Scene
 from pipeline.synthetic.vehicle import Vehicle
+from pipeline.synthetic.view import View
 
 OVERSAMPLING = 2
 """Rendered pixels per picture pixel, along each axis."""
 
 NEIGHBOUR_CHANCE = 0.45
-POLE_CHANCE = 0.06
 MOST_HIDDEN = 0.25
 """Largest share of the target that a neighbour may hide; one that hides more is left out."""
 
 Bytes = NDArray[np.uint8]
+Placed = tuple[Vehicle, tuple[float, float], float]
+"""A vehicle, where it stands (metres), and its heading (radians)."""
+
 T = TypeVar("T", bound=np.generic)
 
 
@@ -64,28 +69,20 @@ def take(
         rng: Source of circumstances.
     """
     elevation = float(rng.uniform(*camera.elevation))
-    outline = silhouette(vehicle)
-    view = cameras.sample_view(camera, outline, azimuth, elevation, rng)
+    view = cameras.sample_view(camera, silhouette(vehicle), azimuth, elevation, rng)
     place = scene.sample_scene(rng, is_road=not camera.is_low or bool(rng.random() < 0.3))
-    frame = render(vehicle, view.enlarged(OVERSAMPLING), place.light)
-    color, cover, depth = frame.color, frame.view > 0, frame.depth
-    footprints = [outline]
-    for other, offset, yaw in _place_neighbours(vehicle, neighbours, view, rng):
-        beside = render(other, view.enlarged(OVERSAMPLING), place.light, offset, yaw)
-        is_nearer = beside.depth < depth
-        if is_nearer[frame.view > 0].mean() > MOST_HIDDEN:
-            continue
-        color = np.where(is_nearer[..., None], beside.color, color)
-        cover, depth = cover | (beside.view > 0), np.minimum(depth, beside.depth)
-        footprints.append(silhouette(other) * _turn(yaw) + np.array([*offset, 0], np.float32))
+    fine = view.enlarged(OVERSAMPLING)
+    frame = render(vehicle, fine, place.light)
+    around = _place_neighbours(vehicle, neighbours, view, rng)
+    color, cover, depth, footprints = _with_neighbours(vehicle, frame, around, fine, place)
     hidden = _coarse(depth) < _coarse(frame.depth)
     light = _blend(color, cover, place, view, footprints)
-    hidden |= _pole(light, rng)
+    hidden |= draw_occluders(light, float(place.light.sky_color.mean() + 0.5 * place.light.sun_color.mean()), rng)
     frame = _coarse_frame(frame)
     seen = np.where(hidden, 0, frame.view).astype(np.uint8)
-    picture = cameras.develop(light, camera, rng)
+    picture = develop(light, camera, rng)
     return Picture(
-        jpeg=cameras.encode(picture, camera.quality),
+        jpeg=encode(picture, int(rng.integers(min(45, camera.quality), camera.quality + 1))),
         size=view.size,
         azimuth=azimuth,
         elevation=elevation,
@@ -117,9 +114,33 @@ def _coarse_frame(frame: Frame) -> Frame:
     )
 
 
+def _with_neighbours(
+    vehicle: Vehicle, frame: Frame, others: Sequence[Placed], fine: View, place: Scene
+) -> tuple[Floats, NDArray[np.bool_], Floats, list[Floats]]:
+    """Put other vehicles, where they are in sight and hide little of the target, around it.
+
+    Returns:
+        Colour, coverage and depth of all of them, at the rendered resolution, and what throws a shadow: the vertices
+        `(V, 3)` of each vehicle in sight.
+    """
+    color, cover, depth = frame.color, frame.view > 0, frame.depth
+    footprints = [silhouette(vehicle)]
+    for other, offset, yaw in others:
+        if not is_in_sight(other, fine, offset):
+            continue
+        beside = render(other, fine, place.light, offset, yaw)
+        is_nearer = beside.depth < depth
+        if is_nearer[frame.view > 0].mean() > MOST_HIDDEN:
+            continue
+        color = np.where(is_nearer[..., None], beside.color, color)
+        cover, depth = cover | (beside.view > 0), np.minimum(depth, beside.depth)
+        footprints.append(silhouette(other) * _turn(yaw) + np.array([*offset, 0], np.float32))
+    return color, cover, depth, footprints
+
+
 def _place_neighbours(
     vehicle: Vehicle, others: Sequence[Vehicle], view: View, rng: np.random.Generator
-) -> list[tuple[Vehicle, tuple[float, float], float]]:
+) -> list[Placed]:
     """Vehicles with offset (metres) and heading (radians), in other lanes or the same, few of them in front."""
     placed = []
     toward = view.eye[:2] / np.linalg.norm(view.eye[:2])
@@ -147,16 +168,3 @@ def _blend(color: Floats, cover: NDArray[np.bool_], place: Scene, view: View, fo
     alpha = cv2.resize(cover.astype(np.float32), view.size, interpolation=cv2.INTER_AREA)[..., None]
     front = cv2.resize(color, view.size, interpolation=cv2.INTER_AREA)
     return np.asarray(front + behind * (1 - alpha), np.float32)
-
-
-def _pole(light: Floats, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Sometimes draw a pole in front, near an edge; returns the pixels `(H, W)` it covers."""
-    covered = np.zeros(light.shape[:2], np.bool_)
-    if rng.random() < POLE_CHANCE:
-        width = light.shape[1]
-        start = int(width * rng.choice([rng.uniform(0.02, 0.2), rng.uniform(0.8, 0.95)]))
-        thick = max(3, int(width * rng.uniform(0.02, 0.05)))
-        columns = np.arange(start, min(start + thick, width))
-        covered[:, columns] = True
-        light[:, columns] = (0.1 + 0.25 * np.sin(np.pi * (columns - start + 0.5) / thick))[:, None]
-    return covered

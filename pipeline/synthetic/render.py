@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.synthetic.light import Light
 from pipeline.synthetic.mesh import Floats, Mesh
 from pipeline.synthetic.skin import FRONT, MATERIALS, Skin
 from pipeline.synthetic.vehicle import Vehicle
+from pipeline.synthetic.view import View
 
 Bytes = NDArray[np.uint8]
 
@@ -22,7 +24,7 @@ LINEAR: Floats = ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
 _LOOKS: dict[str, tuple[float, float, float, float, float]] = {
     "paint": (1.00, 0.06, 0.90, 0.80, 80.0),
     "glass": (0.05, 0.07, 0.75, 1.00, 150.0),
-    "chrome": (0.55, 0.30, 0.80, 0.80, 30.0),
+    "chrome": (0.75, 0.30, 0.80, 0.80, 30.0),
     "plastic": (1.00, 0.03, 0.30, 0.10, 10.0),
     "lamp": (0.95, 0.06, 0.80, 0.80, 90.0),
     "rubber": (1.00, 0.02, 0.10, 0.02, 6.0),
@@ -35,74 +37,6 @@ LOOKS: Floats = np.array([_LOOKS[name] for name in MATERIALS], np.float32)
 
 WINDSCREEN_TINT = 0.75
 """Share of light that passes a windscreen; other panes are tinted by the vehicle's styling."""
-
-
-@dataclass(frozen=True)
-class View:
-    """A pinhole camera.
-
-    Attributes:
-        eye: `(3,)` float64, position in metres.
-        rotation: `(3, 3)` float64, rows are the camera's right, up and backward axes.
-        fov: Vertical field of view, radians.
-        size: Width and height of the picture, pixels.
-    """
-
-    eye: NDArray[np.float64]
-    rotation: NDArray[np.float64]
-    fov: float
-    size: tuple[int, int]
-
-    @property
-    def world_to_camera(self) -> NDArray[np.float64]:
-        """`(4, 4)` float64."""
-        matrix = np.eye(4)
-        matrix[:3, :3] = self.rotation
-        matrix[:3, 3] = -self.rotation @ self.eye
-        return matrix
-
-    def rays(self) -> Floats:
-        """Unit directions `(H, W, 3)` float32 of the pixels' centres."""
-        width, height = self.size
-        reach = np.tan(self.fov / 2)
-        x = (np.arange(width) + 0.5 - width / 2) * (2 * reach / height)
-        y = (height / 2 - np.arange(height) - 0.5) * (2 * reach / height)
-        camera = np.stack([*np.meshgrid(x, y), np.full((height, width), -1.0)], -1)
-        rays = (camera @ self.rotation).astype(np.float32)
-        return np.asarray(rays / np.linalg.norm(rays, axis=-1, keepdims=True), np.float32)
-
-    def enlarged(self, factor: int) -> "View":
-        """The same view with `factor` times as many pixels along each axis."""
-        return View(self.eye, self.rotation, self.fov, (self.size[0] * factor, self.size[1] * factor))
-
-
-@dataclass(frozen=True)
-class Light:
-    """Sun and surroundings; colours in linear light.
-
-    Attributes:
-        sun: `(3,)` float32, unit vector towards the sun.
-        sun_color: `(3,)` float32.
-        sky_color: `(3,)` float32, light from above.
-        ground_color: `(3,)` float32, light from below.
-        mirror: `(256, 3)` float32, what a mirror sees by the height of its ray, straight down to straight up.
-        skyline: Phase and amplitude of the surroundings' outline in reflections.
-    """
-
-    sun: Floats
-    sun_color: Floats
-    sky_color: Floats
-    ground_color: Floats
-    mirror: Floats
-    skyline: tuple[float, float]
-
-    def reflection(self, rays: Floats) -> Floats:
-        """Light `(N, 3)` that comes from directions `(N, 3)`."""
-        phase, amplitude = self.skyline
-        azimuth = np.arctan2(rays[:, 1], rays[:, 0])
-        outline = amplitude * (np.sin(5 * azimuth + phase) + 0.6 * np.sin(13 * azimuth + 2 * phase))
-        index = np.clip((rays[:, 2] + outline * 0.5 + 1.0) * 127.5, 0, 255).astype(np.int32)
-        return self.mirror[index]
 
 
 @dataclass(frozen=True)
@@ -155,6 +89,22 @@ def render(vehicle: Vehicle, view: View, light: Light, offset: tuple[float, floa
     return _shade(vehicle, view, light, outer, inner)
 
 
+def is_in_sight(vehicle: Vehicle, view: View, offset: tuple[float, float]) -> bool:
+    """Whether a vehicle that stands at `offset` metres may show in the view, wholly before the camera.
+
+    Judged by the sphere around it, which the camera's frustum must touch. A vehicle that reaches behind the camera
+    cannot be drawn: the rasteriser spreads such triangles over the whole picture.
+    """
+    outline = silhouette(vehicle)
+    size = np.ptp(outline, axis=0)
+    radius = float(np.linalg.norm(size)) / 2
+    right, up, back = view.rotation @ (np.array([*offset, size[2] / 2]) - view.eye)
+    reach = np.tan(view.fov / 2) * np.array([view.size[0] / view.size[1], 1.0])
+    beyond = np.abs([right, up]) + back * reach  # grows with the distance from the frustum's sides
+    ahead = -((outline + np.array([*offset, 0.0]) - view.eye) @ view.rotation[2])
+    return bool((beyond <= radius * np.sqrt(1 + reach**2)).all() and ahead.min() >= NEAR)
+
+
 def silhouette(vehicle: Vehicle) -> Floats:
     """All vertices `(V, 3)` that are seen from outside, for framing and shadows."""
     return np.concatenate([vehicle.shell.vertices, vehicle.solid.vertices])
@@ -188,7 +138,7 @@ def _shade(vehicle: Vehicle, view: View, light: Light, outer: _Layer, inner: _La
     covered = np.flatnonzero(outer.depth < FAR - 1)
     if len(covered) == 0:
         return frame
-    skin, to_eye = vehicle.skin, -view.rays().reshape(-1, 3)[covered]
+    skin, to_eye = vehicle.skin, -view.rays.reshape(-1, 3)[covered]
     uv, normal = outer.uv.reshape(-1, 3)[covered], outer.normal.reshape(-1, 3)[covered]
     row, column = _texels(skin, uv)
     material = skin.material[row, column]

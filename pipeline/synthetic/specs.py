@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.synthetic.bodies import BODY_TYPES, BodyShape, sample_shape
+from pipeline.synthetic.bodies import BODY_TYPES, CARS, BodyShape, sample_shape
+from pipeline.synthetic.palette import PAINTS, PLATES, VIVID, between, maybe, pick
 from pipeline.synthetic.skin import Color
 
 COLORS: tuple[str, ...] = (
@@ -18,35 +19,9 @@ TYPE_NAMES: tuple[str, ...] = (
 """VeRi-776's types; `typeID` is the index here plus one."""
 
 TYPE_SHARES: dict[str, float] = {
-    "sedan": 0.27, "hatchback": 0.17, "suv": 0.25, "pickup": 0.08, "van": 0.10, "box_truck": 0.06, "bus": 0.07,
+    "sedan": 0.21, "coupe": 0.08, "wagon": 0.08, "hatchback": 0.15, "suv": 0.21, "mpv": 0.06, "pickup": 0.08,
+    "van": 0.07, "box_truck": 0.03, "bus": 0.03,
 }  # fmt: skip
-
-# share of the fleet, name of the colour, low and high corner of its sRGB range
-_PAINTS: tuple[tuple[float, str, Color, Color], ...] = (
-    (0.27, "white", (0.86, 0.86, 0.84), (0.97, 0.97, 0.96)),
-    (0.14, "gray", (0.58, 0.58, 0.58), (0.74, 0.75, 0.76)),
-    (0.15, "gray", (0.22, 0.23, 0.25), (0.42, 0.43, 0.45)),
-    (0.16, "black", (0.03, 0.03, 0.03), (0.10, 0.10, 0.12)),
-    (0.07, "red", (0.48, 0.03, 0.04), (0.80, 0.12, 0.12)),
-    (0.08, "blue", (0.04, 0.12, 0.35), (0.20, 0.40, 0.80)),
-    (0.03, "green", (0.05, 0.28, 0.15), (0.30, 0.78, 0.62)),
-    (0.03, "yellow", (0.85, 0.68, 0.05), (0.95, 0.85, 0.25)),
-    (0.02, "orange", (0.82, 0.32, 0.05), (0.92, 0.48, 0.15)),
-    (0.03, "brown", (0.22, 0.13, 0.09), (0.38, 0.27, 0.20)),
-    (0.02, "golden", (0.62, 0.54, 0.40), (0.74, 0.67, 0.54)),
-)
-
-_VIVID: tuple[Color, ...] = (
-    (0.90, 0.12, 0.10), (0.95, 0.80, 0.10), (0.10, 0.65, 0.25), (0.10, 0.35, 0.85),
-    (0.95, 0.95, 0.95), (0.95, 0.50, 0.10), (0.60, 0.20, 0.70), (0.10, 0.75, 0.80),
-)  # fmt: skip
-
-_PLATES: tuple[tuple[Color, Color], ...] = (
-    ((0.95, 0.95, 0.95), (0.05, 0.05, 0.05)),
-    ((0.10, 0.25, 0.70), (0.95, 0.95, 0.95)),
-    ((0.95, 0.80, 0.15), (0.05, 0.05, 0.05)),
-    ((0.35, 0.80, 0.45), (0.05, 0.05, 0.05)),
-)
 
 
 @dataclass(frozen=True)
@@ -57,7 +32,7 @@ class Styling:
         paint: Body colour.
         paint_name: Its name in `COLORS`.
         is_metallic: Whether the paint has flakes: darker at grazing angles.
-        grille: Form of the grille, 0 to 3.
+        grille: Form of the grille, 0 to 4.
         has_cladding: Whether sills and wheel arches are unpainted.
         tint: Light that comes through a side window, share.
         roof: Colour of the roof.
@@ -66,6 +41,19 @@ class Styling:
         window_drop: Height of the windows' lower edge above the cowl, metres.
         livery: Colour of a broad stripe along the sides, None for none.
         cargo: Colour of a truck's cargo box.
+        lower: Colour of the body below the doors' middle, None for the paint's.
+        stripe: Colour of two stripes from bonnet to boot, None for none.
+        skirt: Height of the unpainted lower part of the bumpers, metres.
+        lamp_tall: Height of the lights as a multiple of the usual one.
+        lamp_wide: Width of the lights as a multiple of the usual one.
+        lamp_tone: Brightness of the front lights' inside, 0 dark to 1 clear.
+        grille_wide: Width of the grille as a multiple of the usual one.
+        grille_tall: Height of the grille as a multiple of the usual one.
+        intake: Height of the lower air intake, metres.
+        spoiler: 0 none, 1 lip at the rear edge of roof or boot, 2 wing on posts.
+        bull_bar: Whether a bar protects the front.
+        spare_wheel: Whether a spare wheel hangs at the rear.
+        mirror_size: Size of the mirrors as a multiple of the usual one.
     """
 
     paint: Color
@@ -80,6 +68,19 @@ class Styling:
     window_drop: float
     livery: Color | None
     cargo: Color
+    lower: Color | None
+    stripe: Color | None
+    skirt: float
+    lamp_tall: float
+    lamp_wide: float
+    lamp_tone: float
+    grille_wide: float
+    grille_tall: float
+    intake: float
+    spoiler: int
+    bull_bar: bool
+    spare_wheel: bool
+    mirror_size: float
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,8 @@ class Details:
         spokes: Spokes of a rim, 0 for a plain disc with holes.
         rim: Colour of the rims.
         rim_size: Radius of the rims as a share of the tyres'.
-        headlight: Form of the front lights, 0 to 3.
-        taillight: Form of the rear lights, 0 to 3.
+        headlight: Form of the front lights, 0 to 6.
+        taillight: Form of the rear lights, 0 to 6.
         tail_clear: Share of the rear lights that is clear glass.
         plate: Ground and ink of the plates.
         plate_text: What they say.
@@ -197,59 +198,75 @@ def sample_model(rng: np.random.Generator) -> tuple[BodyShape, Styling]:
 def sample_styling(body_type: str, rng: np.random.Generator) -> Styling:
     """Random paint and model features for one type of body."""
     is_bus = body_type == "bus"
-    weights = np.array([1.0 if is_bus else row[0] for row in _PAINTS])
-    _, name, low, high = _PAINTS[int(rng.choice(len(_PAINTS), p=weights / weights.sum()))]
-    paint = _between(low, high, rng)
+    weights = np.array([1.0 if is_bus else row[0] for row in PAINTS])
+    _, name, low, high = PAINTS[int(rng.choice(len(PAINTS), p=weights / weights.sum()))]
+    paint = between(low, high, rng)
     black = (0.04, 0.04, 0.05)
-    is_two_tone = body_type in ("suv", "hatchback") and rng.random() < 0.2
+    has_black_roof = body_type in CARS and rng.random() < 0.15
+    is_rugged, is_tailed = body_type in ("suv", "pickup"), body_type in CARS
+    scale = np.exp(rng.normal(0, 0.22, 6)).clip(0.6, 1.7)
+    has_lower = body_type in (*CARS, "pickup", "van") and rng.random() < 0.08
     return Styling(
         paint=paint,
         paint_name=name,
         is_metallic=bool(rng.random() < 0.6),
-        grille=int(rng.choice(4, p=[0.3, 0.35, 0.2, 0.15])),
-        has_cladding=bool(rng.random() < (0.65 if body_type in ("suv", "pickup") else 0.12)),
-        tint=float(rng.uniform(0.05, 0.38)),
-        roof=black if is_two_tone else paint,
+        grille=int(rng.choice(5, p=[0.22, 0.25, 0.18, 0.15, 0.2])),
+        has_cladding=bool(rng.random() < (0.6 if is_rugged else 0.12)),
+        tint=float(rng.uniform(0.01, 0.38)),
+        roof=black if has_black_roof else paint,
         trim=(0.75, 0.76, 0.78) if rng.random() < 0.45 else black,
-        interior=_between((0.05, 0.05, 0.05), (0.55, 0.50, 0.42), rng),
+        interior=between((0.05, 0.05, 0.05), (0.55, 0.50, 0.42), rng),
         window_drop=float(rng.uniform(0.02, 0.09)),
-        livery=_pick(_VIVID, rng) if is_bus and rng.random() < 0.8 else None,
-        cargo=_pick(((0.9, 0.9, 0.9), (0.7, 0.71, 0.73), (0.75, 0.35, 0.15), paint), rng),
+        livery=pick(VIVID, rng) if is_bus and rng.random() < 0.8 else None,
+        cargo=pick(((0.9, 0.9, 0.9), (0.7, 0.71, 0.73), (0.75, 0.35, 0.15), paint), rng),
+        lower=pick((black, (0.35, 0.36, 0.38), (0.75, 0.73, 0.66), (0.45, 0.08, 0.08)), rng) if has_lower else None,
+        stripe=pick((black, (0.95, 0.95, 0.95), *VIVID), rng) if is_tailed and rng.random() < 0.05 else None,
+        skirt=float(rng.uniform(0.0, 0.3)),
+        lamp_tall=float(scale[0]),
+        lamp_wide=float(scale[1]),
+        lamp_tone=float(rng.random()),
+        grille_wide=float(scale[2]),
+        grille_tall=float(scale[3]),
+        intake=float(rng.uniform(0.05, 0.26)),
+        spoiler=int(rng.choice(3, p=[0.6, 0.3, 0.1])) if is_tailed else 0,
+        bull_bar=bool(is_rugged and rng.random() < 0.15),
+        spare_wheel=bool(body_type == "suv" and rng.random() < 0.15),
+        mirror_size=float(scale[4].clip(0.75, 1.4)),
     )
 
 
 def sample_details(body_type: str, rng: np.random.Generator) -> Details:
     """Random small parts for one type of body."""
     grey = float(rng.choice([0.04, 0.10, 0.45, 0.72, 0.85], p=[0.18, 0.12, 0.15, 0.30, 0.25]))
-    has_roof_parts = body_type in ("sedan", "hatchback", "suv", "van", "pickup")
+    has_roof_parts = body_type in (*CARS, "van", "pickup")
     letters = "".join(rng.choice(list("ABCDEFGHKLMNPRSTUVXYZ"), 2))
     return Details(
-        spokes=int(rng.choice([0, 4, 5, 6, 7, 9, 12])),
-        rim=(grey, grey, grey * 1.02) if rng.random() < 0.93 else _pick(_VIVID, rng),
-        rim_size=float(rng.uniform(0.58, 0.76)),
-        headlight=int(rng.integers(4)),
-        taillight=int(rng.integers(4)),
+        spokes=int(rng.choice([0, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15])),
+        rim=(grey, grey, grey * 1.02) if rng.random() < 0.93 else pick(VIVID, rng),
+        rim_size=float(rng.uniform(0.58, 0.82)),
+        headlight=int(rng.integers(7)),
+        taillight=int(rng.integers(7)),
         tail_clear=float(rng.choice([0.0, 0.25, 0.45])),
-        plate=_PLATES[int(rng.choice(4, p=[0.4, 0.25, 0.2, 0.15]))],
+        plate=PLATES[int(rng.choice(4, p=[0.4, 0.25, 0.2, 0.15]))],
         plate_text=f"{letters}{int(rng.integers(100, 1000))}",
-        annual_signs=tuple(_pick(_VIVID, rng) for _ in range(int(rng.choice(5, p=[0.4, 0.15, 0.15, 0.15, 0.15])))),
+        annual_signs=tuple(pick(VIVID, rng) for _ in range(int(rng.choice(5, p=[0.4, 0.15, 0.15, 0.15, 0.15])))),
         annual_corner=int(rng.choice([-1, 1])),
-        entry_license=_maybe(0.35, rng),
+        entry_license=maybe(0.35, rng),
         license_along=float(rng.uniform(-0.75, 0.75)),
-        hanging=_maybe(0.4, rng),
-        ornament=_maybe(0.35, rng),
+        hanging=maybe(0.4, rng),
+        ornament=maybe(0.35, rng),
         ornament_along=float(rng.uniform(-0.6, 0.6)),
-        tissue_box=_maybe(0.35, rng),
+        tissue_box=maybe(0.35, rng),
         tissue_at_rear=bool(rng.random() < 0.5),
         carrier=int(rng.choice(4, p=[0.61, 0.13, 0.13, 0.13])) if has_roof_parts else 0,
         carrier_color=(0.05, 0.05, 0.05) if rng.random() < 0.5 else (0.72, 0.73, 0.75),
         has_topwindow=bool(has_roof_parts and rng.random() < 0.3),
         light_cover=int(rng.choice(4, p=[0.55, 0.15, 0.15, 0.15])),
-        cover_color=_pick(((0.03, 0.03, 0.03), (0.75, 0.76, 0.78), (0.85, 0.2, 0.1)), rng),
+        cover_color=pick(((0.03, 0.03, 0.03), (0.75, 0.76, 0.78), (0.85, 0.2, 0.1)), rng),
         logo=int(rng.integers(4)),
-        mirror=_pick(((0.04, 0.04, 0.04), (0.8, 0.81, 0.83), (0.75, 0.1, 0.1)), rng) if rng.random() < 0.45 else None,
-        belt=_pick(((0.05, 0.05, 0.05), (0.75, 0.72, 0.62), (0.7, 0.1, 0.1)), rng) if rng.random() < 0.45 else None,
-        shirt=_pick(_VIVID, rng),
+        mirror=pick(((0.04, 0.04, 0.04), (0.8, 0.81, 0.83), (0.75, 0.1, 0.1)), rng) if rng.random() < 0.45 else None,
+        belt=pick(((0.05, 0.05, 0.05), (0.75, 0.72, 0.62), (0.7, 0.1, 0.1)), rng) if rng.random() < 0.45 else None,
+        shirt=pick(VIVID, rng),
         signs=_sample_signs(rng),
     )
 
@@ -264,26 +281,8 @@ def _sample_signs(rng: np.random.Generator) -> tuple[Sign, ...]:
             height = width if form == 1 else float(rng.uniform(0.08, 0.20))
             if place in ("front", "rear") and form == 2:
                 width, height = 0.45, 0.10
-            ground = _pick(_VIVID, rng)
+            ground = pick(VIVID, rng)
             ink = (0.05, 0.05, 0.05) if sum(ground) > 1.4 else (0.95, 0.95, 0.95)
             along, up = (float(value) for value in rng.uniform((-1, 0), (1, 1)))
             signs.append(Sign(place, along, up, (width, height), ground, ink, form))
     return tuple(signs)
-
-
-def _between(low: Color, high: Color, rng: np.random.Generator) -> Color:
-    """A colour between two corners, along their diagonal with a little play."""
-    share = np.clip(rng.random() + rng.normal(0, 0.05, 3), 0, 1)
-    r, g, b = (float(value) for value in np.asarray(low) + share * (np.asarray(high) - np.asarray(low)))
-    return r, g, b
-
-
-def _pick(colors: tuple[Color, ...], rng: np.random.Generator) -> Color:
-    """One of `colors`."""
-    return colors[int(rng.integers(len(colors)))]
-
-
-def _maybe(chance: float, rng: np.random.Generator) -> Color | None:
-    """A vivid colour, or None."""
-    color = _pick(_VIVID, rng)
-    return color if rng.random() < chance else None

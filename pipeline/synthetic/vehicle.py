@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pipeline.synthetic import fascia, flanks, loft, parts
 from pipeline.synthetic.bodies import BodyShape
+from pipeline.synthetic.extras import extras
 from pipeline.synthetic.loft import Profile
 from pipeline.synthetic.mesh import Mesh, box, join
 from pipeline.synthetic.skin import FRONT, LEFT, NO_VIEW, REAR, RIGHT, Skin
@@ -22,7 +23,7 @@ class Vehicle:
     Attributes:
         spec: What it was built from.
         shell: Closed bodies: glass and wheel arches in them are looked through.
-        solid: Wheels, mirrors, carrier: opaque, seen directly and through the shell.
+        solid: Wheels, mirrors, carrier, spoiler: opaque, seen directly and through the shell.
         interior: What is only seen through the shell.
         skin: Colours, materials, parts and views.
     """
@@ -50,6 +51,7 @@ def build(spec: VehicleSpec) -> Vehicle:
     shells = [loft.shell(body, skin, "")]
     solids = [parts.wheel(skin, name, axle, shape, details) for name, axle in parts.WHEELS]
     solids += parts.mirrors(skin, body, shape, styling, details) + parts.carrier(skin, shape, details)
+    solids += extras(skin, body, shape, styling)
     if cargo is not None:
         shells.append(loft.shell(cargo, skin, "cargo_"))
         solids += _cargo(skin, spec)

@@ -15,8 +15,11 @@ from pipeline.synthetic.specs import COLORS, TYPE_NAMES, VehicleSpec
 
 VERI_TYPE: dict[str, str] = {
     "sedan": "sedan",
+    "coupe": "sedan",
+    "wagon": "estate",
     "hatchback": "hatchback",
     "suv": "suv",
+    "mpv": "mpv",
     "pickup": "pickup",
     "van": "van",
     "box_truck": "truck",

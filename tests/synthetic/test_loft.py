@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.synthetic import loft
-from pipeline.synthetic.bodies import BODY_TYPES, sample_shape
+from pipeline.synthetic.bodies import BODY_TYPES, CARS, SHORTEST_ROOF, sample_shape
 from pipeline.synthetic.vehicle import Vehicle
 
 
@@ -56,3 +56,14 @@ def test_both_axles_lie_under_the_body_for_any_draw(seed: int) -> None:
         assert shape.axle_rear - shape.wheel_radius > -shape.length / 2
         assert shape.axle_front - shape.axle_rear > 4 * shape.wheel_radius
         assert shape.clearance < shape.wheel_radius < shape.cowl
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_windscreen_roof_and_rear_window_follow_each_other_for_any_draw(seed: int) -> None:
+    for body_type in BODY_TYPES:
+        shape = sample_shape(body_type, np.random.default_rng(seed))
+        assert shape.cowl_x > shape.roof_front > shape.roof_rear + 0.5
+        assert shape.roof_rear > shape.rear_glass >= -shape.length / 2
+        if body_type in CARS:
+            assert shape.roof_front - shape.roof_rear >= SHORTEST_ROOF - 0.11
+        assert shape.nose < shape.cowl < shape.roof_edge

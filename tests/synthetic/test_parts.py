@@ -1,10 +1,13 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from pipeline.synthetic import loft, parts
-from pipeline.synthetic.bodies import BODY_TYPES
+from pipeline.synthetic.bodies import BODY_TYPES, sample_shape
 from pipeline.synthetic.skin import LEFT, RIGHT
-from pipeline.synthetic.vehicle import Vehicle
+from pipeline.synthetic.specs import VehicleSpec, sample_details, sample_styling
+from pipeline.synthetic.vehicle import Vehicle, build
 
 
 def part_vertices(vehicle: Vehicle, value: int) -> np.ndarray:
@@ -87,6 +90,25 @@ def holds(skin, name: str, rows: np.ndarray) -> bool:  # type: ignore[no-untyped
     region = skin.regions[name]
     height = (region.high[1] - region.low[1]) * region.scale
     return bool(region.row <= rows[0] and rows[-1] <= region.row + height + 2)
+
+
+@pytest.mark.parametrize("body_type", ["sedan", "suv"])
+def test_a_model_s_extras_touch_the_body_and_stay_near_it(body_type: str) -> None:
+    rng = np.random.default_rng(4)
+    shape = sample_shape(body_type, rng)
+    plain = dataclasses.replace(sample_styling(body_type, rng), spoiler=0, bull_bar=False, spare_wheel=False)
+    details = sample_details(body_type, rng)
+    shell = build(VehicleSpec(1, 1, shape, plain, details)).shell.vertices
+    low, high = shell.min(0), shell.max(0)
+    for added in ({"spoiler": 1}, {"spoiler": 2}, {"bull_bar": True}, {"spare_wheel": True}):
+        vehicle = build(VehicleSpec(1, 1, shape, dataclasses.replace(plain, **added), details))  # type: ignore[arg-type]
+        before = build(VehicleSpec(1, 1, shape, plain, details)).solid
+        extra = vehicle.solid.vertices[len(before.vertices) :]
+        assert len(extra)
+        assert (extra > low - 0.4).all()
+        assert (extra < high + 0.4).all()
+        nearest = np.linalg.norm(extra[:, None] - shell[None], axis=-1).min()
+        assert nearest < 0.2
 
 
 def test_left_and_right_wheels_are_labelled_for_their_sides(vehicles: dict[str, Vehicle]) -> None:

@@ -6,15 +6,18 @@ from pipeline.synthetic import cameras, scene
 from pipeline.synthetic.annotation import label_map, viewpoint
 from pipeline.synthetic.bodies import BODY_TYPES
 from pipeline.synthetic.cameras import sample_cameras, sample_view
-from pipeline.synthetic.render import FAR, Frame, View, render, silhouette
+from pipeline.synthetic.development import develop, encode
+from pipeline.synthetic.light import sample_light
+from pipeline.synthetic.render import FAR, Frame, is_in_sight, render, silhouette
 from pipeline.synthetic.vehicle import Vehicle
+from pipeline.synthetic.view import View
 
 
 def look(vehicle: Vehicle, azimuth: float, elevation: float = 4.0) -> tuple[Frame, View]:
     camera = sample_cameras(1, 1, (200, 260), np.random.default_rng(0))[0]
     rng = np.random.default_rng(1)
     view = sample_view(camera, silhouette(vehicle), azimuth, elevation, rng)
-    return render(vehicle, view, scene.sample_light(rng)), view
+    return render(vehicle, view, sample_light(rng)), view
 
 
 def share(frame: Frame, label: int) -> float:
@@ -73,7 +76,7 @@ def test_the_picture_and_its_mirror_image_show_the_same_silhouette(vehicles: dic
     for side in (1.0, -1.0):
         position = eye * [1, side, 1]
         view = View(position, cameras._look(position, np.array([0, 0, 0.7]), 0.0), 0.5, (200, 160))
-        light = scene.sample_light(np.random.default_rng(0))
+        light = sample_light(np.random.default_rng(0))
         masks.append(render(vehicle, view, light).depth < FAR - 1)
     difference = masks[0] ^ masks[1][:, ::-1]
     assert masks[0].sum() > 3000
@@ -83,9 +86,25 @@ def test_the_picture_and_its_mirror_image_show_the_same_silhouette(vehicles: dic
 def test_a_nearer_vehicle_has_smaller_depths(vehicles: dict[str, Vehicle]) -> None:
     vehicle = vehicles["sedan"]
     frame, view = look(vehicle, 0.0)
-    light = scene.sample_light(np.random.default_rng(0))
+    light = sample_light(np.random.default_rng(0))
     moved = render(vehicle, view, light, offset=(2.0, 0.0))
     assert moved.depth.min() == pytest.approx(frame.depth.min() - 2.0, abs=0.2)
+
+
+def test_what_is_called_out_of_sight_covers_no_pixel_or_reaches_behind_the_camera(vehicles: dict[str, Vehicle]) -> None:
+    vehicle, other = vehicles["sedan"], vehicles["hatchback"]
+    _, view = look(vehicle, 60.0)
+    light = sample_light(np.random.default_rng(0))
+    answers = set()
+    for place in ((x, y) for x in range(-12, 13, 3) for y in range(-9, 10, 6)):
+        drawable = is_in_sight(other, view, place)
+        answers.add(drawable)
+        ahead = -((silhouette(other) + [*place, 0] - view.eye) @ view.rotation[2])
+        if ahead.min() < 0.5:
+            assert not drawable
+        elif not drawable:
+            assert not (render(other, view, light, offset=place).depth < FAR - 1).any()
+    assert answers == {True, False}
 
 
 def test_colour_parts_and_labels_are_empty_where_there_is_no_vehicle(vehicles: dict[str, Vehicle]) -> None:
@@ -103,7 +122,7 @@ def test_the_vehicle_touches_the_ground_it_is_painted_on(vehicles: dict[str, Veh
     frame, view = look(vehicle, 90.0, elevation=10.0)
     rows, columns = np.nonzero(frame.part == vehicle.skin.parts.index("wheel") + 1)
     lowest = rows.max()
-    ray = view.rays()[lowest, int(columns[rows == lowest].mean())]
+    ray = view.rays[lowest, int(columns[rows == lowest].mean())]
     ground = view.eye + ray * (-view.eye[2] / ray[2])
     shape = vehicle.spec.shape
     assert ground[0] == pytest.approx(shape.axle_front, abs=0.15)
@@ -121,8 +140,8 @@ def test_a_shadow_darkens_the_ground_below_and_leaves_the_rest() -> None:
 def test_a_camera_s_picture_is_eight_bit_and_deterministic() -> None:
     camera = sample_cameras(2, 1, (100, 120), np.random.default_rng(0))[0]
     light = np.full((20, 30, 3), 0.3, np.float32)
-    first, second = (cameras.develop(light, camera, np.random.default_rng(3)) for _ in range(2))
+    first, second = (develop(light, camera, np.random.default_rng(3)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
     assert first.dtype == np.uint8
-    decoded = cv2.imdecode(np.frombuffer(cameras.encode(first, 90), np.uint8), cv2.IMREAD_COLOR)
+    decoded = cv2.imdecode(np.frombuffer(encode(first, 90), np.uint8), cv2.IMREAD_COLOR)
     assert decoded.shape == (20, 30, 3)
