@@ -1,12 +1,13 @@
-"""Computes the features of all images of the test sets, once.
+"""Computes the features of all images of the test sets, once, and keeps what the model looked at.
 
 Reads: data/images/<dataset>.h5, models/reid/<dataset>/<model>.safetensors and, where the model needs them,
 data/parts/<dataset>.h5 and data/part_masks/<dataset>.h5.
-Writes: data/features/<dataset>/<model>.h5.
+Writes: data/features/<dataset>/<model>.h5, data/attention/<dataset>/<model>.h5.
 """
 
 import click
 
+from pipeline.artifacts import attention
 from pipeline.artifacts.features import header_of, write_features
 from pipeline.networks.devices import take_part
 from pipeline.networks.runtime import RuntimeParams, start
@@ -34,13 +35,15 @@ def embed(workspace: Workspace) -> None:
     check_makers(sources, metadata["makers"])
     rows = store.test_rows()
     load = ReidLoader(sources, network.shape.input_size, {})
-    batches = embedding.embed(network, load, rows, params, runtime, fabric)
-    header = header_of(workspace.model, network.distance, network.dimensions, store.digest, file_digest(weights))
+    digest, output = file_digest(weights), workspace.path("features")
+    header = header_of(workspace.model, network.distance, network.dimensions, store.digest, digest)
+    form, parts = embedding.attention_form(network), sources.makers.get("parts")
+    looked = attention.header_of(workspace.model, form, store.digest, digest, parts)
     if not fabric.is_global_zero:
-        return take_part(batches)
-    write_features(
-        output := workspace.path("features"), header, rows, batches, has_parts="part_masks" in network.inputs
-    )
+        return take_part(embedding.embed(network, load, rows, params, runtime, fabric))
+    with attention.create_attention(workspace.path("attention"), looked, rows) as keep:
+        batches = embedding.embed(network, load, rows, params, runtime, fabric, keep)
+        write_features(output, header, rows, batches, has_parts="part_masks" in network.inputs)
     click.echo(f"{output}: {len(rows)} features of {sum(network.dimensions)} values")
 
 

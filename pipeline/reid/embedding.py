@@ -1,17 +1,20 @@
 """Test features of images, computed batch by batch by a trained model."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from pydantic import PositiveInt
+from torch import Tensor
 
+from pipeline.artifacts.attention import AttentionForm, Looks
 from pipeline.networks.loading import predicted
 from pipeline.networks.runtime import RuntimeParams
 from pipeline.reid.augmentation import Sample
-from pipeline.reid.network import ReidBatch, ReidNetwork
+from pipeline.reid.network import Attention, ReidBatch, ReidNetwork
 from pipeline.reid.samples import collate
 from pipeline.store.params import parameters
 
@@ -24,6 +27,12 @@ class EmbedParams:
     """Images per batch; bounds memory."""
 
 
+def attention_form(network: ReidNetwork) -> AttentionForm | None:
+    """What a network's attention is like; None where it has none."""
+    cells = network.attention_cells
+    return None if cells is None else AttentionForm(network.top_d, **asdict(cells))
+
+
 @torch.inference_mode()
 def embed(
     network: ReidNetwork,
@@ -32,6 +41,7 @@ def embed(
     params: EmbedParams,
     runtime: RuntimeParams,
     fabric: Fabric,
+    keep: Callable[[Looks], None] | None = None,
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Compute test features batch by batch, see `predicted`, wherever the samples come from.
 
@@ -42,6 +52,8 @@ def embed(
         params: Images per batch.
         runtime: Loader processes.
         fabric: Places network and batches.
+        keep: Given what the network looked at in the next rows, before their features come; not called for a network
+            without attention.
 
     Yields:
         `(B, C)` float32 features and `(B, 4)` float32 area ratios of the next rows.
@@ -49,8 +61,22 @@ def embed(
     network.to(memory_format=torch.channels_last)
     module = fabric.setup_module(network.eval())
 
-    def features_of(batch: ReidBatch, _: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        feature = module(fabric.to_device(batch)).feature
-        return feature.float().cpu().numpy(), batch.area_ratios.numpy()
+    def seen_in(
+        batch: ReidBatch, _: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Looks | None]:
+        output = module(fabric.to_device(batch))
+        looks = None if network.attention_cells is None else _looks(output.attention)
+        return _array(output.feature), batch.area_ratios.numpy(), looks
 
-    yield from predicted(features_of, rows, load, params.batch_size, runtime, collate)
+    for features, ratios, looks in predicted(seen_in, rows, load, params.batch_size, runtime, collate):
+        if keep is not None and looks is not None:
+            keep(looks)
+        yield features, ratios
+
+
+def _looks(attention: Attention) -> Looks:
+    return Looks(_array(attention.weights), _array(attention.cells))
+
+
+def _array(values: Tensor) -> NDArray[np.float32]:
+    return values.float().cpu().numpy()

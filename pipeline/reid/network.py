@@ -6,6 +6,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from pipeline.networks.backbone import BackboneParams
+from pipeline.networks.cells import Cells
 from pipeline.networks.weights import PretrainedParams
 from pipeline.store.params import parameters
 
@@ -36,6 +37,19 @@ class ReidBatch(NamedTuple):
     identities: Tensor
 
 
+class Attention(NamedTuple):
+    """What a model looks at in a batch, PGAN (3) and (4).
+
+    Attributes:
+        weights: `(B, D)` float32 in [0, 1], w_i of the first D part boxes, summing to 1 over them; D is 0 where the
+            cells of the map are weighed themselves.
+        cells: `(B, h, w)` float32 in [0, 1], on the map's cells: sum_i w_i M_i, or the cells' own weights.
+    """
+
+    weights: Tensor
+    cells: Tensor
+
+
 class ReidOutput(NamedTuple):
     """What a model makes of a batch: the feature in evaluation mode, what losses need in training mode.
 
@@ -44,11 +58,13 @@ class ReidOutput(NamedTuple):
         logits: `(B, classes)` float32; None in evaluation mode.
         distances: Name -> float32 distances between the images of the whole batch, all processes' shares together, one
             a triplet loss; empty in evaluation mode.
+        attention: What it looked at, in evaluation mode; None where `attention_cells` is, and in training mode.
     """
 
     feature: Tensor | None
     logits: Tensor | None
     distances: dict[str, Tensor]
+    attention: Attention | None = None
 
 
 class ReidNetwork(nn.Module):
@@ -62,6 +78,7 @@ class ReidNetwork(nn.Module):
         inputs: Caches it reads beside the images: ``parts``, ``part_masks``.
         distance: How its test features compare, a key of `pipeline.retrieval.distances.DISTANCES`.
         top_d: D, the most confident part boxes it reads; 0 where it reads none.
+        attention_cells: Cells of the map whose attention it tells in evaluation mode; None where it has none.
         shape: As given.
         dimensions: As given.
     """
@@ -69,6 +86,7 @@ class ReidNetwork(nn.Module):
     inputs: tuple[str, ...] = ()
     distance: str = "euclidean"
     top_d: int = 0
+    attention_cells: Cells | None = None
 
     def __init__(self, shape: ReidShapeParams, dimensions: tuple[int, ...]) -> None:
         super().__init__()

@@ -43,6 +43,7 @@ PLACES: dict[str, Place] = {
     "reid": Place("models/reid/{dataset}/{model}.safetensors", "train_reid"),
     "reid_history": Place("data/history/train_reid/{dataset}/{model}.csv", "train_reid"),
     "features": Place("data/features/{dataset}/{model}.h5", "embed"),
+    "attention": Place("data/attention/{dataset}/{model}.h5", "embed"),
     "metrics": Place("data/evaluation/{dataset}/{model}/metrics.json", "evaluate"),
     "curve": Place("data/evaluation/{dataset}/{model}/cmc.csv", "evaluate"),
     "ranking": Place("data/evaluation/{dataset}/{model}/ranking.h5", "evaluate"),

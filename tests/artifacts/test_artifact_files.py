@@ -9,6 +9,8 @@ import pytest
 from drawn_vehicles import ROWS, TinyData, true_labels
 from numpy.typing import NDArray
 
+from pipeline.artifacts import attention
+from pipeline.artifacts.attention import AttentionForm, Looks, check_boxes, create_attention, form_of, open_attention
 from pipeline.artifacts.features import header_of, open_features, read_features, write_features
 from pipeline.artifacts.foreground import open_foreground, write_foreground
 from pipeline.artifacts.parts import Detections, open_parts, write_parts
@@ -39,6 +41,17 @@ def random_detections() -> Detections:
 def random_ranking() -> Ranking:
     distances = np.array([[0.1, 0.2], [0.3, np.inf]], np.float32)
     return Ranking(np.array([4, 7]), np.array([[1, 2], [3, -1]]), distances, np.array([[True, False], [False, False]]))
+
+
+def keep_attention(path: Path) -> None:
+    header = attention.header_of("mine", AttentionForm(2, 3, 0.1, 0.3), TABLE, "w", {"detector": "d"})
+    with create_attention(path, header, np.array([2, 5, 6])) as keep:
+        keep(random_looks())
+
+
+def random_looks() -> Looks:
+    generator = np.random.default_rng(2)
+    return Looks(generator.random((3, 2), np.float32), generator.random((3, 3, 3), np.float32))
 
 
 def keep_features(path: Path) -> None:
@@ -73,6 +86,7 @@ def keep_truth(path: Path) -> None:
 
 
 FILES: dict[str, tuple[Callable[[Path], None], Callable[[Path, str], object]]] = {
+    "attention/1": (keep_attention, open_attention),
     "features/1": (keep_features, open_features),
     "foreground/1": (keep_foreground, open_foreground),
     "parts/1": (keep_parts, open_parts),
@@ -98,6 +112,40 @@ def test_a_file_is_taken_by_its_kind_and_table_and_refused_by_any_other(tmp_path
                 take(tmp_path / "other.h5", TABLE)
     with pytest.raises(FileNotFoundError, match=r"absent\.h5"):
         take(tmp_path / "absent.h5", TABLE)
+
+
+def test_attention_comes_back_with_its_form_and_never_incomplete(tmp_path: Path) -> None:
+    keep_attention(tmp_path / "file.h5")
+    with open_attention(tmp_path / "file.h5", TABLE) as cache:
+        assert form_of(cache.header) == AttentionForm(2, 3, 0.1, 0.3)
+        assert cache["rows"][()].tolist() == [2, 5, 6]
+        for name, values in vars(random_looks()).items():
+            np.testing.assert_array_equal(cache[name][()], values)
+        with (
+            pytest.raises(ValueError, match="dataset 'weights' has 0 rows written"),
+            create_attention(tmp_path / "short.h5", cache.header, np.array([2])),
+        ):
+            pass
+    assert not (tmp_path / "short.h5").exists()
+
+
+def test_the_file_of_a_model_without_attention_says_so(tmp_path: Path) -> None:
+    header = attention.header_of("mine", None, TABLE, "w", None)
+    with create_attention(tmp_path / "file.h5", header, np.array([2, 5])):
+        pass
+    with open_attention(tmp_path / "file.h5", TABLE) as cache:
+        assert form_of(cache.header) is None
+        assert "rows" not in cache
+
+
+def test_attention_to_the_boxes_of_another_detector_is_refused(tmp_path: Path) -> None:
+    keep_attention(tmp_path / "attention.h5")
+    for detector in ("d", "e"):
+        write_parts(tmp_path / f"{detector}.h5", TABLE, 5, 3, [random_detections()], {"detector": detector})
+    weighed = open_attention(tmp_path / "attention.h5", TABLE)
+    check_boxes(weighed, open_parts(tmp_path / "d.h5", TABLE))
+    with pytest.raises(ValueError, match=r"attention\.h5: made with parts detector d, expected e"):
+        check_boxes(weighed, open_parts(tmp_path / "e.h5", TABLE))
 
 
 @pytest.mark.parametrize("has_parts", [True, False])

@@ -1,11 +1,13 @@
+from types import ModuleType
+
 import pytest
 import torch
 
 from pipeline.networks.cells import Cells
 from pipeline.reid.blocks.part_attention import mask_guided_mean
 from pipeline.reid.blocks.part_grid import rasterise
-from pipeline.reid.blocks.part_guidance import GuidanceParams, PartGuidance
-from pipeline.reid.models import pgan
+from pipeline.reid.blocks.part_guidance import GuidanceParams, PartGuidance, part_guided
+from pipeline.reid.models import fused, pgan
 from pipeline.reid.network import ReidBatch
 from tests.reid.reid_example import batch, network
 
@@ -26,6 +28,10 @@ def features_and_masks() -> tuple[torch.Tensor, torch.Tensor]:
 def guidance(**changes: object) -> PartGuidance:
     torch.manual_seed(0)
     return PartGuidance(16, CELLS, GuidanceParams(**({"top_d": 5} | changes)))  # type: ignore[arg-type]
+
+
+def guided(module: PartGuidance, features: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
+    return part_guided(features, module(features, boxes).cells)
 
 
 def test_the_mean_under_a_mask_is_that_of_its_cells() -> None:
@@ -56,7 +62,7 @@ def test_the_part_guided_map_equals_the_literal_sum_over_parts() -> None:
     for part in range(masks.shape[1]):
         part_map = masks[:, [part]] * features  # PGAN (2)
         literal = literal + weights[:, part, None, None, None] * part_map  # PGAN (3)
-    assert torch.allclose(module(features, boxes), literal, atol=1e-6)
+    assert torch.allclose(guided(module, features, boxes), literal, atol=1e-6)
 
 
 def test_attention_weights_are_a_distribution_and_the_scale_multiplies_the_scores() -> None:
@@ -81,7 +87,7 @@ def test_attention_does_not_depend_on_the_order_of_parts() -> None:
     features, boxes = features_and_boxes()
     order = [3, 1, 4, 0, 2]
     module = guidance()
-    assert torch.allclose(module(features, boxes), module(features, boxes[:, order]), atol=1e-6)
+    assert torch.allclose(guided(module, features, boxes), guided(module, features, boxes[:, order]), atol=1e-6)
 
 
 def test_without_pam_every_part_counts_alike() -> None:
@@ -94,9 +100,10 @@ def test_without_pam_every_part_counts_alike() -> None:
 def test_grid_attention_weighs_every_cell_by_its_own_feature_and_reads_no_parts() -> None:
     features, boxes = features_and_boxes()
     module = guidance(attention="grid")
-    attention = module.on_cells(features, boxes)
+    weights, attention = module(features, boxes)
+    assert weights.shape == (3, 0)
     assert torch.allclose(attention.sum((1, 2)), torch.ones(3))
-    assert torch.equal(attention, module.on_cells(features, boxes[:, :0]))
+    assert torch.equal(attention, module(features, boxes[:, :0]).cells)
     assert module.pam is not None
     one_by_one = module.pam(torch.stack([features[:, :, row, column] for row in range(6) for column in range(6)], 1))
     assert torch.allclose(attention.flatten(1), one_by_one)
@@ -107,10 +114,35 @@ def test_grid_attention_weighs_every_cell_by_its_own_feature_and_reads_no_parts(
 def test_without_parts_the_part_guided_map_is_the_global_one() -> None:
     features, boxes = features_and_boxes()
     for attention in ("parts", "uniform"):
-        assert torch.equal(guidance(top_d=0, attention=attention)(features, boxes), features)
+        assert torch.equal(guided(guidance(top_d=0, attention=attention), features, boxes), features)
     model = network(pgan, top_d=0).eval()
+    assert model.attention_cells is None
     with torch.no_grad():
         assert model(batch()).feature.isfinite().all()
+
+
+@pytest.mark.parametrize("module", [pgan, fused])
+@pytest.mark.parametrize("attention", ["parts", "grid"])
+def test_a_network_tells_the_attention_its_feature_was_made_with(module: ModuleType, attention: str) -> None:
+    torch.manual_seed(0)
+    model = network(module, attention=attention).eval()
+    given = batch()
+    with torch.no_grad():
+        output = model(given)
+    weights, cells = output.attention
+    assert model.attention_cells is not None
+    assert cells.shape == (4, model.attention_cells.count, model.attention_cells.count)
+    assert weights.shape == (4, model.top_d)
+    if attention == "parts":
+        masks = rasterise(given.boxes[:, :2], model.attention_cells)
+        assert torch.allclose(weights.sum(1), torch.ones(4))
+        assert torch.allclose(cells, (weights[..., None, None] * masks).sum(1))
+    seen = []
+    model.refine_fused.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    with torch.no_grad():
+        model(given)
+    whole, strengthened = seen[0].chunk(2, dim=1)
+    assert torch.allclose(strengthened, whole * (1 + cells[:, None]))
 
 
 def test_attention_weights_are_in_float32_under_mixed_precision() -> None:

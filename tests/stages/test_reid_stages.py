@@ -7,6 +7,7 @@ import pytest
 from drawn_vehicles import TinyData
 from tiny_run import MODELS, TINY, invoke, run_stage, write_params
 
+from pipeline.artifacts.attention import form_of, open_attention
 from pipeline.artifacts.features import read_features
 from pipeline.artifacts.parts import Detections, write_parts
 from pipeline.networks import weights
@@ -35,6 +36,12 @@ def test_a_model_is_trained_embedded_and_evaluated(data: TinyData, model: str) -
         np.testing.assert_allclose(features.area_ratios, np.concatenate([np.ones((4, 1)), ratios], 1), rtol=1e-6)
     else:
         np.testing.assert_allclose(np.linalg.norm(features.features, axis=1), 1, rtol=1e-5)
+    attention = open_attention(data.path("attention", model), data.store.digest)
+    if model == "pgan":
+        assert (form_of(attention.header).top_d, attention["rows"][()].tolist()) == (4, [4, 5, 6, 7])
+        np.testing.assert_allclose(attention["weights"][()].sum(1), np.ones(4), rtol=1e-5)
+    else:
+        assert form_of(attention.header) is None
     printed = run_stage(evaluate, data.root, model=model)
     metrics = json.loads(data.path("metrics", model).read_text())
     assert f"mAP {metrics['mAP']:.3f}" in printed
@@ -80,6 +87,7 @@ def test_parts_of_another_detector_are_refused_naming_both(data: TinyData) -> No
     assert refused.exit_code == 1
     assert "detector bbbbbbbbbbbb, expected aaaaaaaaaaaa" in refused.output
     assert not data.path("features", "pgan").exists()
+    assert not data.path("attention", "pgan").exists()
 
 
 def test_weights_and_features_of_another_model_are_refused_by_name(finished_run: TinyData, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from pipeline.networks.cells import Cells
 from pipeline.reid.blocks.part_attention import AttentionParams, PartAttentionModule, mask_guided_mean
 from pipeline.reid.blocks.part_grid import rasterise, top_boxes
+from pipeline.reid.network import Attention
 from pipeline.store.params import parameters
 
 
@@ -24,12 +25,17 @@ class GuidanceParams(AttentionParams):
 
 
 class PartGuidance(nn.Module):
-    """Weighs regions of a feature map and strengthens it there, PGAN (2) to (4).
+    """Weighs regions of a feature map, PGAN (4); `part_guided` strengthens the map there.
 
     Args:
         channels: C, channels of the map.
         cells: Of the map.
         params: Which regions, and how they are weighed.
+
+    Attributes:
+        cells: As given.
+        top_d: D, the boxes it reads; 0 on the grid.
+        attention_cells: As `ReidNetwork.attention_cells`: those given, None where there are no boxes to weigh.
     """
 
     def __init__(self, channels: int, cells: Cells, params: GuidanceParams) -> None:
@@ -37,27 +43,23 @@ class PartGuidance(nn.Module):
         self.cells = cells
         self.top_d = params.top_d if params.attention != "grid" else 0
         self.on_grid = params.attention == "grid"
+        self.attention_cells = cells if self.on_grid or self.top_d else None
         self.pam = None if params.attention == "uniform" else PartAttentionModule(channels, params)
 
-    def forward(self, features: Tensor, boxes: Tensor) -> Tensor:
-        """Part-guided feature map F_p.
+    def forward(self, features: Tensor, boxes: Tensor) -> Attention:
+        """Weights of the parts, or of the cells, and where they lie on the map.
 
         Args:
             features: `(B, C, H, W)` float32, F_g.
             boxes: `(B, M, 4)` float32, xyxy in [0, 1] by falling score; the first D are read, none on the grid.
-
-        Returns:
-            `(B, C, H, W)` float32.
         """
-        return part_guided(features, self.on_cells(features, boxes))
-
-    def on_cells(self, features: Tensor, boxes: Tensor) -> Tensor:
-        """Attention on the map's cells, sum_i w_i M_i: `(B, H, W)` float32 in [0, 1]; arguments as `forward`."""
         if self.on_grid:
             assert self.pam is not None
-            return self.pam(features.flatten(2).transpose(1, 2)).view(features[:, 0].shape)  # type: ignore[no-any-return]
+            cells = self.pam(features.flatten(2).transpose(1, 2)).view(features[:, 0].shape)
+            return Attention(cells.new_zeros(len(cells), 0), cells)
         masks = rasterise(top_boxes(boxes, self.top_d), self.cells)
-        return torch.einsum("bd,bdhw->bhw", self.weights(features, masks), masks)
+        weights = self.weights(features, masks)
+        return Attention(weights, torch.einsum("bd,bdhw->bhw", weights, masks))
 
     def weights(self, features: Tensor, masks: Tensor) -> Tensor:
         """Weights w_i of the parts.

@@ -9,7 +9,7 @@ from pipeline.networks.tensors import channels_last, normalise
 from pipeline.networks.weights import PretrainedParams
 from pipeline.reid.blocks.distances import pairwise_cpdm, pairwise_euclidean
 from pipeline.reid.blocks.part_grid import average_masks
-from pipeline.reid.blocks.part_guidance import GuidanceParams, PartGuidance
+from pipeline.reid.blocks.part_guidance import GuidanceParams, PartGuidance, part_guided
 from pipeline.reid.blocks.refine import Refine
 from pipeline.reid.network import BatchNormNeck, ReidBatch, ReidNetwork, ReidOutput, ReidShapeParams
 from pipeline.store.params import parameters
@@ -87,6 +87,7 @@ class Network(ReidNetwork):
         self.cells = self.backbone.cells(shape.input_size)
         self.guidance = PartGuidance(width, self.cells, params)
         self.top_d = self.guidance.top_d
+        self.attention_cells = self.guidance.attention_cells
         self.inputs = ("part_masks",) if params.attention == "grid" else ("parts", "part_masks")
         self.views = ViewFeatures(width, params.view_dimension)
         self.view_scale = params.view_scale
@@ -102,13 +103,14 @@ class Network(ReidNetwork):
     def forward(self, batch: ReidBatch) -> ReidOutput:
         """Compute what the mode calls for, see `ReidOutput`."""
         whole = self.backbone(channels_last(normalise(batch.images)))  # F_g, (B, C, H, W)
-        guided = self.guidance(whole, batch.boxes)  # F_p
+        attention = self.guidance(whole, batch.boxes)
+        guided = part_guided(whole, attention.cells)  # F_p
         fused = self.refine_fused(torch.cat([whole, guided], dim=1))
         views = [self.view_scale * view for view in self.views(guided, average_masks(batch.masks, self.cells))]
         after_neck = self.neck.norm(fused)
         feature = torch.cat([nn.functional.normalize(after_neck), *views], 1)
         if not self.training:
-            return ReidOutput(feature, None, {})
+            return ReidOutput(feature, None, {}, attention)
         features = {"fused": fused, "global": self.refine_global(whole), "part": self.refine_part(guided)}
         distances = {name: pairwise_euclidean(feature) for name, feature in features.items()}
         ratios = batch.area_ratios

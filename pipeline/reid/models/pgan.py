@@ -7,7 +7,7 @@ from pipeline.networks.backbone import Backbone
 from pipeline.networks.tensors import channels_last, normalise
 from pipeline.networks.weights import PretrainedParams
 from pipeline.reid.blocks.distances import pairwise_euclidean
-from pipeline.reid.blocks.part_guidance import GuidanceParams, PartGuidance
+from pipeline.reid.blocks.part_guidance import GuidanceParams, PartGuidance, part_guided
 from pipeline.reid.blocks.refine import Refine
 from pipeline.reid.network import BatchNormNeck, ReidBatch, ReidNetwork, ReidOutput, ReidShapeParams
 from pipeline.store.params import parameters
@@ -42,6 +42,7 @@ class Network(ReidNetwork):
         width = self.backbone.width
         self.guidance = PartGuidance(width, self.backbone.cells(shape.input_size), params)
         self.top_d = self.guidance.top_d
+        self.attention_cells = self.guidance.attention_cells
         self.inputs = () if params.attention == "grid" else ("parts",)
         self.refine_fused = Refine(2 * width, params.dimension)
         self.refine_global = Refine(width, params.dimension // 2)
@@ -55,10 +56,11 @@ class Network(ReidNetwork):
     def forward(self, batch: ReidBatch) -> ReidOutput:
         """Compute what the mode calls for, see `ReidOutput`."""
         whole = self.backbone(channels_last(normalise(batch.images)))  # F_g, (B, C, H, W)
-        guided = self.guidance(whole, batch.boxes)  # F_p
+        attention = self.guidance(whole, batch.boxes)
+        guided = part_guided(whole, attention.cells)  # F_p
         fused = self.refine_fused(torch.cat([whole, guided], dim=1))
         if not self.training:
-            return ReidOutput(self.neck.normalised(fused), None, {})
+            return ReidOutput(self.neck.normalised(fused), None, {}, attention)
         features = {"fused": fused, "global": self.refine_global(whole), "part": self.refine_part(guided)}
         distances = {name: pairwise_euclidean(feature) for name, feature in features.items()}
         return ReidOutput(None, self.neck(fused), distances)
