@@ -8,23 +8,29 @@ from numpy.typing import NDArray
 
 from pipeline.store import hdf5
 
-SCHEMA = "ranking/1"
+SCHEMA = "ranking/2"
 
 
 class Ranking(NamedTuple):
-    """The nearest gallery images of Q queries.
+    """The R nearest gallery images of Q queries.
 
     Attributes:
         rows: `(Q,)` int64 row of each query.
         gallery: `(Q, R)` int64 rows of its nearest gallery images, nearest first, -1 where fewer are left.
         distances: `(Q, R)` float32, infinite where fewer are left.
         match: `(Q, R)` bool, whether each shows the query's vehicle.
+        view_weights: `(Q, R, P)` float32 in [0, 1], how much the whole and each view counted for the pair, w of SPAN
+            (4), summing to 1; 0 where fewer are left. P is 0 for models that do not compare views apart.
+        view_distances: `(Q, R, P)` float32, their Euclidean distances, of which `distances` is the weighted sum, SPAN
+            (5), unless it was re-ranked; 0 where fewer are left.
     """
 
     rows: NDArray[np.int64]
     gallery: NDArray[np.int64]
     distances: NDArray[np.float32]
     match: NDArray[np.bool_]
+    view_weights: NDArray[np.float32]
+    view_distances: NDArray[np.float32]
 
 
 def write_ranking(path: Path, table: str, ranking: Ranking, made_by: dict[str, str]) -> None:

@@ -188,10 +188,23 @@ def paired_cpdm(
     first: Tensor, second: Tensor, first_ratios: Tensor, second_ratios: Tensor, dimensions: Sequence[int]
 ) -> Tensor:
     """Distances of SPAN (4) and (5) of B pairs: `(B, C)` features and `(B, P)` area ratios each -> `(B,)` float32."""
+    weights, distances = paired_views(first, second, first_ratios, second_ratios, dimensions)
+    return (weights * distances).sum(1)
+
+
+def paired_views(
+    first: Tensor, second: Tensor, first_ratios: Tensor, second_ratios: Tensor, dimensions: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """What CPDM adds up for B pairs, global first: arguments as `paired_cpdm`.
+
+    Returns:
+        Weights w of SPAN (4), `(B, P)` float32 in [0, 1], each row summing to 1; and the blocks' Euclidean distances D
+        of SPAN (5), `(B, P)` float32.
+    """
     weights = first_ratios * second_ratios
     blocks = torch.split((first - second).square(), list(dimensions), 1)
     distances = torch.stack([block.sum(1).sqrt() for block in blocks], 1)
-    return (weights * distances).sum(1) / weights.sum(1)
+    return weights / weights.sum(1, keepdim=True), distances
 
 
 @dataclass(frozen=True)

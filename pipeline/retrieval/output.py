@@ -5,11 +5,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pipeline.artifacts.features import Features
 from pipeline.artifacts.ranking import Ranking, write_ranking
+from pipeline.retrieval.distances import DISTANCES, paired_views
 from pipeline.retrieval.evaluation import Evaluation
+from pipeline.retrieval.protocols import Problem
 from pipeline.retrieval.scores import Scores, average_precision, cumulative_matches
 from pipeline.retrieval.summary import Evaluated
 from pipeline.store.files import atomic_directory, write_csv, write_json
@@ -150,9 +153,28 @@ def write_submission(path: Path, evaluated: Evaluated, paths: np.ndarray[Any, An
 def _ranking(features: Features, evaluated: Evaluated) -> Ranking:
     problem, nearest = evaluated.problems[0], evaluated.ranks.nearest
     found = nearest >= 0
+    weights, distances = _views(features, problem, nearest)
     return Ranking(
         rows=features.rows[problem.queries],
         gallery=np.where(found, features.rows[problem.gallery[nearest]], -1),
         distances=evaluated.ranks.nearest_distances,
         match=found & (problem.gallery_vehicles[nearest] == problem.query_vehicles[:, None]),
+        view_weights=weights,
+        view_distances=distances,
     )
+
+
+def _views(
+    features: Features, problem: Problem, nearest: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weight and distance of the whole and of each view for the pairs of a ranking, `(Q, R, P)` each."""
+    blocks = len(features.dimensions) if DISTANCES[features.distance].weighs_blocks else 0
+    weights, distances = np.zeros((2, *nearest.shape, blocks), np.float32)
+    if blocks:
+        values, ratios = torch.from_numpy(features.features), torch.from_numpy(features.area_ratios)
+        for place, (query, found) in enumerate(zip(problem.queries, nearest, strict=True)):
+            second = torch.from_numpy(problem.gallery[found[found >= 0]])
+            sides = values[query][None], values[second], ratios[query][None], ratios[second]
+            pairs = paired_views(*sides, features.dimensions)
+            weights[place, : len(second)], distances[place, : len(second)] = (part.numpy() for part in pairs)
+    return weights, distances

@@ -40,7 +40,9 @@ def random_detections() -> Detections:
 
 def random_ranking() -> Ranking:
     distances = np.array([[0.1, 0.2], [0.3, np.inf]], np.float32)
-    return Ranking(np.array([4, 7]), np.array([[1, 2], [3, -1]]), distances, np.array([[True, False], [False, False]]))
+    match, views = np.array([[True, False], [False, False]]), np.array([[[0.7, 0.3], [1, 0]], [[0.5, 0.5], [0, 0]]])
+    weights = views.astype(np.float32)
+    return Ranking(np.array([4, 7]), np.array([[1, 2], [3, -1]]), distances, match, weights, 2 * weights)
 
 
 def keep_attention(path: Path) -> None:
@@ -90,7 +92,7 @@ FILES: dict[str, tuple[Callable[[Path], None], Callable[[Path, str], object]]] =
     "features/1": (keep_features, open_features),
     "foreground/1": (keep_foreground, open_foreground),
     "parts/1": (keep_parts, open_parts),
-    "ranking/1": (keep_ranking, read_ranking),
+    "ranking/2": (keep_ranking, read_ranking),
     "grabcut/1": (keep_seeds, open_seeds),
     "part_masks/1": (keep_views, open_views),
     "truth/1": (keep_truth, open_truth),

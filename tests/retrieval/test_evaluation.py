@@ -315,7 +315,7 @@ def test_what_is_written_says_what_was_found(tiny_data: TinyData, tmp_path: Path
         ("1", "1", "0"),
         ("2", "1", "0"),
     ]
-    rows, gallery, distances, match = read_ranking(tmp_path / "ranking.h5", store.digest)
+    rows, gallery, distances, match, *views = read_ranking(tmp_path / "ranking.h5", store.digest)
     assert rows.tolist() == queries.tolist()
     assert gallery.shape == match.shape == distances.shape == (2, 3)
     assert (gallery[:, 2] == -1).all()
@@ -324,6 +324,27 @@ def test_what_is_written_says_what_was_found(tiny_data: TinyData, tmp_path: Path
     same = store.vehicle_ids[gallery[:, :2]] == store.vehicle_ids[queries][:, None]
     np.testing.assert_array_equal(match[:, :2], same)
     assert (np.diff(distances[:, :2], axis=1) >= 0).all()
+    assert [part.shape for part in views] == [(2, 3, 0)] * 2, "views are not compared apart"
+
+
+def test_a_ranking_by_cpdm_says_what_each_view_added_to_a_distance(tiny_data: TinyData, tmp_path: Path) -> None:
+    store, generator = tiny_data.store, np.random.default_rng(0)
+    rows = store.test_rows()
+    values = generator.random((len(rows), 7), np.float32)
+    ratios = np.concatenate([np.ones((len(rows), 1)), generator.dirichlet(np.ones(2), len(rows))], 1)
+    features = Features(rows, values, ratios.astype(np.float32), "cpdm", (4, 2, 1))
+    write_evaluation(tmp_path, store, features, evaluate_table(store, features, PARAMS, CPU), 50, {})
+    ranking = read_ranking(tmp_path / "ranking.h5", store.digest)
+    assert ranking.view_weights.shape == (2, 3, 3)
+    found = ranking.gallery >= 0
+    np.testing.assert_allclose(ranking.view_weights.sum(2), found, rtol=1e-6)
+    total = (ranking.view_weights * ranking.view_distances).sum(2)
+    np.testing.assert_allclose(total[found], ranking.distances[found], rtol=1e-4)
+    query, nearest = (rows.tolist().index(row) for row in (ranking.rows[0], ranking.gallery[0, 0]))
+    expected = np.linalg.norm(values[query, 4:6] - values[nearest, 4:6])
+    assert ranking.view_distances[0, 0, 1] == pytest.approx(expected, rel=1e-5)
+    products = ratios[query] * ratios[nearest]
+    np.testing.assert_allclose(ranking.view_weights[0, 0], products / products.sum(), rtol=1e-5)
 
 
 def test_one_line_sums_an_evaluation_up(tiny_data: TinyData, large_store: ImageStore) -> None:

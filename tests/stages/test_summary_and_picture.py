@@ -25,6 +25,8 @@ def data(tiny_data: TinyData, tmp_path: Path) -> TinyData:
         gallery=np.array([[6, 7], [6, 7]]),
         distances=np.array([[0.1, 0.2], [0.1, 0.2]], np.float32),
         match=np.array([[True, False], [False, True]]),
+        view_weights=np.zeros((2, 2, 0), np.float32),
+        view_distances=np.zeros((2, 2, 0), np.float32),
     )
     write_ranking(copied.workspace("baseline").path("ranking"), copied.store.digest, ranking, {})
     return copied
