@@ -10,6 +10,7 @@ import click
 from pipeline.foreground.trained_on import read_removed_rows
 from pipeline.parts.trained_on import read_trained_images
 from pipeline.quality.artifacts import QualityParams, measure, open_artifacts
+from pipeline.quality.parts import CLASS_COLUMNS
 from pipeline.store.files import file_digest, write_csv, write_json
 from pipeline.store.hdf5 import check_same
 from pipeline.store.places import Workspace
@@ -33,7 +34,7 @@ def evaluate_artifacts(workspace: Workspace) -> None:
     trained_on = read_trained_images(detector), read_trained_table(span), read_removed_rows(foreground)
     metrics, by_class = measure(artifacts, *trained_on, params)
     write_json(output := workspace.path("quality"), metrics)
-    write_csv(workspace.path("part_classes"), by_class, ("part", "ap50", "ap"))
+    write_csv(workspace.path("part_classes"), by_class, CLASS_COLUMNS)
     click.echo(f"{output}: measured {', '.join(metrics)}")
 
 

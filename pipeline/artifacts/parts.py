@@ -14,7 +14,9 @@ SCHEMA = "parts/1"
 
 @dataclass(frozen=True)
 class Detections:
-    """The parts of one image or several, by falling score.
+    """The parts of one image or several, in the order in which models take them.
+
+    That is by falling score, weighed by class where `detect_parts.class_factors` says so.
 
     Attributes:
         boxes: `(..., M, 4)` float32, xyxy in [0, 1], each with an area.

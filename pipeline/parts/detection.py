@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from pydantic import PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 from torchvision.models.detection.ssd import SSD
 from torchvision.ops import batched_nms
@@ -19,6 +19,7 @@ from pipeline.parts.network import input_size
 from pipeline.store.boxes import clip_boxes, have_area
 from pipeline.store.images import Images
 from pipeline.store.params import Share, parameters
+from pipeline.store.vocabulary import PART_CLASSES, PartClass
 
 
 @parameters
@@ -32,6 +33,9 @@ class PartDetectionParams:
     candidates: PositiveInt
     """Most confident pairs of a default box and a class that enter suppression; the boxes kept are those of more
     candidates as long as `max_parts` are left (SSD takes 400 of each class, at many times the cost)."""
+    class_factors: dict[PartClass, PositiveFloat]
+    """Part class -> what its scores are multiplied by where boxes of all classes are ranked; others keep theirs (PGAN
+    §3.2: all do). More for the small parts that tell vehicles apart brings them among the D that models read."""
     batch_size: PositiveInt
     """Images per step."""
 
@@ -107,14 +111,16 @@ def most_confident(boxes: Tensor, labels: Tensor, scores: Tensor, params: PartDe
         params: The parameters.
 
     Returns:
-        Exactly `max_parts` detections; equal scores are ordered by class, then by place.
+        Exactly `max_parts` detections, by falling score times their class's factor; equal scores are ordered by class,
+        then by place.
     """
     clipped = clip_boxes(np.asarray(boxes.numpy(), np.float32))
     order = np.lexsort((*clipped.T, labels.numpy(), -scores.numpy()))
     order = order[have_area(clipped)[order]]
     inside, label, score = torch.from_numpy(clipped[order]), labels[order], scores[order]
     kept = batched_nms(inside, score, label, params.nms_iou).sort().values
-    kept = kept[: params.max_parts]
+    factors = torch.tensor([params.class_factors.get(name, 1.0) for name in PART_CLASSES])
+    kept = kept[(score * factors[label])[kept].argsort(descending=True, stable=True)[: params.max_parts]]
     found = Detections(inside[kept].numpy(), label[kept].numpy().astype(np.uint8), score[kept].numpy())
     return fill_up(found, params.max_parts)
 

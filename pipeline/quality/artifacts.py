@@ -24,7 +24,7 @@ from pipeline.quality.views import viewpoint_accuracy, visible_view_ious
 from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
 from pipeline.store.params import Share, parameters
-from pipeline.store.vocabulary import VIEWS
+from pipeline.store.vocabulary import VIEWS, PartClass
 
 Columns = dict[str, NDArray[np.float64]]
 
@@ -35,6 +35,8 @@ class QualityParams:
 
     parts: PositiveInt
     """D of the recall of annotated parts among an image's D most confident boxes."""
+    identifying: tuple[PartClass, ...]
+    """Part classes that tell vehicles of one model apart; their recall is given apart too."""
     spill_margin: NonNegativeFloat
     """Where the truth names some parts only: growth of their hull, as a share of its longer side, within which a mask
     is not called spill."""
@@ -183,24 +185,25 @@ def _defined(
     return {name: float(statistic(finite))} if len(finite) else {}
 
 
-def measure_boxes(artifacts: Artifacts, rows: NDArray[np.int64], parts: int) -> dict[str, Any]:
-    """Measure the cached part boxes of annotated rows; empty where nothing is annotated.
+def measure_boxes(
+    artifacts: Artifacts, rows: NDArray[np.int64], params: QualityParams
+) -> tuple[dict[str, float | int], list[dict[str, Any]]]:
+    """Measure the cached part boxes of annotated rows.
 
     Args:
         artifacts: The data set.
         rows: Annotated rows the detector was not trained on.
-        parts: D of the top-D recall.
+        params: D of the top-D recall, and the identifying classes.
 
     Returns:
-        What `measure_parts` returns, with D under ``d`` and out of the other keys.
+        What `measure_parts` returns; both empty where nothing is annotated.
     """
     truths = [found for row in rows if (found := artifacts.store.parts(int(row))) is not None]
     if not any(len(truth.boxes) for truth in truths):
-        return {}
+        return {}, []
     cache = artifacts.parts
     boxes, labels, scores = (cache[name][()][rows] for name in ("boxes", "labels", "scores"))
-    measured = measure_parts(Detections(boxes, labels, scores), truths, parts)
-    return {name.replace(f"_top_{parts}", "_top_d"): value for name, value in measured.items()} | {"d": parts}
+    return measure_parts(Detections(boxes, labels, scores), truths, params.parts, params.identifying)
 
 
 def measure_viewpoints(artifacts: Artifacts, trained_on: str, share: float) -> dict[str, float | int]:
@@ -240,12 +243,11 @@ def measure(
         params: How to measure.
 
     Returns:
-        Metrics, group -> measure -> value, without the groups and measures that nothing defines; and one row an
-        occurring part class, ``part``, ``ap50`` and ``ap``.
+        Metrics, group -> measure -> value, without the groups and measures that nothing defines; and one line an
+        occurring part class, as `measure_parts` gives it.
     """
     columns = mask_columns(artifacts, measured_rows(artifacts.store, artifacts.truth), params.spill_margin)
-    boxes = measure_boxes(artifacts, unseen_rows(artifacts.store, trained_images), params.parts)
-    ap50, ap = boxes.pop("ap50_by_class", {}), boxes.pop("ap_by_class", {})
+    boxes, classes = measure_boxes(artifacts, unseen_rows(artifacts.store, trained_images), params)
     failed = artifacts.grabcut["failed"][()][distinct(artifacts.store, np.arange(len(artifacts.store)))]
     metrics = {
         "grabcut": summarise_masks(columns["grabcut"]) | {"failed": int(failed.sum()), "failed_of": len(failed)},
@@ -257,5 +259,4 @@ def measure(
         "part_masks": summarise_views(columns["part_masks"]),
         "viewpoint": measure_viewpoints(artifacts, trained_table, params.viewpoint_share),
     }
-    classes = [{"part": name, "ap50": ap50[name], "ap": ap[name]} for name in ap50]
     return {name: values for name, values in metrics.items() if values}, classes

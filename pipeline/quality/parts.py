@@ -1,6 +1,7 @@
 """How good part boxes are: average precision by class, and the recall of the top-D boxes whatever their class."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,18 +18,26 @@ COCO_IOUS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 _RECALLS = np.linspace(0, 1, 101)
 
 
-def measure_parts(found: Detections, truths: Sequence[PartBoxes], d: int = 8) -> dict[str, object]:
+CLASS_COLUMNS = ("part", "parts", "ap50", "ap", "recall_top_d")
+"""What is measured of each class: its name, its annotated parts, and figures as of all."""
+
+
+def measure_parts(
+    found: Detections, truths: Sequence[PartBoxes], d: int, identifying: Collection[str]
+) -> tuple[dict[str, float | int], list[dict[str, Any]]]:
     """Measure cached part boxes of images whose parts are known.
 
     Args:
-        found: Detections of N images, boxes `(N, M, 4)` by falling score.
+        found: Detections of N images, boxes `(N, M, 4)` in the order in which models take them.
         truths: The N images' annotated parts.
         d: D of the top-D recall.
+        identifying: Classes whose recall is given apart.
 
     Returns:
-        ``images``, ``parts`` (annotated), ``ap50`` and ``ap`` (means over the classes that occur), ``ap50_by_class``
-        and ``ap_by_class`` (occurring classes by name), ``recall_top_d`` (see `top_recall`) and
-        ``recall_top_d_ceiling`` (see `recall_ceiling`), with D in the key, as ``recall_top_8``.
+        Of all parts: ``images``, ``parts`` (annotated), ``ap50`` and ``ap`` (means over the classes that occur), ``d``,
+        ``recall_top_d`` (see `top_recall`) and ``recall_top_d_ceiling`` (see `recall_ceiling`); where an identifying
+        part is annotated, ``identifying_parts``, ``recall_top_d_identifying`` and ``recall_top_d_identifying_ceiling``,
+        what D boxes could reach that cover nothing else. And one line of `CLASS_COLUMNS` an occurring class.
 
     Raises:
         ValueError: Detections and truths are of different numbers of images, or no part is annotated.
@@ -38,17 +47,43 @@ def measure_parts(found: Detections, truths: Sequence[PartBoxes], d: int = 8) ->
     if not any(len(truth.boxes) for truth in truths):
         raise ValueError(f"none of the {len(truths)} images has an annotated part to measure against")
     by_class = average_precisions(found, truths, COCO_IOUS)
-    ap50 = {name: float(values[0]) for name, values in by_class.items()}
-    ap = {name: float(values.mean()) for name, values in by_class.items()}
-    return {
+    classes = [
+        {
+            "part": name,
+            "parts": sum(len(truth.boxes) for truth in of_class),
+            "ap50": float(values[0]),
+            "ap": float(values.mean()),
+            "recall_top_d": top_recall(found.boxes, of_class, d),
+        }
+        for name, values in by_class.items()
+        for of_class in [_only(truths, [name])]
+    ]
+    metrics = {
         "images": len(truths),
         "parts": sum(len(truth.boxes) for truth in truths),
-        "ap50": float(np.mean(list(ap50.values()))),
-        "ap": float(np.mean(list(ap.values()))),
-        "ap50_by_class": ap50,
-        "ap_by_class": ap,
-        f"recall_top_{d}": top_recall(found.boxes, truths, d),
-        f"recall_top_{d}_ceiling": recall_ceiling(truths, d),
+        "ap50": float(np.mean([line["ap50"] for line in classes])),
+        "ap": float(np.mean([line["ap"] for line in classes])),
+        "d": d,
+        "recall_top_d": top_recall(found.boxes, truths, d),
+        "recall_top_d_ceiling": recall_ceiling(truths, d),
+    }
+    return metrics | _identifying(found.boxes, _only(truths, identifying), d), classes
+
+
+def _only(truths: Sequence[PartBoxes], names: Collection[str]) -> list[PartBoxes]:
+    """The same images with no other parts than those of some classes."""
+    kept = [np.isin(truth.labels, [PART_CLASSES.index(name) for name in names]) for truth in truths]
+    return [PartBoxes(truth.boxes[keep], truth.labels[keep]) for truth, keep in zip(truths, kept, strict=True)]
+
+
+def _identifying(boxes: NDArray[np.float32], truths: Sequence[PartBoxes], d: int) -> dict[str, float | int]:
+    count = sum(len(truth.boxes) for truth in truths)
+    if not count:
+        return {}
+    return {
+        "identifying_parts": count,
+        "recall_top_d_identifying": top_recall(boxes, truths, d),
+        "recall_top_d_identifying_ceiling": recall_ceiling(truths, d),
     }
 
 
@@ -119,7 +154,7 @@ def top_recall(boxes: NDArray[np.float32], truths: Sequence[PartBoxes], d: int, 
     Labels are ignored, as PGAN ignores them; one box may cover two parts that lie on each other.
 
     Args:
-        boxes: `(N, M, 4)` float32, by falling score.
+        boxes: `(N, M, 4)` float32, in the order in which models take them.
         truths: The N images' annotated parts, at least one in all.
         d: D.
         iou: Threshold.

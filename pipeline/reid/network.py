@@ -24,7 +24,7 @@ class ReidBatch(NamedTuple):
 
     Attributes:
         images: `(B, 3, S, S)` uint8, RGB.
-        boxes: `(B, M, 4)` float32, xyxy in [0, 1] by falling score.
+        boxes: `(B, M, 4)` float32, xyxy in [0, 1], in the order of `Detections`.
         masks: `(B, 3, T, T)` uint8, view masks (255 is certain), order `VIEWS`.
         area_ratios: `(B, 4)` float32 in [0, 1]: global (always 1), then `VIEWS`.
         identities: `(B,)` int64 class of the vehicle; -1 where unknown.

@@ -1,5 +1,9 @@
 """The vocabulary of the two papers: 16 part classes, 3 views, 5 viewpoints."""
 
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
 PART_CLASSES: tuple[str, ...] = (
     "annual_service_signs",
     "back_mirror",
@@ -19,6 +23,16 @@ PART_CLASSES: tuple[str, ...] = (
     "windshield_glass",
 )
 """The 16 part classes of PGAN table 4, in the table's order; a class label is its index here."""
+
+
+def _known(name: str) -> str:
+    if name not in PART_CLASSES:
+        raise ValueError(f"expected one of {', '.join(PART_CLASSES)}, got {name!r}")
+    return name
+
+
+PartClass = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": list(PART_CLASSES)})]
+"""One of `PART_CLASSES`, as a parameter."""
 
 VIEWS: tuple[str, ...] = ("front", "rear", "side")
 """Order of every per-view array: masks, area ratios, part features (SPAN §3.1)."""

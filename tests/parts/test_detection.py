@@ -1,5 +1,6 @@
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ from pipeline.networks.runtime import start
 from pipeline.networks.weights import PretrainedParams
 from pipeline.parts.detection import PartDetectionParams, detect, fill_up, most_confident
 from pipeline.parts.network import DetectorNetworkParams, ResnetSsdParams, build_detector
+from pipeline.store.params import build
 from pipeline.store.resizing import resize
 from pipeline.store.vocabulary import PART_CLASSES
 
-DETECTION = PartDetectionParams(max_parts=6, nms_iou=0.45, candidates=20, batch_size=2)
+DETECTION = PartDetectionParams(max_parts=6, nms_iou=0.45, candidates=20, class_factors={}, batch_size=2)
 NETWORK = DetectorNetworkParams("ssd_resnet", ResnetSsdParams(32, "resnet10_narrow", 4, (1, 2), 8, (0.1, 0.3, 0.6), ()))
 
 
@@ -30,11 +32,11 @@ class Pictures:
         return np.random.default_rng(row).integers(0, 256, (20, 30 + row, 3), dtype=np.uint8)
 
 
-def kept(items: Sequence[tuple[tuple[float, float, float, float], int, float]], **changes: float) -> Detections:
+def kept(items: Sequence[tuple[tuple[float, float, float, float], int, float]], **changes: Any) -> Detections:
     """What `most_confident` keeps of `(box, label, score)` candidates."""
     boxes = torch.tensor([box for box, _, _ in items]).reshape(-1, 4)
     labels, scores = torch.tensor([label for _, label, _ in items]), torch.tensor([score for _, _, score in items])
-    return most_confident(boxes, labels, scores, dataclasses.replace(DETECTION, **changes))  # type: ignore[arg-type]
+    return most_confident(boxes, labels, scores, dataclasses.replace(DETECTION, **changes))
 
 
 def run(detector: SSD, detection: PartDetectionParams = DETECTION) -> Detections:
@@ -60,8 +62,7 @@ def test_every_image_gets_exactly_max_parts_valid_boxes_by_falling_score() -> No
 
 
 def test_boxes_do_not_depend_on_the_batch() -> None:
-    one = run(fresh_detector(), PartDetectionParams(6, 0.45, 20, 1))
-    all_at_once = run(fresh_detector(), PartDetectionParams(6, 0.45, 20, 5))
+    one, all_at_once = (run(fresh_detector(), dataclasses.replace(DETECTION, batch_size=size)) for size in (1, 5))
     np.testing.assert_allclose(one.boxes, all_at_once.boxes, atol=1e-5)
 
 
@@ -106,6 +107,25 @@ def test_boxes_that_repeat_another_of_their_class_are_dropped(changes: dict[str,
     ]
     found = kept(items, **changes)
     np.testing.assert_array_equal(found.labels[found.scores > 0], labels)
+
+
+def test_a_factor_ranks_boxes_of_its_class_higher_and_leaves_their_scores() -> None:
+    sign, wheel = PART_CLASSES.index("newer_sign"), PART_CLASSES.index("wheel")
+    items = [
+        ((0.0, 0.0, 0.4, 0.4), wheel, 0.6),
+        ((0.6, 0.0, 0.9, 0.1), sign, 0.4),
+        ((0.6, 0.5, 0.9, 0.6), sign, 0.2),
+        ((0.0, 0.5, 0.4, 0.9), wheel, 0.3),
+    ]
+    found = kept(items, class_factors={"newer_sign": 2.0}, max_parts=3)
+    np.testing.assert_array_equal(found.labels, [sign, wheel, sign])
+    np.testing.assert_array_equal(found.scores, np.array([0.4, 0.6, 0.2], np.float32))
+
+
+def test_a_factor_of_an_unknown_class_is_refused_by_name() -> None:
+    values = {**dataclasses.asdict(DETECTION), "class_factors": {"tyre": 2}}
+    with pytest.raises(ValueError, match=r"here\.class_factors\.tyre.*: expected one of annual.*, got 'tyre'"):
+        build(PartDetectionParams, values, "here")
 
 
 def test_missing_boxes_become_cells_of_ever_finer_grids() -> None:

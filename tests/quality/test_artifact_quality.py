@@ -27,7 +27,7 @@ from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
 from pipeline.views.trained_on import read_trained_table
 
-PARAMS = QualityParams(parts=2, spill_margin=0.0, bad_seed_iou=0.7, viewpoint_share=0.2)
+PARAMS = QualityParams(parts=2, identifying=("plate",), spill_margin=0.0, bad_seed_iou=0.7, viewpoint_share=0.2)
 
 
 def measured(data: TinyData, artifacts: Artifacts | None = None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -65,7 +65,9 @@ def test_exact_boxes_have_full_precision_and_two_boxes_recall_two_of_three_parts
     assert metrics["parts"]["ap50"] == pytest.approx(1)
     assert metrics["parts"]["recall_top_d"] == pytest.approx(2 / 3)
     assert metrics["parts"]["d"] == 2
-    assert [row["part"] for row in classes] == ["plate", "wheel"]
+    assert metrics["parts"]["identifying_parts"] == 4
+    assert metrics["parts"]["recall_top_d_identifying"] == 0
+    assert {row["part"]: row["recall_top_d"] for row in classes} == {"plate": 0, "wheel": 1}
 
 
 def test_boxes_and_viewpoints_are_measured_on_images_no_network_was_trained_on(tiny_data: TinyData) -> None:

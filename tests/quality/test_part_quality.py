@@ -2,11 +2,18 @@ import numpy as np
 import pytest
 
 from pipeline.artifacts.parts import Detections
-from pipeline.quality.parts import COCO_IOUS, average_precisions, measure_parts, recall_ceiling, top_recall
+from pipeline.quality.parts import (
+    CLASS_COLUMNS,
+    COCO_IOUS,
+    average_precisions,
+    measure_parts,
+    recall_ceiling,
+    top_recall,
+)
 from pipeline.store.boxes import PartBoxes
 from pipeline.store.vocabulary import PART_CLASSES
 
-WHEEL, PLATE = PART_CLASSES.index("wheel"), PART_CLASSES.index("plate")
+WHEEL, PLATE, SIGN = (PART_CLASSES.index(name) for name in ("wheel", "plate", "newer_sign"))
 LEFT, RIGHT, FAR = (0.0, 0.0, 0.2, 0.2), (0.5, 0.0, 0.7, 0.2), (0.8, 0.8, 1.0, 1.0)
 Item = tuple[tuple[float, float, float, float], int]
 
@@ -74,23 +81,43 @@ def test_the_ceiling_counts_parts_beyond_d_as_lost() -> None:
     assert recall_ceiling([truth(*[(LEFT, WHEEL)] * 10), truth((LEFT, WHEEL)), truth()], 8) == pytest.approx(9 / 11)
 
 
-def test_the_report_names_every_figure() -> None:
-    measured = measure_parts(found([(LEFT, WHEEL, 0.9), (FAR, PLATE, 0.8)]), [truth((LEFT, WHEEL), (RIGHT, PLATE))])
-    assert measured == {
+def test_every_figure_is_given_of_all_parts_and_of_each_class() -> None:
+    detections = found([(LEFT, WHEEL, 0.9), (FAR, PLATE, 0.8)])
+    metrics, classes = measure_parts(detections, [truth((LEFT, WHEEL), (RIGHT, PLATE))], 8, ["hanging"])
+    assert metrics == {
         "images": 1,
         "parts": 2,
         "ap50": 0.5,
         "ap": 0.5,
-        "ap50_by_class": {"wheel": 1.0, "plate": 0.0},
-        "ap_by_class": {"wheel": 1.0, "plate": 0.0},
-        "recall_top_8": 0.5,
-        "recall_top_8_ceiling": 1.0,
+        "d": 8,
+        "recall_top_d": 0.5,
+        "recall_top_d_ceiling": 1.0,
+    }
+    plate, wheel = (
+        {"part": name, "parts": 1, "ap50": value, "ap": value, "recall_top_d": value}
+        for name, value in (("plate", 0.0), ("wheel", 1.0))
+    )
+    assert classes == [plate, wheel]
+    assert tuple(wheel) == CLASS_COLUMNS
+
+
+def test_identifying_parts_have_a_recall_and_a_ceiling_of_their_own() -> None:
+    detections = found([(LEFT, WHEEL, 0.9), (RIGHT, WHEEL, 0.8)], [(LEFT, WHEEL, 0.9), (FAR, PLATE, 0.8)])
+    truths = [truth((LEFT, WHEEL), (RIGHT, SIGN)), truth((RIGHT, SIGN), (FAR, SIGN), (LEFT, SIGN))]
+    metrics, classes = measure_parts(detections, truths, 2, ["newer_sign", "hanging"])
+    assert metrics["identifying_parts"] == 4
+    assert metrics["recall_top_d_identifying"] == 3 / 4
+    assert metrics["recall_top_d_identifying_ceiling"] == 3 / 4, "2 boxes cover 1 of the first image's and 2 of 3"
+    assert metrics["recall_top_d"] == 4 / 5
+    assert {line["part"]: (line["parts"], line["recall_top_d"]) for line in classes} == {
+        "newer_sign": (4, 3 / 4),
+        "wheel": (1, 1.0),
     }
 
 
 def test_measuring_nothing_or_unequal_numbers_is_refused() -> None:
     detections = found([(LEFT, WHEEL, 0.9)])
     with pytest.raises(ValueError, match="none of the 1 images"):
-        measure_parts(detections, [truth()])
+        measure_parts(detections, [truth()], 8, [])
     with pytest.raises(ValueError, match="expected detections of 2 images, got those of 1"):
-        measure_parts(detections, [truth((LEFT, WHEEL)), truth()])
+        measure_parts(detections, [truth((LEFT, WHEEL)), truth()], 8, [])

@@ -94,7 +94,7 @@ def test_average_precision_equals_coco_s(problem: tuple[Detections, list[PartBox
     assert precisions.keys() == expected.keys()
     for name, values in expected.items():
         np.testing.assert_allclose(precisions[name], values, atol=1e-6, err_msg=name)
-    measured = measure_parts(*problem)
+    measured, _ = measure_parts(*problem, 8, [])
     for key, by_class in {"ap50": {n: v[0] for n, v in expected.items()}, "ap": expected}.items():
         np.testing.assert_allclose(measured[key], np.mean(list(by_class.values())), atol=1e-6)
 

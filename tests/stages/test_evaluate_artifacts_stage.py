@@ -18,7 +18,7 @@ def test_the_stage_writes_metrics_and_classes_with_the_data_sets_own_values(
     assert set(metrics) == {"grabcut", "removed_seeds", "foreground", "parts", "part_masks", "viewpoint"}
     assert metrics["removed_seeds"] == {"seeds": 4, "bad_share": 1.0, "removed": 1, "removed_bad_share": 1.0}
     assert metrics["parts"]["d"] == 2
-    assert data.path("part_classes").read_text().splitlines()[0] == "part,ap50,ap"
+    assert data.path("part_classes").read_text().splitlines()[0] == "part,parts,ap50,ap,recall_top_d"
 
 
 @pytest.mark.parametrize(

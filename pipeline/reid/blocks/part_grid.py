@@ -10,7 +10,7 @@ def top_boxes(boxes: Tensor, d: int) -> Tensor:
     """Return the D most confident boxes of each image, whatever their class and confidence (PGAN §3.2).
 
     Args:
-        boxes: `(..., M, 4)` by falling score, as `data/parts/<dataset>.h5` holds them.
+        boxes: `(..., M, 4)` in the order of `data/parts/<dataset>.h5`.
         d: D, from 0 to M.
 
     Returns:

@@ -51,7 +51,7 @@ class PartGuidance(nn.Module):
 
         Args:
             features: `(B, C, H, W)` float32, F_g.
-            boxes: `(B, M, 4)` float32, xyxy in [0, 1] by falling score; the first D are read, none on the grid.
+            boxes: `(B, M, 4)` float32, xyxy in [0, 1]; the first D are read, none on the grid.
         """
         if self.on_grid:
             assert self.pam is not None
