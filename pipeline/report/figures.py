@@ -16,6 +16,8 @@ VIEW_COLOURS: tuple[tuple[int, int, int], ...] = ((230, 140, 0), (0, 100, 200), 
 CONTOUR_COLOUR = (255, 221, 0)
 SURFACE_COLOUR = (150, 150, 150)
 STRIPE_PERIOD = 8
+HEAT_OPACITY = 0.8
+"""Of the greatest heat; less heat is as much fainter."""
 
 
 def thumbnail(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -85,6 +87,27 @@ def tint_labels(image: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[
     tinted = tint_views(image, masks)
     tinted[sized == len(VIEWS) + 1] = SURFACE_COLOUR
     return tinted
+
+
+def heat(image: NDArray[np.uint8], cells: NDArray[np.float32], first: float, step: float) -> NDArray[np.uint8]:
+    """Lay a map of heat over a grey image, brightest at the map's greatest value.
+
+    Args:
+        image: `(H, W, 3)` uint8, RGB.
+        cells: `(h, w)` float32, not negative, of the image squashed to a square.
+        first: Where the first cell looks, as a share of the side, along either axis.
+        step: From one cell to the next, likewise.
+
+    Returns:
+        `(H, W, 3)` uint8: each pixel between the cells that look around it, by linear interpolation.
+    """
+    rows, columns = (((np.arange(side) + 0.5) / side - first) / step for side in image.shape[:2])
+    down, across = (axis.astype(np.float32) for axis in np.meshgrid(rows, columns, indexing="ij"))
+    scaled = (cells / max(float(cells.max()), 1e-9)).astype(np.float32)
+    values = np.asarray(cv2.remap(scaled, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    colours = cv2.applyColorMap(np.rint(255 * values).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
+    share = HEAT_OPACITY * values[..., None]
+    return np.asarray(np.rint(_greyed(image) * (1 - share) + colours * share), np.uint8)
 
 
 def _greyed(image: NDArray[np.uint8]) -> NDArray[np.float32]:

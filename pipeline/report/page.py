@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.report.attention import attention_sheets
 from pipeline.report.curves import Curves, matching_curves, training_curves
 from pipeline.report.overview import Overview, overview
 from pipeline.report.retrieval import Retrieval, retrieval
-from pipeline.report.sheets import ArtifactSheets, artifact_sheets
+from pipeline.report.sheets import Sheets, artifact_sheets
 from pipeline.report.sources import ReportParams, Sources
 from pipeline.report.tables import Table, class_table, dataset_table, percent, quality_table, reid_table, total
+from pipeline.report.views import ViewPairs, view_pairs
 from pipeline.store.pages import environment
 from pipeline.store.places import HISTORY
 
@@ -25,6 +27,10 @@ WORDS = {
     "mINP": "How early the last, hardest right image of a query comes; 100 when nothing wrong stands before it.",
     "distance": "How two images are compared: euclidean on the whole feature, or CPDM, which compares front, rear "
     "and side apart and weighs each by how much of it both images show.",
+    "weight of a view": "In CPDM, how much the whole vehicle or one view counts for a pair of images: the product of "
+    "the view's share of the area in both, as a share of all.",
+    "attention": "How much a model strengthens each part box, or each cell of its map of the image; the weights sum "
+    "to 100 %.",
     "left out": "Queries without any right image in the gallery; they count in no mean.",
     "IoU": "Intersection over union: shared area divided by joint area of a mask (or box) and the truth.",
     "coverage, spill": "Used where only some parts of the vehicle are annotated: share of the annotated pixels that "
@@ -59,6 +65,8 @@ class Report:
         summary: What ran.
         metrics: Re-identification; None without models.
         retrievals: Rankings of some queries of each data set.
+        views: What each view said of pairs of these rankings, where models compare views apart.
+        attention: What models look at in some test images, where models have attention.
         quality: Tables of the artifacts' quality.
         artifacts: Every artifact of some images of each data set.
         overview: What each data set holds.
@@ -70,8 +78,10 @@ class Report:
     summary: Summary
     metrics: Metrics | None
     retrievals: Sequence[Retrieval]
+    views: Sequence[ViewPairs]
+    attention: Sequence[Sheets]
     quality: Sequence[Table]
-    artifacts: Sequence[ArtifactSheets]
+    artifacts: Sequence[Sheets]
     overview: Sequence[Overview]
     training: Sequence[Curves]
     words: Mapping[str, str]
@@ -82,7 +92,7 @@ def build_page(root: Path, datasets: Sequence[str], models: list[str], params: R
 
     Args:
         root: The workspace's folder; read are ``images``, ``truth``, ``grabcut``, ``foreground``, ``parts``,
-            ``part_masks``, ``quality``, ``evaluation`` and ``history`` in its ``data``.
+            ``part_masks``, ``quality``, ``attention``, ``evaluation`` and ``history`` in its ``data``.
         datasets: Data sets to show.
         models: Models to show, in order.
         params: Sizes and counts.
@@ -101,6 +111,8 @@ def build_page(root: Path, datasets: Sequence[str], models: list[str], params: R
         summary=Summary(_tiles(sources, models), dataset_table(sources)),
         metrics=_metrics(sources) if models else None,
         retrievals=[found for found in retrievals if found],
+        views=[found for item in sources if models for found in [view_pairs(item, params)] if found],
+        attention=[found for item in sources for found in [attention_sheets(item, params)] if found],
         quality=[table for table in (quality_table(sources), class_table(sources)) if table],
         artifacts=[artifact_sheets(item, params) for item in sources],
         overview=[overview(item, params) for item in sources],

@@ -1,7 +1,7 @@
 """Pictures as a page shows them: held by the page itself, with part boxes over them, tints and captions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -28,6 +28,7 @@ class Box:
         tag_left: Left edge of its number's square, inside the picture.
         tag_top: Upper edge of that square.
         tag: Side of that square.
+        strength: How strongly it is drawn, in [0, 1]; None for plain boxes.
     """
 
     tag: ClassVar[int] = TAG
@@ -38,6 +39,7 @@ class Box:
     height: float
     tag_left: float
     tag_top: float
+    strength: float | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,43 @@ class Tint:
     stripes: int | None
 
 
+@dataclass(frozen=True)
+class Bar:
+    """What the whole vehicle or one view had to say of a pair of images.
+
+    Attributes:
+        tint: Its name and colour.
+        percent: Its weight, in percent of all.
+        distance: Between the two images by it alone; None where that is not shown.
+        length: That distance in percent of the longest shown beside it.
+    """
+
+    tint: Tint
+    percent: float
+    distance: float | None = None
+    length: float = 0
+
+
+def view_bars(
+    weights: NDArray[np.float32], distances: NDArray[np.float32] | None = None, longest: float = 0
+) -> list[Bar]:
+    """Bars of the whole and of each view; none for no weights.
+
+    Args:
+        weights: `(P,)` in [0, 1], global first.
+        distances: `(P,)`, likewise; None leaves them out.
+        longest: The distance whose bar is full.
+    """
+    *views, whole = view_tints("whole")
+    tints = (whole, *views)[: len(weights)]
+    if distances is None:
+        return [Bar(tint, 100 * float(weight)) for tint, weight in zip(tints, weights, strict=True)]
+    return [
+        Bar(tint, 100 * float(weight), float(distance), 100 * float(distance) / max(longest, 1e-9))
+        for tint, weight, distance in zip(tints, weights, distances, strict=True)
+    ]
+
+
 def view_tints(other: str = "") -> list[Tint]:
     """Tints of `VIEWS`, then of what is no single view.
 
@@ -101,7 +140,11 @@ def view_tints(other: str = "") -> list[Tint]:
 
 
 def picture(
-    image: NDArray[np.uint8], description: str, quality: int, boxes: NDArray[np.float32] | None = None
+    image: NDArray[np.uint8],
+    description: str,
+    quality: int,
+    boxes: NDArray[np.float32] | None = None,
+    strengths: NDArray[np.float32] | None = None,
 ) -> Picture:
     """Encode an image.
 
@@ -110,9 +153,12 @@ def picture(
         description: Said to those who cannot see it.
         quality: WebP's quality, 1 to 100.
         boxes: `(D, 4)` float32, xyxy in [0, 1], to lay over it.
+        strengths: `(D,)` float32 in [0, 1], how strongly each is drawn; None draws all alike.
     """
     height, width = image.shape[:2]
     over = [] if boxes is None else [_box(box, width, height) for box in boxes]
+    if strengths is not None:
+        over = [replace(box, strength=float(strength)) for box, strength in zip(over, strengths, strict=True)]
     return Picture(data_uri(image, quality), width, height, description, over)
 
 
@@ -144,6 +190,31 @@ def parts_picture(
         for number, (label, score) in enumerate(zip(labels, scores, strict=True), 1)
     ]
     return Captioned(picture(image, "; ".join(names), quality, np.asarray(boxes, np.float32)), names=names)
+
+
+def weighted_parts_picture(
+    image: NDArray[np.uint8],
+    boxes: NDArray[np.float32],
+    labels: NDArray[np.uint8],
+    weights: NDArray[np.float32],
+    quality: int,
+) -> Captioned:
+    """Picture with numbered part boxes over it, stronger the more they weigh; below, the greatest weight first.
+
+    Args:
+        image: `(H, W, 3)` uint8, RGB.
+        boxes: `(D, 4)` float32, xyxy in [0, 1].
+        labels: `(D,)` uint8, index into `PART_CLASSES`.
+        weights: `(D,)` float32 in [0, 1].
+        quality: WebP's quality, 1 to 100.
+    """
+    names = [
+        f"{place + 1} {PART_CLASSES[labels[place]].replace('_', ' ')} {100 * weights[place]:.0f} %"
+        for place in np.argsort(-weights, kind="stable")
+    ]
+    strengths = np.asarray(weights / max(float(weights.max(initial=0)), 1e-9), np.float32)
+    drawn = picture(image, "; ".join(names), quality, np.asarray(boxes, np.float32), strengths)
+    return Captioned(drawn, names=names)
 
 
 def views_picture(

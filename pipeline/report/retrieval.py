@@ -100,13 +100,31 @@ def retrieval(sources: Sources, params: ReportParams) -> Retrieval | None:
     if metrics["mAP"] is None:
         return Retrieval(sources.name, withheld=metrics["test_set"])
     answers = {model: read_answers(sources, model) for model in sources.models}
-    spreading = params.baseline if params.baseline in answers else sources.models[0]
-    queries = sorted(answers[spreading])
-    scores = np.array([answers[spreading][query].average_precision for query in queries])
-    chosen = [queries[position] for position in quantile_positions(scores, params.queries)]
     rule = protocol_of(metrics["protocol"].split("/")[0]).note
-    cards = [_card(sources, query, answers, params) for query in chosen]
-    return Retrieval(sources.name, spread_by=spreading, rule=rule, cards=cards) if cards else None
+    cards = [_card(sources, query, answers, params) for query in shown_queries(sources, params)]
+    return Retrieval(sources.name, spread_by=_spreading(sources, params), rule=rule, cards=cards) if cards else None
+
+
+def shown_queries(sources: Sources, params: ReportParams) -> list[int]:
+    """Rows of the queries shown, spread evenly from the best to the worst average precision of one model.
+
+    Args:
+        sources: The data set's files.
+        params: How many, and by which model; the first where that was not run.
+
+    Returns:
+        Empty where no query has a right image in the gallery, or none is known.
+    """
+    if sources.metrics(sources.models[0])["mAP"] is None:
+        return []
+    answers = read_answers(sources, _spreading(sources, params))
+    queries = sorted(answers)
+    scores = np.array([answers[query].average_precision for query in queries])
+    return [queries[position] for position in quantile_positions(scores, params.queries)]
+
+
+def _spreading(sources: Sources, params: ReportParams) -> str:
+    return params.baseline if params.baseline in sources.models else sources.models[0]
 
 
 def read_answers(sources: Sources, model: str) -> dict[int, Answer]:
@@ -130,20 +148,28 @@ def read_answers(sources: Sources, model: str) -> dict[int, Answer]:
 def _card(sources: Sources, query: int, answers: dict[str, dict[int, Answer]], params: ReportParams) -> Card:
     store = sources.store
     strips = [_strip(store, model, answered[query], params) for model, answered in answers.items()]
-    return Card(_shot(store, query, None, "query", params), strips)
+    return Card(shot(store, query, None, "query", params), strips)
 
 
 def _strip(store: ImageStore, model: str, answer: Answer, params: ReportParams) -> Strip:
     found = list(zip(answer.rows, answer.right, strict=True))[: params.ranks]
     shots = [
-        _shot(store, row, right, f"{rank} {'✓' if right else '✗'}", params)
-        for rank, (row, right) in enumerate(found, 1)
+        shot(store, row, right, f"{rank} {'✓' if right else '✗'}", params) for rank, (row, right) in enumerate(found, 1)
     ]
     score = answer.average_precision
     return Strip(model, None if np.isnan(score) else score, shots)
 
 
-def _shot(store: ImageStore, row: int, right: bool | None, verdict: str, params: ReportParams) -> Shot:
+def shot(store: ImageStore, row: int, right: bool | None, verdict: str, params: ReportParams) -> Shot:
+    """An image of a query or a gallery, with what is known of it.
+
+    Args:
+        store: The images.
+        row: Which.
+        right: Whether it shows the asked vehicle; None for the query itself.
+        verdict: Its rank and whether it is right, in short.
+        params: Its size.
+    """
     vehicle, camera = f"vehicle {store.vehicle_ids[row]}", store.camera_ids[row]
     facts = [vehicle, f"camera {camera}" if camera else "", viewpoint_name(store, row)]
     drawn = picture(thumbnail(store.image(row), params.retrieval_side), f"{verdict}, {vehicle}", params.quality)

@@ -30,12 +30,12 @@ class SheetRow:
 
 
 @dataclass(frozen=True)
-class ArtifactSheets:
+class Sheets:
     """Contact sheets of one data set.
 
     Attributes:
         dataset: Name of the data set.
-        tints: Legend of the view masks.
+        tints: Legend of the view masks; none where there are none.
         side: Longer side of a picture, pixels.
         sheets: Rows of each sheet.
     """
@@ -46,7 +46,7 @@ class ArtifactSheets:
     sheets: Sequence[Sequence[SheetRow]]
 
 
-def artifact_sheets(sources: Sources, params: ReportParams) -> ArtifactSheets:
+def artifact_sheets(sources: Sources, params: ReportParams) -> Sheets:
     """One row an artifact, one column an image; images vary in viewpoint, type and camera.
 
     Args:
@@ -56,7 +56,7 @@ def artifact_sheets(sources: Sources, params: ReportParams) -> ArtifactSheets:
     rows = varied_rows(attributes(sources.store), shown_rows(sources.store), params.sheet_images)
     pieces = [rows[start : start + params.sheet_columns] for start in range(0, len(rows), params.sheet_columns)]
     tints = view_tints("vehicle surface of no single view (truth only)")
-    return ArtifactSheets(sources.name, tints, params.sheet_side, [_sheet(sources, piece, params) for piece in pieces])
+    return Sheets(sources.name, tints, params.sheet_side, [_sheet(sources, piece, params) for piece in pieces])
 
 
 def _sheet(sources: Sources, rows: NDArray[np.int64], params: ReportParams) -> list[SheetRow]:

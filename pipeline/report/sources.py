@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt
 
+from pipeline.artifacts.attention import check_boxes, form_of, open_attention
 from pipeline.artifacts.foreground import open_foreground
 from pipeline.artifacts.parts import open_parts
 from pipeline.artifacts.ranking import Ranking, read_ranking
@@ -32,6 +33,8 @@ class ReportParams:
     """Their longer side, pixels."""
     parts_shown: PositiveInt
     """Part boxes drawn on an image, the most confident ones."""
+    attention_images: PositiveInt
+    """Test images whose attention is shown, by every model that has any."""
     overview_images: PositiveInt
     """About how many images the overview of a data set shows."""
     overview_side: PositiveInt
@@ -99,8 +102,23 @@ class Sources:
 
     @cached_property
     def part_classes(self) -> list[dict[str, str]]:
-        """Average precision of each part class: ``part``, ``ap50``, ``ap``."""
+        """Quality of each part class: ``part``, ``parts``, ``ap50``, ``ap``, ``recall_top_d``."""
         return read_csv(self._workspace.existing("part_classes"))
+
+    def attention(self, model: str) -> hdf5.Cache | None:
+        """What one model looked at; None where nothing was kept.
+
+        Raises:
+            ValueError: It weighed other boxes than those at hand.
+        """
+        path = self._of(model).path("attention")
+        if not path.exists():
+            return None
+        cache = open_attention(path, self.store.digest)
+        form = form_of(cache.header)
+        if form is not None and form.top_d:
+            check_boxes(cache, self.parts)
+        return cache
 
     def metrics(self, model: str) -> dict[str, Any]:
         """Metrics of one model."""

@@ -24,6 +24,13 @@ QUALITY_GROUPS: dict[str, tuple[str, dict[str, str]]] = {
             "spill_mean": "mask pixels clearly off the vehicle (lower is better)",
         },
     ),
+    "removed_seeds": (
+        "Seeds that training removed as abnormal",
+        {
+            "removed_bad_share": "bad ones among the removed: little overlap with the true vehicle",
+            "bad_share": "bad ones among all that were trained on",
+        },
+    ),
     "foreground": (
         "Foreground network, trained on the seeds alone",
         {
@@ -40,6 +47,8 @@ QUALITY_GROUPS: dict[str, tuple[str, dict[str, str]]] = {
             "ap": "average precision, IoU 0.5 to 0.95",
             "recall_top_d": "annotated parts among the most confident boxes the models use",
             "recall_top_d_ceiling": "the most that so few boxes could reach",
+            "recall_top_d_identifying": "parts that tell vehicles of one model apart, among the same boxes",
+            "recall_top_d_identifying_ceiling": "the most that so few boxes could reach of these alone",
         },
     ),
     "part_masks": (
@@ -238,8 +247,12 @@ def quality_table(datasets: Sequence[Sources]) -> Table | None:
         ]
         if any("failed" in values for values in measured):
             rows.append(("images without a usable mask", [Cell(_failures(values)) for values in measured]))
+        if any("removed" in values for values in measured):
+            rows.append(("seeds removed", [Cell(_removed(values)) for values in measured]))
+        if any("images" in values for values in measured):
+            rows.append(("images measured", [Cell(_count(values)) for values in measured]))
         if rows:
-            groups.append(Group(title, [*rows, ("images measured", [Cell(_count(values)) for values in measured])]))
+            groups.append(Group(title, rows))
     if not groups:
         return None
     heads = ["measure (percent)", *(sources.name for sources in datasets)]
@@ -247,20 +260,30 @@ def quality_table(datasets: Sequence[Sources]) -> Table | None:
 
 
 def class_table(datasets: Sequence[Sources]) -> Table | None:
-    """Average precision at IoU 0.5 of each part class, a column a data set; None when none was measured."""
-    measured = [{row["part"]: float(row["ap50"]) for row in sources.part_classes} for sources in datasets]
+    """Average precision and recall of each part class, two columns a data set; None when none was measured."""
+    kinds = {"ap50": "AP at IoU 0.5", "recall_top_d": "found by the surest boxes"}
+    measured = [
+        {row["part"]: float(row[kind]) for row in sources.part_classes} for sources in datasets for kind in kinds
+    ]
     rows = [
         (name.replace("_", " "), [Cell(percent(values.get(name)), values.get(name)) for values in measured])
         for name in PART_CLASSES
         if any(name in values for values in measured)
     ]
-    heads = ["part", *(sources.name for sources in datasets)]
-    caption = "Part detector: average precision at IoU 0.5 by class (percent); a dash where no image shows the part."
+    heads = ["part", *(f"{sources.name}: {title}" for sources in datasets for title in kinds.values())]
+    caption = (
+        "Part detector by class (percent): average precision, and parts overlapped by one of the most confident boxes "
+        "the models use, whatever its class; a dash where no image shows the part."
+    )
     return Table(caption, heads, [Group("", rows)]) if rows else None
 
 
 def _failures(values: dict[str, Any]) -> str:
     return f"{values['failed']:,} of {values['failed_of']:,}" if "failed" in values else ""
+
+
+def _removed(values: dict[str, Any]) -> str:
+    return f"{values['removed']:,} of {values['seeds']:,}" if "removed" in values else ""
 
 
 def _count(values: dict[str, Any]) -> str:

@@ -10,7 +10,17 @@ from numpy.typing import NDArray
 
 from pipeline.report.figures import thumbnail, tint_views
 from pipeline.report.page import TEMPLATES as SHARED_TEMPLATES
-from pipeline.report.pictures import Captioned, Picture, Tint, parts_picture, picture, view_tints, views_picture
+from pipeline.report.pictures import (
+    Bar,
+    Captioned,
+    Picture,
+    Tint,
+    parts_picture,
+    picture,
+    view_bars,
+    view_tints,
+    views_picture,
+)
 from pipeline.report.selection import viewpoint_name
 from pipeline.retrieval.distances import DISTANCES
 from pipeline.search.description import Description
@@ -78,19 +88,6 @@ class Figure:
     title: str
     note: str
     content: Captioned
-
-
-@dataclass(frozen=True)
-class Bar:
-    """How much the whole vehicle or one view counted for a pair.
-
-    Attributes:
-        tint: Its name and colour.
-        percent: Its share of all.
-    """
-
-    tint: Tint
-    percent: float
 
 
 @dataclass(frozen=True)
@@ -229,7 +226,7 @@ def _match(search: Search, rank: int, position: int, distance: float, weights: N
         rank,
         distance,
         _pictures(search, row, f"rank {rank}, vehicle {vehicle}"),
-        _bars(weights),
+        view_bars(weights),
         vehicle,
         [fact for fact in facts if fact],
         str(store.paths[row]),
@@ -245,9 +242,3 @@ def _pictures(search: Search, row: int, description: str) -> list[Picture]:
         tinted = tint_views(image, caches["part_masks"]["masks"][row])
         pictures.append(picture(tinted, "its view masks", QUALITY))
     return pictures
-
-
-def _bars(weights: NDArray[np.float32]) -> list[Bar]:
-    """Bars of the weight of the whole and of each view; none for no weights."""
-    *views, whole = view_tints("whole")
-    return [Bar(tint, 100 * float(weight)) for tint, weight in zip((whole, *views), weights, strict=False)]

@@ -1,5 +1,6 @@
 """What the tiny data set lacks for a report: evaluations, quality, training histories."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ PARAMS = ReportParams(
     sheet_columns=2,
     sheet_side=48,
     parts_shown=3,
+    attention_images=2,
     overview_images=20,
     overview_side=24,
     queries=2,
@@ -29,6 +31,19 @@ PARAMS = ReportParams(
     retrieval_side=32,
     quality=50,
     baseline="baseline",
+)
+EVALUATE = EvaluateParams(
+    protocol="cross_camera",
+    test_set=None,
+    group_by="type",
+    alike=None,
+    draws=DrawsParams(1, 0),
+    rerank=None,
+    ranks=(1, 2),
+    curve_length=2,
+    ranking_length=2,
+    bootstrap=BootstrapParams(20, 0),
+    chunk_megabytes=1,
 )
 
 
@@ -42,19 +57,7 @@ def write_results(data: TinyData, alike: str | None = None) -> None:
     store = data.store
     rows = store.test_rows()
     codes = np.unique(store.vehicle_ids[rows], return_inverse=True)[1]
-    evaluate = EvaluateParams(
-        "cross_camera",
-        None,
-        "type",
-        alike,
-        DrawsParams(1, 0),
-        None,
-        (1, 2),
-        2,
-        2,
-        BootstrapParams(20, 0),
-        chunk_megabytes=1,
-    )
+    evaluate = replace(EVALUATE, alike=alike)
     for model, wrong in zip(MODELS, (False, True), strict=True):
         is_query = store.splits[rows] == "query"
         values = np.eye(2, dtype=np.float32)[np.where(is_query & wrong, 1 - codes, codes)]
@@ -64,8 +67,8 @@ def write_results(data: TinyData, alike: str | None = None) -> None:
         write_evaluation(folder, store, features, evaluation, evaluate.curve_length, {})
     quality = {"grabcut": {"iou_mean": 0.5, "images": 4, "failed": 1, "failed_of": 8}}
     write_json(data.path("quality"), quality)
-    classes = [{"part": "wheel", "ap50": 0.25, "ap": 0.125}]
-    write_csv(data.path("part_classes"), classes, ("part", "ap50", "ap"))
+    classes = [{"part": "wheel", "parts": 4, "ap50": 0.25, "ap": 0.125, "recall_top_d": 0.75}]
+    write_csv(data.path("part_classes"), classes, tuple(classes[0]))
     for path in ("train_span.csv", f"train_reid/{data.name}/baseline.csv", "train_reid/other/baseline.csv"):
         write_history(data.root / HISTORY / path)
 

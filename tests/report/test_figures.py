@@ -4,7 +4,16 @@ import io
 import numpy as np
 from PIL import Image
 
-from pipeline.report.figures import SURFACE_COLOUR, VIEW_COLOURS, cut_out, data_uri, thumbnail, tint_labels, tint_views
+from pipeline.report.figures import (
+    SURFACE_COLOUR,
+    VIEW_COLOURS,
+    cut_out,
+    data_uri,
+    heat,
+    thumbnail,
+    tint_labels,
+    tint_views,
+)
 
 GREY = np.full((40, 60, 3), 120, np.uint8)
 
@@ -56,6 +65,22 @@ def test_true_labels_are_tinted_like_masks_and_other_surface_is_plain_grey() -> 
     shown = tint_labels(GREY, labels)
     np.testing.assert_array_equal(shown[:20, :30], tint_views(GREY, masks)[:20, :30])
     assert (shown[20:, 30:] == SURFACE_COLOUR).all()
+
+
+def test_heat_is_brightest_where_its_cell_looks_and_leaves_the_rest_grey() -> None:
+    cells = np.zeros((4, 4), np.float32)
+    cells[1, 3] = 0.02
+    shown = heat(GREY, cells, first=0.1, step=0.25).astype(int)  # cell (1, 3) looks at 35 % down, 85 % across
+    changed = np.abs(shown - GREY).sum(2)
+    row, column = np.unravel_index(shown.sum(2).argmax(), changed.shape)
+    assert (row in (13, 14), column in (50, 51)) == (True, True)
+    assert not changed[:, :20].any()
+    assert not changed[25:].any()
+    np.testing.assert_array_equal(shown, heat(GREY, 10 * cells, first=0.1, step=0.25))
+
+
+def test_no_attention_at_all_is_no_heat() -> None:
+    np.testing.assert_array_equal(heat(GREY, np.zeros((2, 2), np.float32), 0.25, 0.5), GREY)
 
 
 def test_an_inlined_image_decodes_to_its_size_and_its_bytes_repeat() -> None:

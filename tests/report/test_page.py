@@ -11,7 +11,7 @@ from report_example import MODELS, PARAMS, write_results
 from pipeline.report.page import build_page
 from pipeline.report.retrieval import read_answers
 from pipeline.report.sources import Sources
-from pipeline.report.tables import Cell, dataset_table, quality_table, reid_table
+from pipeline.report.tables import Cell, class_table, dataset_table, quality_table, reid_table
 from pipeline.store.images import ImageStore
 
 
@@ -134,6 +134,23 @@ def test_quality_shows_what_was_measured_and_nothing_else(data: TinyData, page: 
     assert [cells for _, cells in group.rows] == [[Cell("50.0", 0.5)], [Cell("1 of 8")], [Cell("4")]]
     assert '<td style="--share:50.0%" class="bar">50.0</td>' in page
     assert "Foreground network, trained on the seeds alone" not in page
+
+
+def test_whether_training_removed_the_bad_seeds_is_said(data: TinyData, tmp_path: Path) -> None:
+    copied = data.copy(tmp_path)
+    removed = {"seeds": 2000, "bad_share": 0.03, "removed": 61, "removed_bad_share": 0.54}
+    copied.path("quality").write_text(json.dumps({"removed_seeds": removed}))
+    table = quality_table([Sources(copied.root, data.name, MODELS)])
+    assert table is not None
+    (group,) = table.groups
+    assert [cells for _, cells in group.rows] == [[Cell("54.0", 0.54)], [Cell("3.0", 0.03)], [Cell("61 of 2,000")]]
+
+
+def test_a_class_has_its_precision_and_its_recall(data: TinyData) -> None:
+    table = class_table([Sources(data.root, data.name, MODELS)])
+    assert table is not None
+    assert list(table.heads) == ["part", "tiny: AP at IoU 0.5", "tiny: found by the surest boxes"]
+    assert table.groups[0].rows == [("wheel", [Cell("25.0", 0.25), Cell("75.0", 0.75)])]
 
 
 def test_counts_of_the_data_set_are_those_of_the_table(data: TinyData) -> None:
