@@ -89,7 +89,7 @@ def page(result: Result, remarks: str, figures: Sequence[Figure], sheet: MaskShe
         command=text.command(result),
         figures=figures,
         mask_grid=text.mask_grid(result),
-        masks_measured=text.MASKS,
+        masks_measured=text.ABOUT_MASKS,
         sheet=sheet,
     )
 

@@ -11,7 +11,7 @@ from pipeline.ablations.rows import BENCHMARKS, Row
 NONE = "–"
 NAMES = ("mAP", "rank-1", "rank-5")
 """Of the figures of `Published`, in order."""
-MASKS = (
+ABOUT_MASKS = (
     "The part masks themselves, in percent: intersection over union of the visible views with the true ones, where "
     "they are known, and how often a viewpoint read off the area ratios is the labelled one."
 )
@@ -131,10 +131,8 @@ def notes(result: Result) -> list[str]:
     own = [row for row in rows if row.upstream]
     changed = [f"{row.label}: {changes}." for row in own if (changes := ", ".join(_changes(row.upstream)))]
     if own:
-        changed = [
-            "Each of these rows has a SPAN of its own for each seed: " + ", ".join(row.label for row in own),
-            *changed,
-        ]
+        named = ", ".join(row.label for row in own)
+        changed = [f"A SPAN of its own was trained for each seed of: {named}.", *changed]
     sources = [f"{row.label}: figures of {row.source}." for row in rows if row.source and row.published]
     return [*changed, *sources, *(f"{row.label}: {row.note}." for row in rows if row.note)]
 
@@ -175,7 +173,7 @@ def markdown(result: Result, remarks: str, charts: Mapping[str, str]) -> str:
         f"{table.source}. {table.caption}",
         conditions(result),
         _piped(grid(result)),
-        "" if masks is None else f"{MASKS}\n\n{_piped(masks)}",
+        "" if masks is None else f"{ABOUT_MASKS}\n\n{_piped(masks)}",
         "\n".join(f"- {note}" for note in notes(result)),
         *(f"![{table.title}: {title}]({file})" for file, title in charts.items()),
         order(result),

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,28 @@ def test_a_model_that_the_parameters_lack_is_named_before_anything_is_trained(
     assert result.exit_code == 1
     assert "reid_models: table union needs no_such, got no such entry" in result.output
     assert not (data.root / ".scratch").exists()
+
+
+def test_a_plan_trains_nothing_and_all_tables_share_their_runs(data: TinyData, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = {name: replace(TINY, name=name) for name in ("first", "second")}
+    monkeypatch.setattr("stages.ablations.TABLES", tables)
+    planned = invoke(ablations, data.root, "--table", "all", "--seeds", 2, "--plan")
+    assert planned.exit_code == 0, planned.output
+    assert planned.output.splitlines()[-1].startswith("left: 2 runs, ")
+    assert not (data.root / ".scratch").exists()
+    done = invoke(ablations, data.root, "--table", "all", "--seeds", 2)
+    assert done.output.count("done before") == 2
+    assert {path.stem for path in (data.root / "docs/tables").glob("*.md")} == set(tables)
+    planned = invoke(ablations, data.root, "--table", "all", "--seeds", 2, "--plan")
+    assert planned.output.splitlines()[-1] == "nothing is left to run"
+
+
+def test_a_sweep_that_chooses_values_is_measured_on_vehicles_held_out_unless_asked_otherwise(
+    data: TinyData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_params(data.root, evaluate={"protocol": "every_camera"}, train_reid={"identities_per_batch": 1})
+    monkeypatch.setattr("stages.ablations.TABLES", {"union": replace(TINY, held_out=0.5)})
+    planned = invoke(ablations, data.root, "--table", "union", "--plan")
+    assert "measured on 50 % of the training vehicles" in planned.output
+    planned = invoke(ablations, data.root, "--table", "union", "--plan", "--held-out", 0)
+    assert "measured on the test split" in planned.output
