@@ -38,7 +38,7 @@ from stages.predict_foreground import predict_foreground
 from stages.predict_part_masks import predict_part_masks
 
 STEPS = 20
-SCHEDULE: dict[str, Any] = {"epochs": None, "iterations": STEPS, "learning_rate": 1e-3, "weight_decay": 1e-4}
+SCHEDULE: dict[str, Any] = {"epochs": None, "iterations": STEPS, "learning_rate": 1e-4, "weight_decay": 1e-4}
 CHANGES: dict[str, Any] = {
     "train_foreground": {
         "batch_size": 7,

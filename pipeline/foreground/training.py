@@ -107,7 +107,7 @@ class NoisySeeds:
         self.state["losses"][positions.cpu()] = losses.cpu()
         first = training.relabel_from_epoch
         if first is not None and int(self.state["epoch"]) >= first:
-            if len(positions) == len(positions.unique()):
+            if len(positions) == len(set(positions.tolist())):
                 chosen = own_share(hardest(losses, training.relabel_share), each)
             else:  # all processes have the whole batch
                 chosen = hardest(each, training.relabel_share)

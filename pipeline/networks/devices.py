@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.strategies import DDPStrategy
+from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 from torch import distributed as group
@@ -35,22 +35,22 @@ class DataParallel(DDPStrategy):
         super().__init__(find_unused_parameters=True)
         self._synchronised_norm = synchronised_norm
 
-    def setup_module(self, module: nn.Module) -> nn.Module:
+    def setup_module(self, module: nn.Module) -> nn.Module:  # type: ignore[override]  # not wrapped to predict
         """Prepare a network for its use by several processes.
 
         Raises:
             ValueError: Batch norm is to be synchronised on CPUs, which torch cannot.
         """
         if not module.training:
-            return module  # type: ignore[return-value, unused-ignore]
+            return module
         if self._synchronised_norm:
             if self.root_device.type != "cuda":
                 raise ValueError(
                     "runtime.synchronised_norm: expected false on CPUs, where torch has no such batch norm"
                 )
-            from timm.layers import convert_sync_batchnorm  # torch's own drops the activations in timm's norms
+            from timm.layers.norm_act import convert_sync_batchnorm  # torch's own drops the activations in timm's norms
 
-            module = convert_sync_batchnorm(module)
+            module = convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
         return super().setup_module(module)
 
 
@@ -151,7 +151,7 @@ def gathered(share: Tensor) -> Tensor:
         return share
     counts = [torch.zeros(1, dtype=torch.int64, device=share.device) for _ in range(processes())]
     group.all_gather(counts, torch.tensor([len(share)], device=share.device))
-    return _Gathered.apply(share, [int(count) for count in counts])  # type: ignore[no-any-return, no-untyped-call]
+    return _Gathered.apply(share, [int(count) for count in counts])  # type: ignore[no-any-return]
 
 
 def own_share(whole: Tensor, share: Tensor) -> Tensor:
@@ -215,6 +215,7 @@ class _Gathered(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, share: Tensor, counts: list[int]) -> Tensor:
+        ctx.set_materialize_grads(False)  # a gradient of 0 would let weight decay change what no loss trains
         ctx.first, ctx.end = sum(counts[: process()]), sum(counts[: process() + 1])
         padded = share.new_zeros(max(counts), *share.shape[1:])
         padded[: len(share)] = share
@@ -223,7 +224,9 @@ class _Gathered(torch.autograd.Function):
         return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, None]:
+        if gradients[0] is None:
+            return None, None
         total = gradients[0].contiguous().clone()
         group.all_reduce(total)
         return total[ctx.first : ctx.end], None

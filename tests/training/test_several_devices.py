@@ -85,8 +85,12 @@ def test_two_processes_write_the_bytes_that_one_does(compared: Compared, finishe
     assert compared.data.path(kind, "pgan").read_bytes() == finished_run.path(kind, "pgan").read_bytes()
 
 
-def children(process: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+def second_process(first: int) -> int | None:
+    """The process that a stage's first process has started to share its work."""
+    for child in Path(f"/proc/{first}/task/{first}/children").read_text().split():
+        if b"stages.train_reid" in Path(f"/proc/{child}/cmdline").read_bytes():
+            return int(child)
+    return None
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the second process in Linux's /proc")
@@ -94,11 +98,11 @@ def test_a_process_that_dies_ends_the_stage_with_a_message(tiny_data: TinyData, 
     data = tiny_data.copy(tmp_path)
     write_params(data.root, {"devices": 2}, train_reid={"epochs": 100_000})
     running = command("stages.train_reid", "--dataset", "tiny", "--model", "baseline", "--root", data.root)
-    while not (found := children(running.pid)):
+    while (second := second_process(running.pid)) is None:
         assert running.poll() is None
         time.sleep(0.1)
-    os.kill(found[0], signal.SIGKILL)
+    os.kill(second, signal.SIGKILL)
     message = running.communicate(timeout=300)[1]
     assert running.returncode != 0
-    assert f"Child process with PID {found[0]} terminated with code -9" in message or "Connection" in message
+    assert f"Child process with PID {second} terminated with code -9" in message or "Connection" in message
     assert not data.path("reid", "baseline").exists()
