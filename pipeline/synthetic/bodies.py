@@ -133,7 +133,7 @@ SHORTEST_ROOF = 0.85
 
 def sample_shape(body_type: str, rng: np.random.Generator) -> BodyShape:
     """A random body of one type; parameters uniform within the type's range, for some cars mixed with another's."""
-    drawn = rng.uniform(*_RANGES[body_type])
+    drawn: NDArray[np.float64] = np.asarray(rng.uniform(*_RANGES[body_type]))
     if body_type in CARS and rng.random() < BLEND_CHANCE:
         other = CARS[int(rng.integers(len(CARS)))]
         share = float(rng.uniform(0.1, BLEND))

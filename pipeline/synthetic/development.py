@@ -30,7 +30,8 @@ def develop(light: Floats, camera: Camera, rng: np.random.Generator) -> NDArray[
     contrast = camera.contrast * float(np.exp(rng.normal(0, 0.12)))
     picture = np.asarray(255 * np.clip(toned, 0, 1) ** (contrast / 2.2), np.float32)
     vivid = 0.0 if rng.random() < GREY_CHANCE else float(rng.uniform(0.7, 1.35))
-    brightness = (picture @ GREY)[..., None]
+    red, green, blue = np.split(picture * GREY, 3, axis=2)
+    brightness = red + green + blue
     picture = brightness + np.float32(vivid) * (picture - brightness)
     blurred = _blur(picture, camera.blur * float(rng.uniform(0.5, 1.4)), rng)
     noise = rng.standard_normal(picture.shape[:2], dtype=np.float32)[..., None]

@@ -130,7 +130,8 @@ def _sky(scene: Scene, rays: Floats) -> Floats:
     if scene.light.clouds:
         # a layer of clouds high above: their pattern narrows towards the horizon
         over = 1.0 / (rays[:, 2] + 0.12)
-        across, along = rays[:, 0] * over + scene.shift[0], rays[:, 1] * over + scene.shift[1]
+        shift = np.asarray(scene.shift, np.float32)
+        across, along = rays[:, 0] * over + shift[0], rays[:, 1] * over + shift[1]
         thick = noise(24, across, along, 30) + 0.5 * noise(6, across, along, 25)
         share = np.clip(1.5 * scene.light.clouds * thick, 0, 1)[:, None]
         color = color * (1 - share) + share * np.float32(1.1) * (scene.light.sky_color + 0.3 * scene.light.sun_color)
