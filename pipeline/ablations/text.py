@@ -13,7 +13,8 @@ NAMES = ("mAP", "rank-1", "rank-5")
 """Of the figures of `Published`, in order."""
 ABOUT_MASKS = (
     "The part masks themselves, in percent: intersection over union of the visible views with the true ones, where "
-    "they are known, and how often a viewpoint read off the area ratios is the labelled one."
+    "they are known, and how often a viewpoint read off the area ratios is the labelled one. A mask of a view that the "
+    "image does not show costs the former nothing; the latter suffers."
 )
 
 
