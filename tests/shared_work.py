@@ -32,6 +32,7 @@ from pipeline.store.images import ImageStore
 from pipeline.training import loop
 from pipeline.training.loop import Trained
 from pipeline.views import training as views
+from pipeline.views.labels import viewpoint_labels
 from stages.detect_parts import detect_parts
 from stages.embed import embed
 from stages.predict_foreground import predict_foreground
@@ -49,7 +50,7 @@ CHANGES: dict[str, Any] = {
     "train_detector": {"batch_size": 7, "held_back_every": 0, "schedule": SCHEDULE},
     "train_span": {
         "batch_size": 3,
-        "images_per_viewpoint": None,
+        "images_per_label_set": None,
         "network": {"backbone": "resnet10_narrow"},
         "warmup": {**SCHEDULE, "iterations": 3},
         "schedule": SCHEDULE,
@@ -100,7 +101,8 @@ def train_detector(data: TinyData, runtime: RuntimeParams, fabric: Fabric, scrat
 def train_span(data: TinyData, runtime: RuntimeParams, fabric: Fabric, scratch: Path | None) -> Trained[Any]:
     store = everything_trained_on(data)
     values = data.workspace().load("train_span", views.SpanTrainingParams)
-    return views.train(store, open_foreground(data.path("foreground"), store.digest), values, runtime, fabric, scratch)
+    foreground_masks = open_foreground(data.path("foreground"), store.digest)
+    return views.train(store, viewpoint_labels(store), foreground_masks, values, runtime, fabric, scratch)
 
 
 def train_reid(data: TinyData, runtime: RuntimeParams, fabric: Fabric, scratch: Path | None) -> Trained[Any]:
