@@ -62,11 +62,15 @@ CHANGES: dict[str, Any] = {
             "view_dimension": 8,
             "top_d": 4,
             "attention_layers": "release",
-            "triplet_weights": {"fused": 1, "global": 0.5, "part": 0, "cpdm": 0.5, "views": 0.5},
+            "triplet_weights": {"fused": 1, "global": 0, "part": 0, "cpdm": 0.5, "views": 0.5},
         }
     },
 }
-"""Batches that two processes cannot halve, and an epoch's last batch of one image; a loss of weight 0."""
+"""Batches that two processes cannot halve, and an epoch's last batch of one image; losses of weight 0.
+
+No parameter has a gradient that is 0 but for rounding, as a shift of features that only distances read has, or a bias
+below a softmax: Adam would make steps of it.
+"""
 PREDICTIONS = {
     detect_parts: "parts",
     predict_foreground: "foreground",
