@@ -16,7 +16,6 @@ from pipeline.report.pictures import Captioned, Tint, picture, view_tints, views
 from pipeline.report.selection import attributes, varied_rows, viewpoint_name
 from pipeline.report.sources import ReportParams
 from pipeline.store import hdf5
-from pipeline.store.vocabulary import VIEWPOINTS
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,8 @@ def mask_sheet(experiment: Experiment, masks: Mapping[str, Sequence[Path]]) -> M
     """
     store, report = experiment.store, experiment.workspace.load("report", ReportParams)
     labelled = experiment.split.embedded[store.viewpoints[experiment.split.embedded] >= 0]
-    chosen = varied_rows(attributes(store), distinct(store, labelled), len(VIEWPOINTS))
+    viewpoints = np.unique(store.viewpoints[labelled])
+    chosen = varied_rows(attributes(store), distinct(store, labelled), len(viewpoints))
     chosen = chosen[np.argsort(store.viewpoints[chosen], kind="stable")]
     if not masks or not len(chosen):
         return None

@@ -12,6 +12,7 @@ from pipeline.ablations.masks import OwnMasks
 from pipeline.ablations.plan import Costs, Left, costs_of, left_line, plan_lines
 from pipeline.ablations.rows import Row, Table
 from pipeline.ablations.steps import run_all
+from pipeline.ablations.writing import write_table
 from pipeline.networks.weights import load
 from pipeline.store.files import file_digest, read_json, write_json
 from pipeline.views.trained_on import KIND
@@ -162,3 +163,13 @@ def test_the_time_left_is_that_of_finished_runs_of_each_model_and_of_all_where_a
     assert left_line(left, costs) == ("left: 2 runs, about 4 minutes; 2 SPANs with their part masks, about 2.0 hours")
     assert "none of which is finished to say how long" in left_line(left, Costs({}, None))
     assert left_line(Left(), costs) == "nothing is left to run"
+
+
+def test_a_table_of_spans_is_written_with_the_figures_and_pictures_of_their_masks(data: TinyData) -> None:
+    experiment = open_experiment(data.workspace(), 0.0)
+    *documents, page = write_table(experiment, SPANS, steps(data), data.root / "docs", quiet, keep=False)
+    assert [path.name for path in documents] == ["spans.md", "spans.svg", "spans_masks.svg"]
+    text = documents[0].read_text()
+    assert "| part masks of | IoU, front | IoU, side | IoU, mean of views | viewpoint by area ratios |" in text
+    assert text.count("| no area |") == 2
+    assert page.read_text().count("<img") == 4  # the one viewpoint's photograph, two masks and its true views
