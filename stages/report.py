@@ -1,7 +1,7 @@
 """Build the report: one page that shows artifacts, metrics, curves and rankings of every data set and model listed.
 
-Reads, below `data`, `images`, `truth`, `grabcut`, `foreground`, `parts`, `part_masks`, `quality`, `evaluation` and
-`history`; writes `data/report/index.html`.
+Reads, below `data`, `images`, `truth`, `grabcut`, `foreground`, `parts`, `part_masks`, `quality`, `attention`,
+`evaluation` and `history`; writes `data/report/index.html`.
 """
 
 import click

@@ -249,7 +249,7 @@ def quality_table(datasets: Sequence[Sources]) -> Table | None:
             rows.append(("images without a usable mask", [Cell(_failures(values)) for values in measured]))
         if any("removed" in values for values in measured):
             rows.append(("seeds removed", [Cell(_removed(values)) for values in measured]))
-        if any("images" in values for values in measured):
+        if rows and any("images" in values for values in measured):
             rows.append(("images measured", [Cell(_count(values)) for values in measured]))
         if rows:
             groups.append(Group(title, rows))
