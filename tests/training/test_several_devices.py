@@ -56,7 +56,7 @@ def compared(finished_run: TinyData, tmp_path_factory: pytest.TempPathFactory) -
     stop_after(7, output / "of_one", data, RUNTIME)
     write_params(data.root, {"devices": 2}, **CHANGES)
     running = command("shared_work", data.root, output)
-    message = running.communicate(timeout=600)[1]
+    message = running.communicate(timeout=1800)[1]
     assert running.returncode == 0, message
     two = torch.load(output / "results.pt", weights_only=True)
     return Compared(one, two, output / "of_two", data)
@@ -102,7 +102,7 @@ def test_a_process_that_dies_ends_the_stage_with_a_message(tiny_data: TinyData, 
         assert running.poll() is None
         time.sleep(0.1)
     os.kill(second, signal.SIGKILL)
-    message = running.communicate(timeout=300)[1]
+    message = running.communicate(timeout=1800)[1]
     assert running.returncode != 0
     assert f"Child process with PID {second} terminated with code -9" in message or "Connection" in message
     assert not data.path("reid", "baseline").exists()
