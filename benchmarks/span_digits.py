@@ -137,7 +137,16 @@ def picture(masks: NDArray[np.uint8], images: DigitImages) -> NDArray[np.uint8]:
 )
 def main(digits: int, train_count: int, test_count: int, part: str, seed: int, out: Path) -> None:
     """Train SPAN on images of several digits, labelled as wholes, and measure how well it finds each digit."""
-    runtime = RuntimeParams(seed=seed, threads=1, workers=0, accelerator="cpu", devices=1, precision="32-true")
+    runtime = RuntimeParams(
+        seed=seed,
+        threads=1,
+        workers=0,
+        accelerator="cpu",
+        devices=1,
+        precision="32-true",
+        synchronised_norm=False,
+        deterministic=True,
+    )
     began = time.perf_counter()
     with TemporaryDirectory() as folder:
         trained = learn(images_of("train", train_count, digits, seed), Path(folder), runtime)
