@@ -1,8 +1,9 @@
 """Reads `data/images/<dataset>.h5`, or the raw data set while that is missing; writes viewpoints given by hand."""
 
-import contextlib
 import os
+import signal
 import sys
+import threading
 import webbrowser
 from pathlib import Path
 
@@ -37,8 +38,7 @@ def label_viewpoints(
         click.echo(f"{dataset}: {len(pictures.candidates)} images -> {path}; open {server.url} (Ctrl-C ends)")
         if browser:
             webbrowser.open(server.url)
-        with contextlib.suppress(KeyboardInterrupt):
-            server.serve_forever()
+        _serve_until_interrupted(server)
     progress = session.progress()
     labelled = sum(progress.counts.values())
     click.echo(f"\n{dataset}: {labelled} labelled, {progress.skipped} unclear -> {path} (for prepare.viewpoints)")
@@ -46,6 +46,17 @@ def label_viewpoints(
     # would wait for ever; and labels do not depend on parameters, so the guard against edits of them is passed by.
     sys.stdout.flush()
     os._exit(0)
+
+
+def _serve_until_interrupted(server: LabellingServer) -> None:
+    """Serve in a thread of its own until Ctrl-C.
+
+    Ctrl-C is waited for rather than raised: a KeyboardInterrupt that comes while a finaliser runs is lost, and the tool
+    would go on.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    signal.sigwait({signal.SIGINT})
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy, mse_loss
 
-from pipeline.foreground.losses import abnormal, mask_losses, own_targets
+from pipeline.foreground.losses import abnormal, hardest, mask_losses, own_targets
 
 
 def test_each_samples_loss_is_the_reference_over_its_own_pixels() -> None:
@@ -29,7 +29,7 @@ def test_equal_losses_and_no_losses_have_nothing_abnormal() -> None:
 def test_the_half_with_the_largest_losses_takes_the_networks_own_output() -> None:
     logits = torch.randn(4, 2, 2, requires_grad=True)
     targets = torch.full((4, 2, 2), 0.25)
-    relabelled = own_targets(logits, targets, torch.tensor([0.1, 0.9, 0.2, 0.8]), 0.5)
+    relabelled = own_targets(logits, targets, hardest(torch.tensor([0.1, 0.9, 0.2, 0.8]), 0.5))
     assert torch.equal(relabelled[[0, 2]], targets[[0, 2]])
     assert torch.equal(relabelled[[1, 3]], (logits[[1, 3]] > 0).float())
     assert not relabelled.requires_grad
@@ -38,4 +38,4 @@ def test_the_half_with_the_largest_losses_takes_the_networks_own_output() -> Non
 @pytest.mark.parametrize("share", [0.0, 0.24])
 def test_a_share_of_less_than_one_sample_relabels_none(share: float) -> None:
     targets = torch.rand(4, 2, 2)
-    assert torch.equal(own_targets(torch.randn(4, 2, 2), targets, torch.rand(4), share), targets)
+    assert torch.equal(own_targets(torch.randn(4, 2, 2), targets, hardest(torch.rand(4), share)), targets)
