@@ -148,6 +148,8 @@ def _results(actors: _Actors, columns: Columns, shards: Sequence[Shard], count: 
             waiting.extendleft([*actors.bury(actor), *([] if number is None else [number])])
             actors.start()
             continue
+        if number is None:
+            del deaths[None]  # one that is ready shows that workers can be readied
         while waiting and actors.load(actor) < AHEAD:
             following = waiting.popleft()
             actors.send(actor, following, loaded(columns, shards[following]))

@@ -103,7 +103,8 @@ def device_kind(runtime: RuntimeParams) -> str:
 def _ready(predict: Predict, runtime: RuntimeParams) -> Work:
     """Place what an actor needs, and give its work."""
     placed = replace(runtime, accelerator=device_kind(runtime), devices=1)
-    return partial(predict, runtime=placed, fabric=start(placed))
+    fabric = start(placed)
+    return lambda columns: predict(columns, placed, fabric)
 
 
 def _here(
