@@ -22,9 +22,11 @@ from pipeline.artifacts.foreground import open_foreground, write_foreground
 from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.packing import write_store
 from pipeline.datasets.records import ImageRecord
-from pipeline.networks.runtime import RuntimeParams, generator_of, start
+from pipeline.maps.columns import joined
+from pipeline.networks.runtime import generator_of, start
 from pipeline.networks.weights import PretrainedParams
 from pipeline.store.images import ImageStore
+from pipeline.store.runtime import RuntimeParams
 from pipeline.training.loop import ScheduleParams, Trained
 from pipeline.views.labels import labels_of
 from pipeline.views.limits import MarginParams, MaxAreaParams
@@ -82,7 +84,7 @@ def learn(images: DigitImages, folder: Path, runtime: RuntimeParams) -> Trained[
 def masks_of(span: Span, images: DigitImages, runtime: RuntimeParams) -> NDArray[np.uint8]:
     """Predicted masks, `(N, K, S, S)` uint8, probability x 255."""
     params = ViewPredictionParams(size=SIDE, batch_size=64, within_foreground=False)
-    return np.concatenate(list(predict(span, images, {}, params, runtime, start(runtime))))
+    return joined(predict(span, images, None, params, runtime, start(runtime)))["masks"]
 
 
 def overlap(masks: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.float64]:

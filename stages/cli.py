@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 FOLDER = Path(__file__).parent
-NO_COMMANDS = ("__init__", "cli", "command")
+NO_COMMANDS = ("__init__", "cli", "command", "mapping")
 
 
 class Stages(click.Group):

@@ -9,12 +9,13 @@ from dataclasses import replace
 import click
 
 from pipeline.artifacts.features import read_features
-from pipeline.networks.runtime import RuntimeParams, start
+from pipeline.networks.runtime import start
 from pipeline.retrieval.evaluation import EvaluateParams, evaluate_table
 from pipeline.retrieval.output import outcome, write_evaluation
 from pipeline.store.files import file_digest
 from pipeline.store.images import ImageStore
 from pipeline.store.places import Workspace
+from pipeline.store.runtime import RuntimeParams
 from stages.command import dataset_option, model_option, stage
 
 

@@ -7,11 +7,12 @@ from dataclasses import asdict
 
 import click
 
-from pipeline.networks.runtime import RuntimeParams, start
+from pipeline.networks.runtime import start
 from pipeline.parts.trained_on import KIND
 from pipeline.parts.training import DetectorTrainingParams, train
 from pipeline.store.images import ImageStore
 from pipeline.store.places import Workspace
+from pipeline.store.runtime import RuntimeParams
 from stages.command import dataset_option, stage
 
 

@@ -11,10 +11,11 @@ import click
 from pipeline.artifacts.seeds import open_seeds
 from pipeline.foreground.trained_on import KIND
 from pipeline.foreground.training import ForegroundTrainingParams, train
-from pipeline.networks.runtime import RuntimeParams, start
+from pipeline.networks.runtime import start
 from pipeline.store.files import digest_of, file_digest
 from pipeline.store.images import ImageStore
 from pipeline.store.places import Workspace
+from pipeline.store.runtime import RuntimeParams
 from stages.command import dataset_option, stage
 
 

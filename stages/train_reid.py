@@ -9,13 +9,14 @@ from dataclasses import asdict, replace
 
 import click
 
-from pipeline.networks.runtime import RuntimeParams, start
+from pipeline.networks.runtime import start
 from pipeline.reid.build import KIND
 from pipeline.reid.params import load_model
 from pipeline.reid.samples import open_sources
 from pipeline.reid.training import build_network, train, training_rows
 from pipeline.store.images import ImageStore
 from pipeline.store.places import Workspace
+from pipeline.store.runtime import RuntimeParams
 from stages.command import dataset_option, model_option, stage
 
 

@@ -9,10 +9,11 @@ from dataclasses import asdict, replace
 import click
 
 from pipeline.artifacts.foreground import open_foreground
-from pipeline.networks.runtime import RuntimeParams, start
+from pipeline.networks.runtime import start
 from pipeline.store.files import file_digest
 from pipeline.store.images import ImageStore
 from pipeline.store.places import Workspace
+from pipeline.store.runtime import RuntimeParams
 from pipeline.views.labels import viewpoint_labels
 from pipeline.views.trained_on import KIND
 from pipeline.views.training import SpanTrainingParams, train

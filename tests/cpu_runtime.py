@@ -1,6 +1,6 @@
 """The runtime of tests that have a network."""
 
-from pipeline.networks.runtime import RuntimeParams
+from pipeline.store.runtime import RuntimeParams
 
 RUNTIME = RuntimeParams(
     seed=0,
@@ -11,5 +11,9 @@ RUNTIME = RuntimeParams(
     precision="32-true",
     synchronised_norm=False,
     deterministic=True,
+    engine="local",
+    address=None,
+    map_workers=0,
+    reuse=(),
 )
 """One thread of the CPU, everything in one process."""

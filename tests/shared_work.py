@@ -23,12 +23,13 @@ from pipeline.artifacts.foreground import open_foreground
 from pipeline.artifacts.seeds import open_seeds
 from pipeline.foreground import training as foreground
 from pipeline.networks.devices import is_first
-from pipeline.networks.runtime import RuntimeParams, start
+from pipeline.networks.runtime import start
 from pipeline.parts import training as parts
 from pipeline.reid import training as reid
 from pipeline.reid.params import load_model
 from pipeline.reid.samples import open_sources
 from pipeline.store.images import ImageStore
+from pipeline.store.runtime import RuntimeParams
 from pipeline.training import loop
 from pipeline.training.loop import Trained
 from pipeline.views import training as views

@@ -11,8 +11,8 @@ from pipeline.settings.code import FOLDERS
 from pipeline.store.places import PLACES
 
 ROOT = Path(__file__).parents[1]
-UNLISTED = {"stages/command.py"}
-"""Options, messages and the guard: nothing in it decides what a stage writes."""
+UNLISTED = {"stages/command.py", "stages/mapping.py"}
+"""Options, messages, the guard, and what of former results is taken: nothing in them decides what a stage writes."""
 
 
 def read_yaml(name: str) -> dict[str, Any]:

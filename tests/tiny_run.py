@@ -14,7 +14,7 @@ from pipeline.artifacts.foreground import open_foreground
 from pipeline.artifacts.seeds import open_seeds
 from pipeline.foreground import network as foreground_network
 from pipeline.foreground import training as foreground_training
-from pipeline.networks.runtime import RuntimeParams, start
+from pipeline.networks.runtime import start
 from pipeline.parts import trained_on as detector_trained_on
 from pipeline.parts import training as detector_training
 from pipeline.reid import training as reid_training
@@ -22,6 +22,7 @@ from pipeline.reid.build import KIND as REID_KIND
 from pipeline.reid.params import load_model
 from pipeline.reid.samples import open_sources
 from pipeline.store.params import merge, read
+from pipeline.store.runtime import RuntimeParams
 from pipeline.views import trained_on as span_trained_on
 from pipeline.views import training as span_training
 from pipeline.views.labels import viewpoint_labels

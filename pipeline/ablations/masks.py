@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
@@ -9,15 +10,18 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ablations.code import MASKS, loaded_code
+from pipeline.ablations.code import MASKS
 from pipeline.ablations.contents import content_of, content_of_pretrained
-from pipeline.artifacts.foreground import open_foreground
+from pipeline.artifacts.foreground import maker_of, open_foreground
 from pipeline.artifacts.views import write_views
-from pipeline.networks.runtime import RuntimeParams, start
+from pipeline.maps.columns import Column
+from pipeline.networks.runtime import start
 from pipeline.store import hdf5, params
+from pipeline.store.code import loaded_code
 from pipeline.store.files import digest_of, write_json
 from pipeline.store.images import ImageStore
 from pipeline.store.places import Workspace
+from pipeline.store.runtime import RuntimeParams
 from pipeline.store.vocabulary import VIEWS
 from pipeline.views.labels import viewpoint_labels
 from pipeline.views.network import restore
@@ -81,10 +85,14 @@ class OwnMasks:
         if not weights.exists():
             self._train(weights)
         store, foreground = _seen(self.pupil)
-        masks = predict(restore(weights, VIEWS), store, foreground, self.prediction, self.runtime, start(self.runtime))
-        makers = {"foreground": content_of(foreground.path), "span": content_of(weights)}
+        within = Column(partial(foreground.row, "masks"), np.arange(len(store)))
+        fabric = start(self.runtime)
+        masks = predict(restore(weights, VIEWS), store, within, self.prediction, self.runtime, fabric)
+        makers = {"foreground": maker_of(foreground), "span": content_of(weights)}
         made_by = {**makers, "params": digest_of(asdict(self.prediction))}
-        write_views(self.path, store.digest, len(store), self.prediction.size, masks, made_by)
+        write_views(
+            self.path, store.digest, len(store), self.prediction.size, (block["masks"] for block in masks), made_by
+        )
         seconds = perf_counter() - started if fresh else None
         write_json(self.folder / "made.json", {"inputs": self.inputs, "seconds": seconds})
 

@@ -10,11 +10,11 @@ import numpy as np
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
-from pipeline.ablations.code import loaded_code, of_network
+from pipeline.ablations.code import of_network
 from pipeline.ablations.contents import content_of, content_of_pretrained
 from pipeline.ablations.experiment import Experiment
 from pipeline.artifacts.features import Features, header_of, read_features, write_features
-from pipeline.networks.runtime import RuntimeParams, start
+from pipeline.networks.runtime import start
 from pipeline.reid.build import KIND, restore
 from pipeline.reid.embedding import embed
 from pipeline.reid.params import ModelParams
@@ -24,8 +24,10 @@ from pipeline.retrieval.evaluation import evaluate_table, evaluate_test_set
 from pipeline.retrieval.protocols import column
 from pipeline.retrieval.scores import average_precision
 from pipeline.retrieval.summary import Evaluated, metrics_of
+from pipeline.store.code import loaded_code
 from pipeline.store.files import digest_of, file_digest, read_csv, read_json, write_csv, write_json
 from pipeline.store.images import ImageStore
+from pipeline.store.runtime import RuntimeParams
 
 COLUMNS = ("draw", "path", "vehicle_id", "average_precision", "first_hit")
 DIGITS = 16
@@ -174,7 +176,8 @@ def _embedded(
     network, _ = restore(weights, model)
     rows, path = experiment.split.embedded, weights.with_name("features.h5")
     load = ReidLoader(sources, network.shape.input_size, {})
-    batches = embed(network, load, rows, experiment.embedding, runtime, fabric)
+    blocks = embed(network, load, rows, experiment.embedding, runtime, fabric)
+    batches = ((block["features"], block["area_ratios"]) for block in blocks)
     header = header_of(model, network.distance, network.dimensions, experiment.store.digest, file_digest(weights))
     write_features(path, header, rows, batches, has_parts="part_masks" in network.inputs)
     return read_features(path, experiment.store.digest)[0]

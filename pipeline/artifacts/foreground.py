@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.store import hdf5
+from pipeline.store.files import digest_of
 
 SCHEMA = "foreground/1"
 
@@ -19,6 +20,11 @@ def open_foreground(path: Path, table: str | None = None) -> hdf5.Cache:
         table: Digest of the image table whose rows it must follow; None skips that check.
     """
     return hdf5.Cache(path, SCHEMA, table)
+
+
+def maker_of(cache: hdf5.Cache) -> str:
+    """Digest of what made foreground masks, whatever their images: by one maker an image has one mask."""
+    return digest_of(cache.header.made_by)
 
 
 def write_foreground(

@@ -7,7 +7,6 @@ from pipeline.datasets.adapters import PrepareParams
 from pipeline.foreground.grabcut import GrabCutParams
 from pipeline.foreground.prediction import ForegroundPredictionParams
 from pipeline.foreground.training import ForegroundTrainingParams
-from pipeline.networks.runtime import RuntimeParams
 from pipeline.parts.detection import PartDetectionParams
 from pipeline.parts.training import DetectorTrainingParams
 from pipeline.quality.artifacts import QualityParams
@@ -17,6 +16,7 @@ from pipeline.reid.embedding import EmbedParams
 from pipeline.reid.params import ReidTrainingParams
 from pipeline.report.sources import ReportParams
 from pipeline.retrieval.evaluation import EvaluateParams
+from pipeline.store.runtime import RuntimeParams
 from pipeline.synthetic.fleet import FleetParams
 from pipeline.views.prediction import ViewPredictionParams
 from pipeline.views.training import SpanTrainingParams

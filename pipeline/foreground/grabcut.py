@@ -1,30 +1,21 @@
 """Seed masks by GrabCut: no mark is set by hand, because a vehicle crop's border is background (SPAN supplement §1)."""
 
 import math
-import multiprocessing
-import os
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import PositiveFloat, PositiveInt
-from tqdm import tqdm
 
-from pipeline.artifacts.seeds import Seeds
-from pipeline.store.files import atomic
-from pipeline.store.images import ImageStore
+from pipeline.maps.columns import Arrays, Columns
+from pipeline.maps.job import Work
+from pipeline.store.images import EncodedImages
 from pipeline.store.masks import intersection_over_union
 from pipeline.store.params import Share, parameters
 from pipeline.store.resizing import resize
-
-SHARD_ROWS = 256
-"""Rows a worker finishes before it writes them to the scratch folder; an interruption loses at most these."""
 
 MODEL_SIZE = 65
 """Numbers in one of OpenCV's colour models: five Gaussians of weight, mean and covariance."""
@@ -94,61 +85,19 @@ def _first_marks(params: GrabCutParams) -> NDArray[np.uint8]:
     return np.where(inner, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
 
 
-def make_seeds(store: ImageStore, params: GrabCutParams, scratch: Path, processes: int = 0) -> Iterator[Seeds]:
-    """Segment every image of a store.
+def seeds_of(params: GrabCutParams) -> Work:
+    """What a worker of the map does: segment the images of the column ``files``, their encoded bytes.
 
-    Finished shards wait in `scratch` and come out in row order at the end: memory stays bounded, an interrupted run
-    goes on where it was, and the result is the same, byte for byte, however many processes made it.
-
-    Args:
-        store: The images.
-        params: Sizes and rounds.
-        scratch: Folder for shards, named by a digest of images and parameters; removed once all were taken.
-        processes: Worker processes; 0 takes every core this process may use.
-
-    Yields:
-        Seeds of the next rows.
+    It finds ``masks`` and ``failed``, see `pipeline.artifacts.seeds.Seeds`.
     """
-    scratch.mkdir(parents=True, exist_ok=True)
-    shards = [range(start, min(start + SHARD_ROWS, len(store))) for start in range(0, len(store), SHARD_ROWS)]
-    missing = [rows for rows in shards if not _shard_path(scratch, rows).exists()]
-    work = partial(_write_shard, store, params, scratch)
-    bar = tqdm(total=len(shards), initial=len(shards) - len(missing), unit="shard", mininterval=5, disable=None)
-    with bar:
-        for _ in _apply(work, missing, min(processes or _cores(), len(missing))):
-            bar.update()
-    for rows in shards:
-        yield _read_shard(scratch, rows, params)
-    shutil.rmtree(scratch)
+    return partial(_segmented, params)
 
 
-def _apply(work: Callable[[range], None], shards: Sequence[range], processes: int) -> Iterator[None]:
-    """Apply `work` to every shard, in as many fresh processes; here where one is enough."""
-    if processes <= 1:
-        yield from map(work, shards)
-        return
-    context = multiprocessing.get_context("spawn")  # a forked HDF5 handle is not safe
-    with ProcessPoolExecutor(processes, context, cv2.setNumThreads, (1,)) as pool:
-        yield from pool.map(work, shards)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
-
-
-def _shard_path(folder: Path, rows: range) -> Path:
-    return folder / f"{rows.start:09d}-{rows.stop:09d}.npz"
-
-
-def _write_shard(store: ImageStore, params: GrabCutParams, folder: Path, rows: range) -> None:
-    masks, agreements = zip(*(seed_mask(store.image(row), params) for row in rows), strict=True)
-    with atomic(_shard_path(folder, rows)) as temporary, open(temporary, "wb") as stream:
-        np.savez_compressed(stream, masks=np.stack(masks), agreements=np.array(agreements, np.float32))
-
-
-def _read_shard(folder: Path, rows: range, params: GrabCutParams) -> Seeds:
-    with np.load(_shard_path(folder, rows)) as shard:
-        return Seeds(shard["masks"], have_failed(shard["masks"], shard["agreements"], params))
+def _segmented(params: GrabCutParams, columns: Columns) -> Iterator[Arrays]:
+    images = EncodedImages(columns["files"])
+    masks, agreements = zip(*(seed_mask(images.image(row), params) for row in range(len(images))), strict=True)
+    stacked = np.stack(masks)
+    yield {"masks": stacked, "failed": have_failed(stacked, np.array(agreements, np.float32), params)}
 
 
 def have_failed(masks: NDArray[np.uint8], agreements: NDArray[np.float32], params: GrabCutParams) -> NDArray[np.bool_]:

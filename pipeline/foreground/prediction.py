@@ -5,17 +5,18 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
 from pydantic import PositiveInt
 from torch import Tensor
 
 from pipeline.foreground.network import ForegroundNetwork
-from pipeline.networks.loading import ResizedImages, predicted
-from pipeline.networks.runtime import RuntimeParams
+from pipeline.maps.columns import Arrays, Columns
+from pipeline.networks.loading import ResizedImages
 from pipeline.networks.tensors import channels_last, normalise, to_batch
-from pipeline.store.images import Images
+from pipeline.prediction.batches import predicted
+from pipeline.store.images import EncodedImages, Images
 from pipeline.store.params import parameters
 from pipeline.store.resizing import resize
+from pipeline.store.runtime import RuntimeParams
 
 
 @parameters
@@ -37,8 +38,8 @@ def predict(
     params: ForegroundPredictionParams,
     runtime: RuntimeParams,
     fabric: Fabric,
-) -> Iterator[NDArray[np.uint8]]:
-    """Predict the masks of all images, in order, batch by batch, see `pipeline.networks.loading.predicted`.
+) -> Iterator[Arrays]:
+    """Predict the masks of all images, in order, batch by batch, see `pipeline.prediction.batches.predicted`.
 
     Args:
         network: Trained, in evaluation mode.
@@ -48,17 +49,28 @@ def predict(
         fabric: Places network and batches.
 
     Yields:
-        `(B, size, size)` uint8, probability x 255.
+        ``masks`` `(B, size, size)` uint8, probability x 255.
     """
     module = fabric.setup_module(network.to(memory_format=torch.channels_last))
     load = ResizedImages(images, network.shape.input_size)
 
-    def masks_of(batch: Tensor, _: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def masks_of(batch: Tensor) -> Arrays:
         pixels = channels_last(normalise(fabric.to_device(batch)))
         probabilities = module(pixels).float().sigmoid()
         if params.mirrored_too:
             probabilities = (probabilities + module(pixels.flip(3)).float().sigmoid().flip(2)) / 2
         masks = (probabilities * 255).round().to(torch.uint8).cpu().numpy()
-        return np.stack([resize(mask, params.size, params.size) for mask in masks])
+        return {"masks": np.stack([resize(mask, params.size, params.size) for mask in masks])}
 
     yield from predicted(masks_of, range(len(images)), load, params.batch_size, runtime, to_batch)
+
+
+def predict_rows(
+    network: ForegroundNetwork,
+    params: ForegroundPredictionParams,
+    columns: Columns,
+    runtime: RuntimeParams,
+    fabric: Fabric,
+) -> Iterator[Arrays]:
+    """The same of images by the column ``files``, their encoded bytes."""
+    return predict(network, EncodedImages(columns["files"]), params, runtime, fabric)

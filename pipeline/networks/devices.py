@@ -8,8 +8,7 @@ computed by each process on what all of them gather (`gathered`). Everything her
 import os
 import threading
 import time
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -205,9 +204,13 @@ def on_first(result: T | None) -> list[T]:
     return [result for result in results or [] if result is not None]
 
 
-def take_part(results: Iterable[Any]) -> None:
-    """Do this process's share of what the first one writes: go through `results`, which are empty here."""
-    deque(results, maxlen=0)
+def from_first(value: T) -> T:
+    """What the first process has, in every process; small enough to be sent."""
+    if processes() == 1:
+        return value
+    holder = [value]
+    group.broadcast_object_list(holder)
+    return holder[0]
 
 
 class _Gathered(torch.autograd.Function):

@@ -1,7 +1,6 @@
 """Rows of a table as batches, loaded here or in other processes."""
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
@@ -9,12 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
-from tqdm import tqdm
 
-from pipeline.networks.devices import is_first, on_first, process, processes
-from pipeline.networks.runtime import RuntimeParams
 from pipeline.store.images import Images
 from pipeline.store.resizing import resize
+from pipeline.store.runtime import RuntimeParams
 
 T = TypeVar("T")
 Batch = TypeVar("Batch")
@@ -83,45 +80,6 @@ def batches_of(
     return cast(Batches[Batch], loader)
 
 
-def predicted(
-    predict: Callable[[Batch, NDArray[np.int64]], T],
-    rows: Sequence[int] | NDArray[np.int64],
-    load: Callable[[int], Any],
-    batch_size: int,
-    runtime: RuntimeParams,
-    collate: Callable[[list[Any]], Batch],
-) -> Iterator[T]:
-    """Predict row after row; several processes take a batch each in turn.
-
-    Batches are the same whatever the number of processes, and so is what comes of them.
-
-    Args:
-        predict: A batch and its rows -> what is found, on the CPU.
-        rows: Rows of the image table, in the order wanted.
-        load: Row -> item, see `batches_of`.
-        batch_size: Items a batch; the last may have fewer.
-        runtime: Gives the number of loader processes.
-        collate: Items -> batch.
-
-    Yields:
-        What is found in each batch, in order; nothing on other processes than the first, which take part by going
-        through it all the same.
-    """
-    groups = cut(range(len(rows)), batch_size)
-    own = groups[process() :: processes()]
-    found = (
-        predict(batch, np.asarray(rows)[group])
-        for group, batch in zip(own, shown(batches_of(rows, load, own, runtime, collate)), strict=True)
-    )
-    for _ in range(math.ceil(len(groups) / processes())):
-        yield from on_first(next(found, None))
-
-
 def cut(items: Sequence[T], size: int) -> list[Sequence[T]]:
     """Neighbours in groups of `size`, of which the last may have fewer."""
     return [items[start : start + size] for start in range(0, len(items), size)]
-
-
-def shown(batches: Batches[Batch]) -> Iterator[Batch]:
-    """The same batches, with a progress bar on standard error where that is a terminal, of the first process."""
-    yield from tqdm(batches, unit="batch", mininterval=5, disable=None if is_first() else True)

@@ -1,54 +1,15 @@
-"""Where and how arithmetic runs: device, precision, processes, seeds. Shared by every stage that has a network."""
+"""How arithmetic starts: devices, threads, seeds. Shared by every stage that has a network."""
 
 import os
 import random
-from typing import Any, Literal
 
 import cv2
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from pydantic import NonNegativeInt, PositiveInt
 
 from pipeline.networks.devices import launch, process
-from pipeline.store.params import parameters
-
-
-@parameters
-class RuntimeParams:
-    """The `runtime` section of `params.yaml`."""
-
-    seed: NonNegativeInt
-    """Seed of every generator."""
-    threads: NonNegativeInt
-    """CPU threads of torch; part of the result, because sums are split by thread. 0 leaves it to torch."""
-    workers: NonNegativeInt
-    """Data-loader processes; 0 loads in the process that trains or predicts. Does not change a byte."""
-    accelerator: Literal["auto", "cpu", "cuda"]
-    """Kind of device, by Lightning Fabric's name."""
-    devices: PositiveInt
-    """Devices of this machine that share each training, prediction and embedding, one process each; search and
-    ablations use one."""
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
-    """Precision of the arithmetic, by Fabric's name."""
-    synchronised_norm: bool
-    """In training on several devices, let batch norm take its statistics over the whole batch, at the cost of a message
-    a layer (CUDA only, an error on CPUs); else over the device's own share, and the first device's running statistics
-    are kept."""
-    deterministic: bool
-    """On a GPU, let torch choose only what gives the same bytes again, at the cost of speed and some memory; an
-    operation that has no such form runs all the same, with a warning. CPUs are repeatable either way."""
-
-    @property
-    def arithmetic(self) -> dict[str, Any]:
-        """What of it decides the result of a training."""
-        return {
-            "seed": self.seed,
-            "threads": self.threads,
-            "precision": self.precision,
-            "synchronised_norm": self.synchronised_norm,
-            "deterministic": self.deterministic,
-        }
+from pipeline.store.runtime import RuntimeParams
 
 
 def start(runtime: RuntimeParams) -> Fabric:

@@ -1,5 +1,6 @@
 """Weights as safetensors with one JSON key of metadata, and ImageNet weights from a file or torchvision's hub."""
 
+import hashlib
 import importlib.util
 import json
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,17 @@ T = TypeVar("T")
 
 PACKAGED = "package:"
 """Begins a source that an installed package carries."""
+ON_TRAINING = (
+    "held_back",
+    "images",
+    "made_by",
+    "makers",
+    "removed_rows",
+    "table",
+    "trained_images",
+    "trained_rows",
+)
+"""Metadata that say what weights were trained on, and nothing of their network."""
 FILES = (".safetensors", ".pth", ".pt")
 """How the names of weights' files end; another source is a name that a hub knows."""
 
@@ -71,6 +83,23 @@ def load_metadata(path: Path, kind: str) -> dict[str, Any]:
     """
     with _opened(path, kind) as (_, metadata):
         return metadata
+
+
+def deciding_digest(path: Path, kind: str) -> str:
+    """Digest of what of some weights decides what their network finds: tensors, and metadata but for `ON_TRAINING`.
+
+    Raises:
+        FileNotFoundError: `path` does not exist.
+        ValueError: The file is no safetensors file of this pipeline, or of another kind.
+    """
+    state, metadata = load(path, kind)
+    digest = hashlib.sha256(
+        json.dumps({key: metadata[key] for key in sorted(set(metadata) - set(ON_TRAINING))}, sort_keys=True).encode()
+    )
+    for name, tensor in state.items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
 
 
 @contextmanager

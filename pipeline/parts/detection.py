@@ -5,20 +5,21 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 from torchvision.models.detection.ssd import SSD
 from torchvision.ops import batched_nms
 
 from pipeline.artifacts.parts import Detections
-from pipeline.networks.loading import ResizedImages, predicted
-from pipeline.networks.runtime import RuntimeParams
+from pipeline.maps.columns import Arrays, Columns
+from pipeline.networks.loading import ResizedImages
 from pipeline.networks.tensors import to_batch
 from pipeline.parts.network import input_size
+from pipeline.prediction.batches import predicted
 from pipeline.store.boxes import clip_boxes, have_area
-from pipeline.store.images import Images
+from pipeline.store.images import EncodedImages, Images
 from pipeline.store.params import Share, parameters
+from pipeline.store.runtime import RuntimeParams
 from pipeline.store.vocabulary import PART_CLASSES, PartClass
 
 
@@ -42,8 +43,8 @@ class PartDetectionParams:
 
 def detect(
     detector: SSD, images: Images, params: PartDetectionParams, runtime: RuntimeParams, fabric: Fabric
-) -> Iterator[Detections]:
-    """Yield the parts of every image, in batches in row order, see `pipeline.networks.loading.predicted`.
+) -> Iterator[Arrays]:
+    """Yield the parts of every image, in batches in row order, see `pipeline.prediction.batches.predicted`.
 
     There is no confidence threshold, and always exactly `max_parts` boxes (PGAN §3.2): every default box scores
     above 0 for every class, so that far more candidates exist than are kept. Should suppression leave fewer,
@@ -57,23 +58,26 @@ def detect(
         fabric: Places the network and the images.
 
     Yields:
-        Detections with boxes `(B, max_parts, 4)`.
+        ``boxes`` `(B, max_parts, 4)`, ``labels`` and ``scores``, see `Detections`.
     """
     detector = fabric.to_device(detector)
     load = ResizedImages(images, input_size(detector))
 
-    def parts_of(batch: Tensor, _: NDArray[np.int64]) -> Detections:
+    def parts_of(batch: Tensor) -> Arrays:
         with torch.inference_mode(), fabric.autocast():
             found = candidates_of(detector, fabric.to_device(batch), params.candidates)
         boxes, labels, scores = (tensor.cpu() for tensor in found)
         kept = [most_confident(*image, params) for image in zip(boxes, labels, scores, strict=True)]
-        return Detections(
-            np.stack([item.boxes for item in kept]),
-            np.stack([item.labels for item in kept]),
-            np.stack([item.scores for item in kept]),
-        )
+        return {name: np.stack([getattr(item, name) for item in kept]) for name in ("boxes", "labels", "scores")}
 
     yield from predicted(parts_of, range(len(images)), load, params.batch_size, runtime, to_batch)
+
+
+def detect_rows(
+    detector: SSD, params: PartDetectionParams, columns: Columns, runtime: RuntimeParams, fabric: Fabric
+) -> Iterator[Arrays]:
+    """The same of images by the column ``files``, their encoded bytes."""
+    return detect(detector, EncodedImages(columns["files"]), params, runtime, fabric)
 
 
 def candidates_of(detector: SSD, images: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:

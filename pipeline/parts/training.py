@@ -9,7 +9,6 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torchvision.models.detection.ssd import SSD
 
-from pipeline.networks.runtime import RuntimeParams
 from pipeline.networks.weights import PretrainedParams
 from pipeline.parts.augmentation import PartAugmentationParams
 from pipeline.parts.network import DetectorNetworkParams, build_detector, input_size, settled
@@ -17,6 +16,7 @@ from pipeline.parts.samples import DetectionBatch, PartLoader, collate, training
 from pipeline.parts.trained_on import trained_images
 from pipeline.store.images import ImageStore
 from pipeline.store.params import parameters
+from pipeline.store.runtime import RuntimeParams
 from pipeline.store.vocabulary import PART_CLASSES
 from pipeline.training.loop import ScheduleParams, Trained, fit
 from pipeline.training.samples import shuffled_epochs

@@ -1,7 +1,8 @@
 """Test features of images, computed batch by batch by a trained model."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,12 +12,17 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from pipeline.artifacts.attention import AttentionForm, Looks
-from pipeline.networks.loading import predicted
-from pipeline.networks.runtime import RuntimeParams
+from pipeline.maps.columns import Arrays, Column, Columns
+from pipeline.prediction.batches import predicted
 from pipeline.reid.augmentation import Sample
-from pipeline.reid.network import Attention, ReidBatch, ReidNetwork
-from pipeline.reid.samples import collate
+from pipeline.reid.network import ReidBatch, ReidNetwork
+from pipeline.reid.samples import ReidSources, collate, sample_of
+from pipeline.store.images import EncodedImages
 from pipeline.store.params import parameters
+from pipeline.store.runtime import RuntimeParams
+
+READ: dict[str, tuple[str, ...]] = {"parts": ("boxes",), "part_masks": ("masks", "area_ratios")}
+"""Kind of cache -> what models read of it."""
 
 
 @parameters
@@ -27,10 +33,53 @@ class EmbedParams:
     """Images per batch; bounds memory."""
 
 
+def columns_of(sources: ReidSources, rows: NDArray[np.int64]) -> dict[str, Column]:
+    """What a model reads of some rows: ``files``, their encoded bytes, and what it reads of caches.
+
+    Args:
+        sources: Images and caches.
+        rows: `(R,)` rows of the image table.
+    """
+    cached = {
+        name: Column(partial(cache.row, name), rows) for kind, cache in sources.caches.items() for name in READ[kind]
+    }
+    return {"files": Column(sources.store.encoded, rows), **cached}
+
+
+@dataclass(frozen=True)
+class ColumnLoader:
+    """Loads samples of rows by the columns that `columns_of` has.
+
+    Attributes:
+        columns: Of all rows.
+        input_size: Side of the square images, pixels.
+    """
+
+    columns: Columns
+    input_size: int
+
+    def __call__(self, row: int) -> tuple[Sample, int]:
+        """One row's sample, and -1 for its vehicle's class."""
+        columns = self.columns
+        boxes = columns["boxes"][row] if "boxes" in columns else None
+        views = (columns["masks"][row], columns["area_ratios"][row]) if "masks" in columns else None
+        return sample_of(EncodedImages(columns["files"]).image(row), self.input_size, boxes, views), -1
+
+
 def attention_form(network: ReidNetwork) -> AttentionForm | None:
     """What a network's attention is like; None where it has none."""
     cells = network.attention_cells
     return None if cells is None else AttentionForm(network.top_d, **asdict(cells))
+
+
+def names_of(network: ReidNetwork) -> dict[str, str]:
+    """What `embed_rows` finds -> the kind of cache that holds it."""
+    found = {"features": "features"}
+    if "part_masks" in network.inputs:
+        found["area_ratios"] = "features"
+    if network.attention_cells is not None:
+        found |= {"weights": "attention", "cells": "attention"}
+    return found
 
 
 @torch.inference_mode()
@@ -41,8 +90,7 @@ def embed(
     params: EmbedParams,
     runtime: RuntimeParams,
     fabric: Fabric,
-    keep: Callable[[Looks], None] | None = None,
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+) -> Iterator[Arrays]:
     """Compute test features batch by batch, see `predicted`, wherever the samples come from.
 
     Args:
@@ -52,30 +100,41 @@ def embed(
         params: Images per batch.
         runtime: Loader processes.
         fabric: Places network and batches.
-        keep: Given what the network looked at in the next rows, before their features come; not called for a network
-            without attention.
 
     Yields:
-        `(B, C)` float32 features and `(B, 4)` float32 area ratios of the next rows.
+        ``features`` `(B, C)` float32 and ``area_ratios`` `(B, 4)` float32 of the next rows; and of a network with
+        attention ``weights`` and ``cells``, see `Looks`.
     """
     network.to(memory_format=torch.channels_last)
     module = fabric.setup_module(network.eval())
 
-    def seen_in(
-        batch: ReidBatch, _: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Looks | None]:
+    def seen_in(batch: ReidBatch) -> Arrays:
         output = module(fabric.to_device(batch))
-        looks = None if network.attention_cells is None else _looks(output.attention)
-        return _array(output.feature), batch.area_ratios.numpy(), looks
+        found = {"features": _array(output.feature), "area_ratios": batch.area_ratios.numpy()}
+        if network.attention_cells is None:
+            return found
+        return found | {"weights": _array(output.attention.weights), "cells": _array(output.attention.cells)}
 
-    for features, ratios, looks in predicted(seen_in, rows, load, params.batch_size, runtime, collate):
-        if keep is not None and looks is not None:
-            keep(looks)
-        yield features, ratios
+    yield from predicted(seen_in, rows, load, params.batch_size, runtime, collate)
 
 
-def _looks(attention: Attention) -> Looks:
-    return Looks(_array(attention.weights), _array(attention.cells))
+def embed_rows(
+    network: ReidNetwork, params: EmbedParams, columns: Columns, runtime: RuntimeParams, fabric: Fabric
+) -> Iterator[Arrays]:
+    """The same of rows by the columns that `columns_of` has; area ratios of view masks alone."""
+    load = ColumnLoader(columns, network.shape.input_size)
+    for block in embed(network, load, range(len(columns["files"])), params, runtime, fabric):
+        yield {name: values for name, values in block.items() if name != "area_ratios" or name in columns}
+
+
+def written(
+    blocks: Iterable[Arrays], keep: Callable[[Looks], None]
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Features and area ratios of blocks of rows, for `write_features`; what was looked at goes to `keep`."""
+    for block in blocks:
+        if "cells" in block:
+            keep(Looks(block["weights"], block["cells"]))
+        yield block["features"], block.get("area_ratios", np.zeros((len(block["features"]), 0), np.float32))
 
 
 def _array(values: Tensor) -> NDArray[np.float32]:

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from pipeline.networks.devices import processes
 from pipeline.networks.loading import Batches
-from pipeline.networks.runtime import RuntimeParams
 from pipeline.reid.build import network_module
 from pipeline.reid.losses import reid_losses
 from pipeline.reid.network import ReidBatch, ReidNetwork, ReidOutput
@@ -20,6 +19,7 @@ from pipeline.reid.params import ModelParams
 from pipeline.reid.sampler import identity_batches
 from pipeline.reid.samples import ReidLoader, ReidSources, collate
 from pipeline.store.images import ImageStore
+from pipeline.store.runtime import RuntimeParams
 from pipeline.training.loop import Trained, fit
 from pipeline.training.samples import at_epoch, drawn_batches
 

@@ -1,7 +1,8 @@
 """What the stages' networks make of images that are in no data set: part boxes, view masks and features, in memory."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from lightning_fabric import Fabric
@@ -11,10 +12,12 @@ from pipeline.artifacts.parts import Detections
 from pipeline.artifacts.views import area_ratios
 from pipeline.foreground import network as foreground_network
 from pipeline.foreground import prediction as foreground_prediction
+from pipeline.foreground.prediction import ForegroundPredictionParams
+from pipeline.maps.columns import joined
 from pipeline.parts import network as parts_network
-from pipeline.parts.detection import detect
+from pipeline.parts.detection import PartDetectionParams, detect
 from pipeline.reid.augmentation import Sample
-from pipeline.reid.embedding import embed
+from pipeline.reid.embedding import EmbedParams, embed
 from pipeline.reid.network import ReidNetwork
 from pipeline.reid.samples import sample_of
 from pipeline.search.fitting import SearchParams
@@ -23,6 +26,9 @@ from pipeline.store.places import Workspace
 from pipeline.store.vocabulary import VIEWS
 from pipeline.views import network as views_network
 from pipeline.views import prediction as views_prediction
+from pipeline.views.prediction import ViewPredictionParams
+
+P = TypeVar("P", PartDetectionParams, ForegroundPredictionParams, ViewPredictionParams, EmbedParams)
 
 
 @dataclass(frozen=True)
@@ -98,30 +104,30 @@ def describe(
     ratios = None if masks is None else area_ratios(masks)
     seen = Inputs(images, network.shape.input_size, parts, masks, ratios)
     inputs = seen.only(network.inputs)
-    batches = list(embed(network, inputs, range(len(images)), values.embedding, values.runtime, fabric))
-    features, shares = zip(*batches, strict=True)
-    return Description(inputs, seen, np.concatenate(features), np.concatenate(shares))
+    sized = _sized(values.embedding, images)
+    found = joined(embed(network, inputs, range(len(images)), sized, values.runtime, fabric))
+    return Description(inputs, seen, found["features"], found["area_ratios"])
 
 
 def _parts(images: Images, workspace: Workspace, values: SearchParams, fabric: Fabric) -> Detections:
     detector = parts_network.restore(workspace.existing("detector"))
-    found = list(detect(detector, images, values.detection, values.runtime, fabric))
-    return Detections(
-        np.concatenate([batch.boxes for batch in found]),
-        np.concatenate([batch.labels for batch in found]),
-        np.concatenate([batch.scores for batch in found]),
-    )
+    found = joined(detect(detector, images, _sized(values.detection, images), values.runtime, fabric))
+    return Detections(found["boxes"], found["labels"], found["scores"])
 
 
 def _masks(images: Images, workspace: Workspace, values: SearchParams, fabric: Fabric) -> NDArray[np.uint8]:
     span = views_network.restore(workspace.existing("span"), VIEWS)
-    within = values.views.within_foreground
-    foreground = {"masks": _foreground(images, workspace, values, fabric)} if within else {}
-    predicted = views_prediction.predict(span, images, foreground, values.views, values.runtime, fabric)
-    return np.concatenate(list(predicted))
+    foreground = _foreground(images, workspace, values, fabric) if values.views.within_foreground else None
+    views = _sized(values.views, images)
+    return joined(views_prediction.predict(span, images, foreground, views, values.runtime, fabric))["masks"]
 
 
 def _foreground(images: Images, workspace: Workspace, values: SearchParams, fabric: Fabric) -> NDArray[np.uint8]:
     network = foreground_network.restore(workspace.existing("foreground_network"))
-    predicted = foreground_prediction.predict(network, images, values.foreground, values.runtime, fabric)
-    return np.concatenate(list(predicted))
+    sized = _sized(values.foreground, images)
+    return joined(foreground_prediction.predict(network, images, sized, values.runtime, fabric))["masks"]
+
+
+def _sized(params: P, images: Images) -> P:
+    """The same parameters with batches no larger than the images asked for, because batches are filled up."""
+    return replace(params, batch_size=min(params.batch_size, len(images)))

@@ -3,16 +3,16 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.artifacts.foreground import open_foreground
+from pipeline.artifacts.foreground import maker_of, open_foreground
 from pipeline.datasets.adapters import PrepareParams
 from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.foreground.prediction import ForegroundPredictionParams
-from pipeline.networks.runtime import RuntimeParams
 from pipeline.parts.detection import PartDetectionParams
 from pipeline.reid.embedding import EmbedParams
 from pipeline.store import hdf5
 from pipeline.store.files import digest_of, file_digest
 from pipeline.store.places import Workspace
+from pipeline.store.runtime import RuntimeParams
 from pipeline.views.prediction import ViewPredictionParams
 
 
@@ -80,11 +80,11 @@ def _check_detector(workspace: Workspace, values: SearchParams, made_by: dict[st
 def _check_span(workspace: Workspace, values: SearchParams, made_by: dict[str, str], where: Path) -> None:
     _check_maker(workspace, "span", "predict_part_masks", digest_of(asdict(values.views)), made_by, where)
     if values.views.within_foreground:
-        masks = workspace.existing("foreground")
-        _check_all({"foreground": file_digest(masks)}, made_by, where)
-        makers = open_foreground(masks).header.made_by
+        masks = open_foreground(workspace.existing("foreground"))
+        _check_all({"foreground": maker_of(masks)}, made_by, where)
         network = file_digest(workspace.existing("foreground_network"))
-        _check_all({"foreground": network, "params": digest_of(asdict(values.foreground))}, makers, masks)
+        expected = {"foreground": network, "params": digest_of(asdict(values.foreground))}
+        _check_all(expected, masks.header.made_by, masks.path)
 
 
 def _check_maker(

@@ -97,7 +97,9 @@ class CacheWriter:
                 shuffle=True,
             )
         else:
-            dataset = self._file.create_dataset(name, (count, *row_shape), dtype)
+            placed = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            placed.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)  # else its place would depend on the rows written at once
+            dataset = self._file.create_dataset(name, (count, *row_shape), dtype, dcpl=placed)
         self._pending[name] = RowDataset(dataset)
         return self._pending[name]
 
@@ -182,6 +184,10 @@ class Cache:
         if name not in self.file:
             raise KeyError(f"{self.path}: no dataset {name!r}; it has {', '.join(sorted(self.file))}")
         return self.file[name]
+
+    def row(self, name: str, row: int) -> NDArray[Any]:
+        """One row of a dataset."""
+        return np.asarray(self[name][row])
 
     def text(self, name: str) -> NDArray[np.str_]:
         """Read a text dataset as an array of `str`."""

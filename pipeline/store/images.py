@@ -1,5 +1,7 @@
 """Images as every stage sees them: the checked image store and its file `data/images/<dataset>.h5`."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +24,24 @@ class Images(Protocol):
 
     def image(self, row: int, /) -> NDArray[np.uint8]:
         """One image: `(H, W, 3)` uint8, RGB, upright."""
+
+
+@dataclass(frozen=True)
+class EncodedImages:
+    """Images by the bytes of their files, which need not be read yet.
+
+    Attributes:
+        files: Each image's file, as `ImageStore.encoded` gives it.
+    """
+
+    files: Sequence[bytes]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def image(self, row: int, /) -> NDArray[np.uint8]:
+        """Decode one image: `(H, W, 3)` uint8, RGB, upright."""
+        return decode(self.files[row])
 
 
 class ImageStore:

@@ -1,7 +1,8 @@
 """Where everything lies: one table of places for stages, search and report, each with the stage that fills it."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -29,20 +30,25 @@ PLACES: dict[str, Place] = {
     "images": Place("data/images/{dataset}.h5", "prepare"),
     "truth": Place("data/truth/{dataset}.h5", "prepare"),
     "grabcut": Place("data/grabcut/{dataset}.h5", "grabcut"),
+    "grabcut_rows": Place("data/rows/grabcut/{dataset}.h5", "grabcut"),
     "foreground_network": Place("models/foreground/{dataset}.safetensors", "train_foreground"),
     "foreground_history": Place("data/history/train_foreground/{dataset}.csv", "train_foreground"),
     "foreground": Place("data/foreground/{dataset}.h5", "predict_foreground"),
+    "foreground_rows": Place("data/rows/foreground/{dataset}.h5", "predict_foreground"),
     "detector": Place("models/detector.safetensors", "train_detector"),
     "detector_history": Place("data/history/train_detector.csv", "train_detector"),
     "parts": Place("data/parts/{dataset}.h5", "detect_parts"),
+    "parts_rows": Place("data/rows/parts/{dataset}.h5", "detect_parts"),
     "span": Place("models/span.safetensors", "train_span"),
     "span_history": Place("data/history/train_span.csv", "train_span"),
     "part_masks": Place("data/part_masks/{dataset}.h5", "predict_part_masks"),
+    "part_masks_rows": Place("data/rows/part_masks/{dataset}.h5", "predict_part_masks"),
     "quality": Place("data/quality/{dataset}/metrics.json", "evaluate_artifacts"),
     "part_classes": Place("data/quality/{dataset}/ap_by_class.csv", "evaluate_artifacts"),
     "reid": Place("models/reid/{dataset}/{model}.safetensors", "train_reid"),
     "reid_history": Place("data/history/train_reid/{dataset}/{model}.csv", "train_reid"),
     "features": Place("data/features/{dataset}/{model}.h5", "embed"),
+    "features_rows": Place("data/rows/features/{dataset}/{model}.h5", "embed"),
     "attention": Place("data/attention/{dataset}/{model}.h5", "embed"),
     "metrics": Place("data/evaluation/{dataset}/{model}/metrics.json", "evaluate"),
     "curve": Place("data/evaluation/{dataset}/{model}/cmc.csv", "evaluate"),
@@ -91,6 +97,18 @@ class Workspace:
             stage = PLACES[name].stage
             raise FileNotFoundError(f"{path}: no such file; stage `{stage}` makes it (`dvc repro` or `dvc pull`)")
         return path
+
+    def having(self, name: str) -> "list[Workspace]":
+        """The same folder seen from each data set, and model, for which an output is there.
+
+        Args:
+            name: A key of `PLACES`.
+        """
+        pattern = PLACES[name].pattern
+        form = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(pattern))
+        paths = self.root.glob(pattern.format(dataset="*", model="*"))
+        found = [re.fullmatch(form, path.relative_to(self.root).as_posix()) for path in sorted(paths)]
+        return [replace(self, **match.groupdict()) for match in found if match is not None]
 
     def scratch(self, stage: str, inputs: Mapping[str, Any]) -> Path:
         """Folder in which a stage keeps what an interruption must not lose.

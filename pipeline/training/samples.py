@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from pipeline.networks.devices import share_of
 from pipeline.networks.loading import Batches, batches_of, cut
-from pipeline.networks.runtime import RuntimeParams, generator_of
+from pipeline.networks.runtime import generator_of
+from pipeline.store.runtime import RuntimeParams
 
 Item = TypeVar("Item", covariant=True)
 T = TypeVar("T")

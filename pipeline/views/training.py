@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.networks.devices import of_batch
-from pipeline.networks.runtime import RuntimeParams
 from pipeline.networks.tensors import channels_last, normalise
 from pipeline.networks.weights import PretrainedParams
 from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
 from pipeline.store.params import parameters
+from pipeline.store.runtime import RuntimeParams
 from pipeline.training.loop import ScheduleParams, Trained, fit
 from pipeline.training.samples import shuffled_epochs
 from pipeline.views.labels import ImageLabels

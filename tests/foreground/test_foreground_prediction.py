@@ -1,28 +1,19 @@
 from dataclasses import replace
 
 import numpy as np
-import torch
 from cpu_runtime import RUNTIME
 from drawn_vehicles import ROWS, TinyData
+from foreground_example import PREDICTION, network
 
-from pipeline.foreground.network import ForegroundNetwork, ForegroundNetworkParams, build_foreground
 from pipeline.foreground.prediction import ForegroundPredictionParams, predict
+from pipeline.maps.columns import joined
 from pipeline.networks.runtime import start
 from pipeline.networks.tensors import normalise, to_batch
-from pipeline.networks.weights import PretrainedParams
 from pipeline.store.resizing import resize
-
-PREDICTION = ForegroundPredictionParams(size=16, batch_size=3, mirrored_too=False)
-
-
-def network() -> ForegroundNetwork:
-    torch.manual_seed(0)
-    shape = ForegroundNetworkParams("resnet10_narrow", True, "layer4", 1, (16, 8), 32)
-    return build_foreground(shape, PretrainedParams(None)).eval()
 
 
 def masks_of(data: TinyData, values: ForegroundPredictionParams) -> np.ndarray:
-    return np.concatenate(list(predict(network(), data.store, values, RUNTIME, start(RUNTIME))))
+    return joined(predict(network(), data.store, values, RUNTIME, start(RUNTIME)))["masks"]
 
 
 def test_masks_are_the_networks_probabilities_in_row_order(tiny_data: TinyData) -> None:
@@ -36,7 +27,7 @@ def test_masks_are_the_networks_probabilities_in_row_order(tiny_data: TinyData) 
 
 def test_masks_come_in_batches_of_at_most_the_size_asked_for(tiny_data: TinyData) -> None:
     batches = predict(network(), tiny_data.store, PREDICTION, RUNTIME, start(RUNTIME))
-    assert [len(batch) for batch in batches] == [3, 3, 2]
+    assert [len(batch["masks"]) for batch in batches] == [3, 3, 2]
 
 
 def test_the_mirrored_image_counts_half_when_asked(tiny_data: TinyData) -> None:

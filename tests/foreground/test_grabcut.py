@@ -1,30 +1,16 @@
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from drawn_vehicles import TinyData, draw_vehicle, true_labels
+from seeds_example import PARAMS
 
-from pipeline.artifacts.seeds import Seeds, write_seeds
-from pipeline.foreground import grabcut
-from pipeline.foreground.grabcut import GrabCutParams, have_failed, make_seeds, seed_mask
+from pipeline.artifacts.seeds import Seeds
+from pipeline.foreground.grabcut import GrabCutParams, have_failed, seed_mask, seeds_of
 from pipeline.quality.masks import foreground_iou
-from pipeline.store import hdf5
-from pipeline.store.images import ImageStore
 from pipeline.store.params import build
 from pipeline.store.resizing import resize
-
-PARAMS = GrabCutParams(
-    size=32,
-    padding=16,
-    iterations=1,
-    corner_radius=1.2,
-    orientations=2,
-    min_share=0.1,
-    max_share=0.95,
-    min_agreement=0.7,
-)
 
 
 def test_a_vehicle_of_one_paint_is_found_in_every_drawn_image() -> None:
@@ -70,57 +56,13 @@ def test_almost_empty_almost_full_and_disagreeing_seeds_have_failed() -> None:
     np.testing.assert_array_equal(Seeds(masks, failed).shares, np.array([0, 1, 0.5, 0.5], np.float32))
 
 
-def write(store: ImageStore, params: GrabCutParams, output: Path, scratch: Path, processes: int = 1) -> int:
-    """Make and write all seeds of a store; the number of failed ones."""
-    seeds = make_seeds(store, params, scratch, processes)
-    return write_seeds(output, store.digest, len(store), params.size, seeds, {})
-
-
-def test_an_interrupted_run_goes_on_and_writes_the_same_bytes(
-    tiny_data: TinyData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(grabcut, "SHARD_ROWS", 3)
-    straight, continued, scratch = tmp_path / "a.h5", tmp_path / "b.h5", tmp_path / "scratch"
-    write(tiny_data.store, PARAMS, straight, scratch)
-
-    original, segmented = grabcut.seed_mask, []
-
-    def broken(image: np.ndarray, params: GrabCutParams) -> tuple[np.ndarray, float]:
-        if len(segmented) == 5:
-            raise KeyboardInterrupt
-        segmented.append(image)
-        return original(image, params)
-
-    monkeypatch.setattr(grabcut, "seed_mask", broken)
-    with pytest.raises(KeyboardInterrupt):
-        write(tiny_data.store, PARAMS, continued, scratch)
-    assert not continued.exists()
-    segmented.clear()
-    monkeypatch.setattr(grabcut, "seed_mask", lambda *_: segmented.append(1) or original(*_))
-    write(tiny_data.store, PARAMS, continued, scratch)
-    assert len(segmented) == 5  # the first shard of three was kept
-    assert continued.read_bytes() == straight.read_bytes()
-    assert not scratch.exists()
-
-
-def test_the_cache_holds_masks_shares_and_failures_of_every_row(tiny_data: TinyData, tmp_path: Path) -> None:
-    store, output = tiny_data.store, tmp_path / "seeds.h5"
+def test_seeds_of_every_row_hold_masks_and_failures(tiny_data: TinyData) -> None:
+    store = tiny_data.store
     strict = replace(PARAMS, max_share=0.3)  # the drawn vehicle fills 45 %
-    assert write(store, strict, output, tmp_path / "scratch") == len(store)
-    with hdf5.Cache(output, "grabcut/1", store.digest) as cache:
-        assert cache["failed"][()].all()
-        for row in range(len(store)):
-            mask, _ = seed_mask(store.image(row), strict)
-            np.testing.assert_array_equal(cache["masks"][row], mask)
-            assert cache["foreground_share"][row] == pytest.approx((mask > 0).mean())
-
-
-def test_processes_change_nothing(tiny_data: TinyData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grabcut, "SHARD_ROWS", 4)
-    outputs = [tmp_path / f"{processes}.h5" for processes in (1, 2)]
-    for processes, output in enumerate(outputs, start=1):
-        write(tiny_data.store, PARAMS, output, tmp_path / "scratch", processes)
-    assert outputs[0].read_bytes() == outputs[1].read_bytes()
+    (found,) = seeds_of(strict)({"files": [store.encoded(row) for row in range(len(store))]})
+    assert found["failed"].all()
+    for row in range(len(store)):
+        np.testing.assert_array_equal(found["masks"][row], seed_mask(store.image(row), strict)[0])
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from pipeline.networks import devices
 from pipeline.networks.devices import (
     DataParallel,
     averaged,
+    from_first,
     gathered,
     launch,
     of_batch,
     on_first,
     own_share,
     share_of,
-    take_part,
 )
 
 
@@ -54,14 +54,9 @@ def test_one_process_shares_nothing_and_changes_no_byte() -> None:
     assert own_share(values, values) is values
     assert of_batch(values, 3) is values
     assert torch.equal(averaged(values), values)
+    assert from_first("asked") == "asked"
     assert on_first("found") == ["found"]
     assert on_first(None) == []
-
-
-def test_taking_part_goes_through_everything() -> None:
-    seen: list[int] = []
-    take_part(seen.append(number) for number in range(3))
-    assert seen == [0, 1, 2]
 
 
 def prepared(network: nn.Module) -> nn.Module:

@@ -7,7 +7,7 @@ from cpu_runtime import RUNTIME
 from drawn_vehicles import TinyData
 from numpy.typing import NDArray
 
-from pipeline.networks.loading import ResizedImages, batches_of, shown
+from pipeline.networks.loading import ResizedImages, batches_of
 from pipeline.store.resizing import resize
 
 
@@ -45,10 +45,6 @@ def test_the_number_of_workers_does_not_change_the_batches(grouping: int | list[
     )
     for one, other in zip(alone, shared, strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-def test_a_progress_bar_changes_nothing() -> None:
-    assert list(shown(batches_of(range(3), same, 2, RUNTIME, list))) == [[0, 1], [2]]
 
 
 def test_images_are_resized_to_a_square_here_and_in_other_processes(tiny_data: TinyData) -> None:

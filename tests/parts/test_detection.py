@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torchvision.models.detection.ssd import SSD
 
 from pipeline.artifacts.parts import Detections
+from pipeline.maps.columns import joined
 from pipeline.networks.runtime import start
 from pipeline.networks.weights import PretrainedParams
 from pipeline.parts.detection import PartDetectionParams, detect, fill_up, most_confident
@@ -40,8 +41,7 @@ def kept(items: Sequence[tuple[tuple[float, float, float, float], int, float]], 
 
 
 def run(detector: SSD, detection: PartDetectionParams = DETECTION) -> Detections:
-    found = list(detect(detector, Pictures(), detection, RUNTIME, start(RUNTIME)))
-    return Detections(*(np.concatenate([getattr(b, name) for b in found]) for name in ("boxes", "labels", "scores")))
+    return Detections(**joined(detect(detector, Pictures(), detection, RUNTIME, start(RUNTIME))))
 
 
 def fresh_detector() -> SSD:

@@ -8,6 +8,7 @@ from cpu_runtime import RUNTIME
 from drawn_vehicles import TinyData
 from reid_example import OWN, SIZE
 
+from pipeline.maps.columns import joined
 from pipeline.networks.runtime import start
 from pipeline.networks.weights import PretrainedParams
 from pipeline.reid import samples, training
@@ -118,9 +119,9 @@ def test_features_come_in_the_order_asked_for_whatever_the_batch(tiny_data: Tiny
 
     def features(rows: list[int], size: int) -> np.ndarray:
         blocks = list(embed(network, load, rows, EmbedParams(size), RUNTIME, start(RUNTIME)))
-        assert [len(block) for block, _ in blocks[:-1]] == [size] * (len(blocks) - 1)
-        assert all(ratios[:, 0].min() == 1 for _, ratios in blocks)
-        return np.concatenate([block for block, _ in blocks])
+        assert [len(block["features"]) for block in blocks[:-1]] == [size] * (len(blocks) - 1)
+        assert all(block["area_ratios"][:, 0].min() == 1 for block in blocks)
+        return joined(blocks)["features"]
 
     forwards, backwards = features([4, 5, 6, 7], 3), features([7, 6, 5, 4], 4)
     assert forwards.shape == (4, 16)

@@ -109,3 +109,17 @@ def test_makers_that_differ_are_both_named() -> None:
     check_same("weights", {"weights": "abc"}, {"weights": "abc"}, Path("a.h5"))
     with pytest.raises(ValueError, match=r"a\.h5: made with weights def, expected abc"):
         check_same("weights", {"weights": "abc"}, {"weights": "def"}, Path("a.h5"))
+
+
+def test_the_bytes_do_not_depend_on_how_many_rows_come_at_once(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 9, (400, 3, 64, 64), dtype=np.uint8)  # more than HDF5 buffers
+    written = set()
+    for size in (7, 100, 400):
+        with create(tmp_path / "file.h5", HEADER) as cache:
+            masks = cache.rows("masks", 400, (3, 64, 64), np.uint8, compress=True)
+            sums = cache.rows("sums", 400, (), np.int64)
+            for start in range(0, 400, size):
+                masks.append(values[start : start + size])
+                sums.append(values[start : start + size].sum((1, 2, 3)))
+        written.add((tmp_path / "file.h5").read_bytes())
+    assert len(written) == 1

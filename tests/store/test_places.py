@@ -55,3 +55,12 @@ def test_a_stage_of_the_whole_workspace_runs_on_the_data_set_its_parameters_name
     WORKSPACE.check_chosen("train_span", "fleet")
     with pytest.raises(ValueError, match=r"params\.yaml: train_span\.dataset is 'veri776', got --dataset 'fleet'"):
         WORKSPACE.check_chosen("train_span", "veri776")
+
+
+def test_a_folder_is_seen_from_every_data_set_and_model_that_has_an_output(tmp_path: Path) -> None:
+    for name in ("b/pgan.h5", "a/pgan.h5", "a/span_cpdm.h5", "a/notes.txt", "c.h5"):
+        (tmp_path / "data/features" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data/features" / name).touch()
+    seen = Workspace(tmp_path, "here").having("features")
+    assert [(view.dataset, view.model) for view in seen] == [("a", "pgan"), ("a", "span_cpdm"), ("b", "pgan")]
+    assert Workspace(tmp_path).having("foreground") == []

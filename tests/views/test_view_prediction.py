@@ -6,6 +6,7 @@ from cpu_runtime import RUNTIME
 from drawn_vehicles import ROWS, TinyData
 
 from pipeline.artifacts.foreground import open_foreground
+from pipeline.maps.columns import joined
 from pipeline.networks.runtime import start
 from pipeline.store.vocabulary import VIEWS
 from pipeline.views.network import Span, SpanNetworkParams
@@ -19,8 +20,8 @@ def masks_of(data: TinyData, params: ViewPredictionParams) -> np.ndarray:
     torch.manual_seed(0)
     span = Span(SHAPE, VIEWS).eval()
     store = data.store
-    foreground = open_foreground(data.path("foreground"), store.digest)
-    return np.concatenate(list(predict(span, store, foreground, params, RUNTIME, start(RUNTIME))))
+    foreground = open_foreground(data.path("foreground"), store.digest)["masks"][()]
+    return joined(predict(span, store, foreground, params, RUNTIME, start(RUNTIME)))["masks"]
 
 
 def test_every_image_gets_masks_of_the_size_asked_for_whatever_the_batch(tiny_data: TinyData) -> None:

@@ -1,0 +1,120 @@
+"""Seconds of each map stage on a number of images, and once some more are added, beside a full run on all of them.
+
+Takes the networks and images of a finished run to a folder of its own, calls every image one of the gallery, and runs
+the stages as DVC does, a process each; starting Python and torch is part of what is measured. Checks that an added run
+and a full one leave the same bytes.
+
+    python -m benchmarks.added_images --root FOLDER [--images 1000] [--added 100] [--runtime map_workers=2 ...]
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from ruamel.yaml import YAML
+
+from pipeline.datasets.limits import ImageLimitsParams
+from pipeline.datasets.packing import write_store
+from pipeline.datasets.records import ImageRecord
+from pipeline.store.images import ImageStore
+from pipeline.store.params import read
+from pipeline.store.places import Workspace
+
+STAGES = {
+    "grabcut": "grabcut",
+    "predict_foreground": "foreground",
+    "detect_parts": "parts",
+    "predict_part_masks": "part_masks",
+    "embed": "features",
+}
+"""Map stage -> the cache it writes."""
+
+
+def prepare(source: ImageStore, workspace: Workspace, count: int) -> None:
+    """Write the image store of the first images."""
+    raw = workspace.path("raw")
+    records = []
+    for row in range(count):
+        name = f"{row:06d}{Path(str(source.paths[row])).suffix}"
+        (raw / name).parent.mkdir(parents=True, exist_ok=True)
+        (raw / name).write_bytes(source.encoded(row))
+        records.append(
+            ImageRecord(name, "gallery", str(source.vehicle_ids[row]) or "unknown", str(source.camera_ids[row]))
+        )
+    write_store(workspace.path("images"), records, raw, ImageLimitsParams(10**9, 1, "stop"), workspace.dataset)
+
+
+def fresh(finished: Workspace, folder: Path, runtime: dict[str, object], parameters: Path) -> Workspace:
+    """A workspace with the networks of a finished run and nothing else."""
+    folder.mkdir()
+    (folder / "models").symlink_to((finished.root / "models").resolve())
+    document = read(parameters)
+    document["runtime"] |= runtime
+    with open(folder / "params.yaml", "w", encoding="utf-8") as stream:
+        YAML(typ="safe").dump(document, stream)
+    return replace(finished, root=folder, parameters=folder / "params.yaml")
+
+
+def seconds_of(workspace: Workspace, stage: str) -> float:
+    """Run a stage in a process of its own."""
+    names = ["--dataset", workspace.dataset, *(["--model", workspace.model] if stage == "embed" else [])]
+    begun = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", f"stages.{stage}", *names, "--root", str(workspace.root)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return time.perf_counter() - begun
+
+
+def run(workspace: Workspace) -> dict[str, float]:
+    """Seconds of every map stage."""
+    return {stage: seconds_of(workspace, stage) for stage in STAGES}
+
+
+def value_of(text: str) -> object:
+    """A value as YAML has it."""
+    return YAML(typ="safe").load(text)
+
+
+@click.command(help=__doc__)
+@click.option("--root", type=click.Path(path_type=Path), required=True, help="Folder of a finished run.")
+@click.option("--dataset", default="synthetic", show_default=True, help="Name of its data set.")
+@click.option("--model", default="pgan", show_default=True, help="Re-ID model that embeds.")
+@click.option("--images", default=1000, show_default=True, help="Images at first.")
+@click.option("--added", default=100, show_default=True, help="Images added.")
+@click.option("--parameters", type=click.Path(path_type=Path), default=Path("params.yaml"), show_default=True)
+@click.option("--runtime", multiple=True, help="KEY=VALUE of `runtime`, as map_workers=2.")
+def main(
+    root: Path, dataset: str, model: str, images: int, added: int, parameters: Path, runtime: tuple[str, ...]
+) -> None:
+    """Print the table."""
+    finished = Workspace(root, dataset, model, root / "params.yaml")
+    source = ImageStore(finished.existing("images"))
+    if images + added > len(source):
+        raise click.BadParameter(f"expected at most {len(source)} images in all, got {images + added}")
+    changes = {key: value_of(value) for key, _, value in (change.partition("=") for change in runtime)}
+    with tempfile.TemporaryDirectory() as folder:
+        growing = fresh(finished, Path(folder) / "growing", changes, parameters)
+        whole = fresh(finished, Path(folder) / "whole", changes, parameters)
+        prepare(source, growing, images)
+        first = run(growing)
+        prepare(source, growing, images + added)
+        more = run(growing)
+        shutil.copytree(growing.path("images").parent, whole.path("images").parent)
+        full = run(whole)
+        click.echo(f"{'seconds':20s} {images:>8,d} {added:>+8,d} {images + added:>8,d}  same bytes")
+        for stage, kind in STAGES.items():
+            same = growing.path(kind).read_bytes() == whole.path(kind).read_bytes()
+            click.echo(
+                f"{stage:20s} {first[stage]:8.1f} {more[stage]:8.1f} {full[stage]:8.1f}  {'yes' if same else 'NO'}"
+            )
+
+
+if __name__ == "__main__":
+    main()
