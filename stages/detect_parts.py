@@ -14,6 +14,7 @@ from pipeline.parts.detection import PartDetectionParams, detect
 from pipeline.parts.network import restore
 from pipeline.store.files import digest_of, file_digest
 from pipeline.store.images import ImageStore
+from pipeline.store.origin import current, origin_of
 from pipeline.store.places import Workspace
 from stages.command import dataset_option, stage
 
@@ -25,9 +26,9 @@ def detect_parts(workspace: Workspace) -> None:
     params = workspace.load("detect_parts", PartDetectionParams)
     runtime = workspace.load("runtime", RuntimeParams)
     fabric = start(runtime)
-    store, weights = ImageStore(workspace.existing("images")), workspace.existing("detector")
+    store, weights = ImageStore(current(workspace, "images")), current(workspace, "detector")
     found = detect(restore(weights), store, params, runtime, fabric)
-    made_by = {"detector": file_digest(weights), "params": digest_of(asdict(params))}
+    made_by = {"detector": file_digest(weights), "params": digest_of(asdict(params)), **origin_of(workspace, "parts")}
     if not fabric.is_global_zero:
         return take_part(found)
     write_parts(output := workspace.path("parts"), store.digest, len(store), params.max_parts, found, made_by)

@@ -5,6 +5,9 @@ data/parts/<dataset>.h5 and data/part_masks/<dataset>.h5.
 Writes: data/features/<dataset>/<model>.h5, data/attention/<dataset>/<model>.h5.
 """
 
+from dataclasses import replace
+from functools import partial
+
 import click
 
 from pipeline.artifacts import attention
@@ -16,6 +19,7 @@ from pipeline.reid.build import restore
 from pipeline.reid.samples import ReidLoader, check_makers, open_sources
 from pipeline.store.files import file_digest
 from pipeline.store.images import ImageStore
+from pipeline.store.origin import current, origin_of
 from pipeline.store.places import Workspace
 from stages.command import dataset_option, model_option, stage
 
@@ -30,13 +34,15 @@ def embed(workspace: Workspace) -> None:
     fabric = start(runtime)
     weights = workspace.existing("reid")
     network, metadata = restore(weights, workspace.model)
-    store = ImageStore(workspace.existing("images"))
-    sources = open_sources(store, workspace.existing, network.inputs)
+    store = ImageStore(current(workspace, "images"))
+    sources = open_sources(store, partial(current, workspace), network.inputs)
+    current(workspace, "reid")
     check_makers(sources, metadata["makers"])
     rows = store.test_rows()
     load = ReidLoader(sources, network.shape.input_size, {})
     digest, output = file_digest(weights), workspace.path("features")
     header = header_of(workspace.model, network.distance, network.dimensions, store.digest, digest)
+    header = replace(header, made_by=header.made_by | origin_of(workspace, "features"))
     form, parts = embedding.attention_form(network), sources.makers.get("parts")
     looked = attention.header_of(workspace.model, form, store.digest, digest, parts)
     if not fabric.is_global_zero:

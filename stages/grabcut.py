@@ -12,6 +12,7 @@ from pipeline.artifacts.seeds import write_seeds
 from pipeline.foreground.grabcut import GrabCutParams, make_seeds
 from pipeline.store.files import digest_of
 from pipeline.store.images import ImageStore
+from pipeline.store.origin import current, origin_of
 from pipeline.store.places import Workspace
 from stages.command import dataset_option, stage
 
@@ -21,9 +22,10 @@ from stages.command import dataset_option, stage
 def grabcut(workspace: Workspace) -> None:
     """Segment every image."""
     params = workspace.load("grabcut", GrabCutParams)
-    store, output = ImageStore(workspace.existing("images")), workspace.path("grabcut")
+    store, output = ImageStore(current(workspace, "images")), workspace.path("grabcut")
     scratch = workspace.scratch("grabcut", {"table": store.digest, "params": asdict(params)})
-    shards, made_by = make_seeds(store, params, scratch), {"params": digest_of(asdict(params))}
+    shards = make_seeds(store, params, scratch)
+    made_by = {"params": digest_of(asdict(params)), **origin_of(workspace, "grabcut")}
     failed = write_seeds(output, store.digest, len(store), params.size, shards, made_by)
     click.echo(f"{output}: {len(store)} masks, {failed} of them failed")
 

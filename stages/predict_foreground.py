@@ -10,10 +10,12 @@ import click
 from pipeline.artifacts.foreground import write_foreground
 from pipeline.foreground.network import restore
 from pipeline.foreground.prediction import ForegroundPredictionParams, predict
+from pipeline.foreground.trained_on import check_trained_on
 from pipeline.networks.devices import take_part
 from pipeline.networks.runtime import RuntimeParams, start
 from pipeline.store.files import digest_of, file_digest
 from pipeline.store.images import ImageStore
+from pipeline.store.origin import current, origin_of
 from pipeline.store.places import Workspace
 from stages.command import dataset_option, stage
 
@@ -25,9 +27,11 @@ def predict_foreground(workspace: Workspace) -> None:
     params = workspace.load("predict_foreground", ForegroundPredictionParams)
     runtime = workspace.load("runtime", RuntimeParams)
     fabric = start(runtime)
-    store, weights = ImageStore(workspace.existing("images")), workspace.existing("foreground_network")
+    store, weights = ImageStore(current(workspace, "images")), current(workspace, "foreground_network")
+    check_trained_on(weights, store.digest)
     masks = predict(restore(weights), store, params, runtime, fabric)
-    made_by = {"foreground": file_digest(weights), "params": digest_of(asdict(params))}
+    makers = {"foreground": file_digest(weights), "params": digest_of(asdict(params))}
+    made_by = makers | origin_of(workspace, "foreground")
     if not fabric.is_global_zero:
         return take_part(masks)
     write_foreground(output := workspace.path("foreground"), store.digest, len(store), params.size, masks, made_by)

@@ -14,6 +14,7 @@ from pipeline.networks.devices import take_part
 from pipeline.networks.runtime import RuntimeParams, start
 from pipeline.store.files import digest_of, file_digest
 from pipeline.store.images import ImageStore
+from pipeline.store.origin import current, origin_of
 from pipeline.store.places import Workspace
 from pipeline.store.vocabulary import VIEWS
 from pipeline.views.network import restore
@@ -28,11 +29,11 @@ def predict_part_masks(workspace: Workspace) -> None:
     params = workspace.load("predict_part_masks", ViewPredictionParams)
     runtime = workspace.load("runtime", RuntimeParams)
     fabric = start(runtime)
-    store, weights = ImageStore(workspace.existing("images")), workspace.existing("span")
-    foreground = open_foreground(workspace.existing("foreground"), store.digest)
+    store, weights = ImageStore(current(workspace, "images")), current(workspace, "span")
+    foreground = open_foreground(current(workspace, "foreground"), store.digest)
     masks = predict(restore(weights, VIEWS), store, foreground, params, runtime, fabric)
     makers = {"foreground": file_digest(foreground.path), "span": file_digest(weights)}
-    made_by = {**makers, "params": digest_of(asdict(params))}
+    made_by = {**makers, "params": digest_of(asdict(params)), **origin_of(workspace, "part_masks")}
     if not fabric.is_global_zero:
         return take_part(masks)
     write_views(output := workspace.path("part_masks"), store.digest, len(store), params.size, masks, made_by)

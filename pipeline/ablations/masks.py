@@ -1,5 +1,6 @@
 """Part masks of a row of its own: a SPAN trained as the row says, beside the workspace's, which it leaves alone."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ablations.code import MASKS, loaded_code
+from pipeline.ablations.code import MASKS
 from pipeline.ablations.contents import content_of, content_of_pretrained
 from pipeline.artifacts.foreground import open_foreground
 from pipeline.artifacts.views import write_views
 from pipeline.networks.runtime import RuntimeParams, start
 from pipeline.store import hdf5, params
+from pipeline.store.code import loaded_code
 from pipeline.store.files import digest_of, write_json
 from pipeline.store.images import ImageStore
 from pipeline.store.places import Workspace
@@ -99,6 +101,7 @@ class OwnMasks:
         seen = {"table": store.digest, "foreground": content_of(foreground.path)}
         trained = replace(trained, metadata=trained.metadata | seen)
         trained.write(weights, KIND, self.folder / "history.csv")
+        shutil.rmtree(self.folder / "training", ignore_errors=True)
 
 
 def own_masks(

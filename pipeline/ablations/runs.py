@@ -1,5 +1,6 @@
 """Runs of models over seeds: each trained, embedded and measured once, kept by a digest of all that decides it."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
-from pipeline.ablations.code import loaded_code, of_network
+from pipeline.ablations.code import of_network
 from pipeline.ablations.contents import content_of, content_of_pretrained
 from pipeline.ablations.experiment import Experiment
 from pipeline.artifacts.features import Features, header_of, read_features, write_features
@@ -24,6 +25,7 @@ from pipeline.retrieval.evaluation import evaluate_table, evaluate_test_set
 from pipeline.retrieval.protocols import column
 from pipeline.retrieval.scores import average_precision
 from pipeline.retrieval.summary import Evaluated, metrics_of
+from pipeline.store.code import loaded_code
 from pipeline.store.files import digest_of, file_digest, read_csv, read_json, write_csv, write_json
 from pipeline.store.images import ImageStore
 
@@ -154,6 +156,7 @@ def run_one(
         trained = train(network, sources, experiment.split.trained, values, runtime, fabric, folder / "training")
         trained = replace(trained, metadata=trained.metadata | {"model": model})
         trained.write(weights, KIND, folder / "history.csv")
+        shutil.rmtree(folder / "training", ignore_errors=True)
     features = _embedded(experiment, model, weights, sources, runtime, fabric)
     evaluated, metrics = _measured(experiment, features, fabric)
     if metrics["mAP"] is None:

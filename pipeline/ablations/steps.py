@@ -6,13 +6,14 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from pipeline.ablations.code import MASKS, loaded_code, of_network
+from pipeline.ablations.code import MASKS, of_network
 from pipeline.ablations.experiment import Experiment
 from pipeline.ablations.masks import OwnMasks, own_masks
 from pipeline.ablations.rows import Row, Table
 from pipeline.ablations.runs import Run, caches_of, folder_of, inputs_of, run_one
 from pipeline.reid.params import ModelParams, model_of
 from pipeline.store import params
+from pipeline.store.code import loaded_code
 from pipeline.store.places import Workspace
 
 

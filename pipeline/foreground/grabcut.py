@@ -3,7 +3,7 @@
 import math
 import multiprocessing
 import os
-import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -17,7 +17,8 @@ from pydantic import PositiveFloat, PositiveInt
 from tqdm import tqdm
 
 from pipeline.artifacts.seeds import Seeds
-from pipeline.store.files import atomic
+from pipeline.store import hdf5
+from pipeline.store.files import set_aside
 from pipeline.store.images import ImageStore
 from pipeline.store.masks import intersection_over_union
 from pipeline.store.params import Share, parameters
@@ -25,6 +26,9 @@ from pipeline.store.resizing import resize
 
 SHARD_ROWS = 256
 """Rows a worker finishes before it writes them to the scratch folder; an interruption loses at most these."""
+
+SHARD = "grabcut_shard/1"
+"""Kind of a finished shard's file."""
 
 MODEL_SIZE = 65
 """Numbers in one of OpenCV's colour models: five Gaussians of weight, mean and covariance."""
@@ -98,12 +102,14 @@ def make_seeds(store: ImageStore, params: GrabCutParams, scratch: Path, processe
     """Segment every image of a store.
 
     Finished shards wait in `scratch` and come out in row order at the end: memory stays bounded, an interrupted run
-    goes on where it was, and the result is the same, byte for byte, however many processes made it.
+    goes on where it was, and the result is the same, byte for byte, however many processes made it. A damaged shard is
+    set aside with a word on standard error, and made again.
 
     Args:
         store: The images.
         params: Sizes and rounds.
-        scratch: Folder for shards, named by a digest of images and parameters; removed once all were taken.
+        scratch: Folder for shards, named by a digest of images and parameters; whoever has written the seeds
+            removes it.
         processes: Worker processes; 0 takes every core this process may use.
 
     Yields:
@@ -111,15 +117,14 @@ def make_seeds(store: ImageStore, params: GrabCutParams, scratch: Path, processe
     """
     scratch.mkdir(parents=True, exist_ok=True)
     shards = [range(start, min(start + SHARD_ROWS, len(store))) for start in range(0, len(store), SHARD_ROWS)]
-    missing = [rows for rows in shards if not _shard_path(scratch, rows).exists()]
+    missing = [rows for rows in shards if not _is_whole(_shard_path(scratch, rows), rows, params)]
     work = partial(_write_shard, store, params, scratch)
     bar = tqdm(total=len(shards), initial=len(shards) - len(missing), unit="shard", mininterval=5, disable=None)
     with bar:
         for _ in _apply(work, missing, min(processes or _cores(), len(missing))):
             bar.update()
     for rows in shards:
-        yield _read_shard(scratch, rows, params)
-    shutil.rmtree(scratch)
+        yield _read_shard(_shard_path(scratch, rows), rows, params)
 
 
 def _apply(work: Callable[[range], None], shards: Sequence[range], processes: int) -> Iterator[None]:
@@ -137,18 +142,35 @@ def _cores() -> int:
 
 
 def _shard_path(folder: Path, rows: range) -> Path:
-    return folder / f"{rows.start:09d}-{rows.stop:09d}.npz"
+    return folder / f"{rows.start:09d}-{rows.stop:09d}.h5"
 
 
 def _write_shard(store: ImageStore, params: GrabCutParams, folder: Path, rows: range) -> None:
     masks, agreements = zip(*(seed_mask(store.image(row), params) for row in rows), strict=True)
-    with atomic(_shard_path(folder, rows)) as temporary, open(temporary, "wb") as stream:
-        np.savez_compressed(stream, masks=np.stack(masks), agreements=np.array(agreements, np.float32))
+    with hdf5.create(_shard_path(folder, rows), hdf5.Header(SHARD, store.digest)) as shard:
+        shard.rows("masks", len(rows), (params.size, params.size), np.uint8, compress=True).append(np.stack(masks))
+        shard.array("agreements", np.array(agreements, np.float32))
 
 
-def _read_shard(folder: Path, rows: range, params: GrabCutParams) -> Seeds:
-    with np.load(_shard_path(folder, rows)) as shard:
-        return Seeds(shard["masks"], have_failed(shard["masks"], shard["agreements"], params))
+def _is_whole(path: Path, rows: range, params: GrabCutParams) -> bool:
+    """Whether a shard is there; a damaged one is set aside."""
+    if not path.exists():
+        return False
+    try:
+        _read_shard(path, rows, params)
+    except (OSError, ValueError, KeyError) as error:
+        kept = set_aside(path)
+        tqdm.write(f"{error}\nIt was set aside as {kept.name}; its rows are segmented again.", file=sys.stderr)
+        return False
+    return True
+
+
+def _read_shard(path: Path, rows: range, params: GrabCutParams) -> Seeds:
+    with hdf5.Cache(path, SHARD) as shard:
+        masks, agreements = shard["masks"][()], shard["agreements"][()]
+    if masks.shape != (len(rows), params.size, params.size):
+        raise ValueError(f"{path}: expected {len(rows)} masks of {params.size} x {params.size}, got {masks.shape}")
+    return Seeds(masks, have_failed(masks, agreements, params))
 
 
 def have_failed(masks: NDArray[np.uint8], agreements: NDArray[np.float32], params: GrabCutParams) -> NDArray[np.bool_]:

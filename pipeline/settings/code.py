@@ -4,6 +4,8 @@ import ast
 import hashlib
 from pathlib import Path
 
+from pipeline.store.code import imported
+
 FOLDERS = ("pipeline/reid/models", "pipeline/reid/blocks")
 """Where code lies that some networks use and others do not."""
 
@@ -32,23 +34,6 @@ def code_of(root: Path, network: str) -> dict[str, str]:
         seen.add(file)
         waiting |= _imported(root, file) - seen
     return {file.relative_to(root).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(seen)}
-
-
-def imported(tree: ast.Module, root: Path) -> set[Path]:
-    """Modules of ``pipeline`` that a module imports, however it is written.
-
-    Args:
-        tree: The module.
-        root: The folder of the code, that holds ``pipeline``.
-    """
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names |= {f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)}
-    files = {root / f"{name.replace('.', '/')}.py" for name in names if name.startswith("pipeline.")}
-    return {file for file in files if file.exists()}
 
 
 def _imported(root: Path, file: Path) -> set[Path]:

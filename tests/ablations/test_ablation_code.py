@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.ablations.code import MASKS, ROOT, RUN, code_digest, of_network
+from pipeline.ablations.code import MASKS, RUN, of_network
+from pipeline.store.code import ROOT, code_digest
 
 
 @pytest.fixture

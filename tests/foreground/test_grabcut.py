@@ -100,7 +100,38 @@ def test_an_interrupted_run_goes_on_and_writes_the_same_bytes(
     write(tiny_data.store, PARAMS, continued, scratch)
     assert len(segmented) == 5  # the first shard of three was kept
     assert continued.read_bytes() == straight.read_bytes()
-    assert not scratch.exists()
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "junk", "flipped", "of other images", "folder"])
+def test_a_damaged_shard_is_set_aside_with_a_word_and_made_again(
+    tiny_data: TinyData,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    damage: str,
+) -> None:
+    monkeypatch.setattr(grabcut, "SHARD_ROWS", 4)
+    outputs, scratch = [tmp_path / "a.h5", tmp_path / "b.h5"], tmp_path / "scratch"
+    write(tiny_data.store, PARAMS, outputs[0], scratch)
+    shard = min(scratch.glob("[!.]*"))
+    content = shard.read_bytes()
+    shard.unlink()
+    if damage == "folder":
+        shard.mkdir()
+    elif damage == "of other images":
+        with hdf5.create(shard, hdf5.Header(grabcut.SHARD, "0" * 64)) as cache:
+            cache.array("masks", np.zeros((2, 8, 8), np.uint8))
+            cache.array("agreements", np.ones(2, np.float32))
+    else:
+        middle = len(content) // 2
+        flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+        shard.write_bytes({"cut": content[:middle], "empty": b"", "junk": b"junk" * 99, "flipped": flipped}[damage])
+    write(tiny_data.store, PARAMS, outputs[1], scratch)
+    assert outputs[0].read_bytes() == outputs[1].read_bytes()
+    said = capsys.readouterr().err
+    if damage != "flipped" or said:  # a bit that nothing reads may be the one that was flipped
+        assert str(shard) in said
+        assert f"set aside as {shard.name}.damaged" in said
 
 
 def test_the_cache_holds_masks_shares_and_failures_of_every_row(tiny_data: TinyData, tmp_path: Path) -> None:
