@@ -53,7 +53,7 @@ def save(path: Path, state: Mapping[str, Tensor], kind: str, metadata: Mapping[s
     """
     tensors = {name: tensor.detach().to("cpu").clone().contiguous() for name, tensor in sorted(state.items())}
     facts = json.loads(json.dumps({"kind": kind, **metadata}))  # as they are read again
-    text = json.dumps({**facts, DIGEST: _digest(tensors, facts)}, sort_keys=True)
+    text = json.dumps({**facts, DIGEST: digest_of_content(tensors, facts)}, sort_keys=True)
     with atomic(path) as temporary:
         save_file(tensors, temporary, {"metadata": text})
 
@@ -79,7 +79,7 @@ def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise ValueError(f"{path}: expected weights of kind {kind!r}, got {got!r}")
     if DIGEST not in metadata:
         raise ValueError(f"{path}: no digest of its content (weights of another version of this pipeline; {AGAIN})")
-    expected, found = metadata.pop(DIGEST), _digest(tensors, metadata)
+    expected, found = metadata.pop(DIGEST), digest_of_content(tensors, metadata)
     if found != expected:
         raise DamagedFileError(
             f"{path}: damaged: expected content of digest {str(expected)[:12]}, found {found[:12]}; "
@@ -88,7 +88,7 @@ def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, metadata
 
 
-def _digest(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
+def digest_of_content(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
     """SHA-256 (hexadecimal) of contiguous CPU tensors, with their names, types and shapes, and of some facts."""
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
