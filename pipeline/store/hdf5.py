@@ -158,11 +158,13 @@ class Dataset:
 
     Args:
         dataset: HDF5's.
+        name: Its name, for messages.
         path: The cache's file, for messages.
     """
 
-    def __init__(self, dataset: h5py.Dataset, path: Path) -> None:
+    def __init__(self, dataset: h5py.Dataset, name: str, path: Path) -> None:
         self._dataset = dataset
+        self._what = f"dataset {name!r}"
         self._path = path
 
     @property
@@ -184,7 +186,7 @@ class Dataset:
         Raises:
             DamagedFileError: They are not what was written.
         """
-        with _naming(self._path, f"dataset {self._dataset.name.lstrip('/')!r}"):
+        with _naming(self._path, self._what):
             return self._dataset[index]
 
 
@@ -236,7 +238,7 @@ class Cache:
         if name not in self:
             raise KeyError(f"{self.path}: no dataset {name!r}; it has {', '.join(sorted(self.file))}")
         with _naming(self.path, f"dataset {name!r}"):
-            return Dataset(self.file[name], self.path)
+            return Dataset(self.file[name], name, self.path)
 
     def text(self, name: str) -> NDArray[np.str_]:
         """Read a text dataset as an array of `str`."""

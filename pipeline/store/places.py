@@ -121,11 +121,9 @@ class Workspace:
 
     def load(self, section: str, cls: type[T]) -> T:
         """Read a section of the parameter file as the data set has it; raises as `pipeline.store.params.load`."""
-        self.guard(
-            f"{self.parameters}: {section}",
-            lambda: params.section_values(self.parameters, section, self.dataset or None),
-        )
-        return params.load(self.parameters, section, cls, dataset=self.dataset or None)
+        dataset = self.dataset or None
+        self.guard(f"{self.parameters}: {section}", lambda: params.section_values(self.parameters, section, dataset))
+        return params.load(self.parameters, section, cls, dataset=dataset)
 
     def document(self) -> dict[str, Any]:
         """The whole parameter file, parsed; raises as `pipeline.store.params.read`."""
