@@ -14,6 +14,7 @@ from pipeline.artifacts import attention
 from pipeline.artifacts.features import header_of, write_features
 from pipeline.networks.devices import take_part
 from pipeline.networks.runtime import RuntimeParams, start
+from pipeline.networks.weights import check_table
 from pipeline.reid import embedding
 from pipeline.reid.build import restore
 from pipeline.reid.samples import ReidLoader, check_makers, open_sources
@@ -37,6 +38,7 @@ def embed(workspace: Workspace) -> None:
     store = ImageStore(current(workspace, "images"))
     sources = open_sources(store, partial(current, workspace), network.inputs)
     current(workspace, "reid")
+    check_table(weights, metadata, store.digest)
     check_makers(sources, metadata["makers"])
     rows = store.test_rows()
     load = ReidLoader(sources, network.shape.input_size, {})

@@ -10,9 +10,10 @@ import click
 from pipeline.artifacts.foreground import write_foreground
 from pipeline.foreground.network import restore
 from pipeline.foreground.prediction import ForegroundPredictionParams, predict
-from pipeline.foreground.trained_on import check_trained_on
+from pipeline.foreground.trained_on import KIND
 from pipeline.networks.devices import take_part
 from pipeline.networks.runtime import RuntimeParams, start
+from pipeline.networks.weights import check_table, load_metadata
 from pipeline.store.files import digest_of, file_digest
 from pipeline.store.images import ImageStore
 from pipeline.store.origin import current, origin_of
@@ -28,7 +29,7 @@ def predict_foreground(workspace: Workspace) -> None:
     runtime = workspace.load("runtime", RuntimeParams)
     fabric = start(runtime)
     store, weights = ImageStore(current(workspace, "images")), current(workspace, "foreground_network")
-    check_trained_on(weights, store.digest)
+    check_table(weights, load_metadata(weights, KIND), store.digest)
     masks = predict(restore(weights), store, params, runtime, fabric)
     makers = {"foreground": file_digest(weights), "params": digest_of(asdict(params))}
     made_by = makers | origin_of(workspace, "foreground")

@@ -115,7 +115,7 @@ def own_masks(
     """Say which masks a row makes, without making them.
 
     SPAN is trained on the data set that `train_span` names, as the workspace's own is; with nothing changed and nobody
-    held out, a CPU makes the same bytes as the stages.
+    held out, a CPU makes the same masks as the stages.
 
     Args:
         workspace: Names the data set whose masks are made.

@@ -117,14 +117,14 @@ def make_seeds(store: ImageStore, params: GrabCutParams, scratch: Path, processe
     """
     scratch.mkdir(parents=True, exist_ok=True)
     shards = [range(start, min(start + SHARD_ROWS, len(store))) for start in range(0, len(store), SHARD_ROWS)]
-    missing = [rows for rows in shards if not _is_whole(_shard_path(scratch, rows), rows, params)]
+    missing = [rows for rows in shards if not _is_whole(_shard_path(scratch, rows), store.digest, rows, params)]
     work = partial(_write_shard, store, params, scratch)
     bar = tqdm(total=len(shards), initial=len(shards) - len(missing), unit="shard", mininterval=5, disable=None)
     with bar:
         for _ in _apply(work, missing, min(processes or _cores(), len(missing))):
             bar.update()
     for rows in shards:
-        yield _read_shard(_shard_path(scratch, rows), rows, params)
+        yield _read_shard(_shard_path(scratch, rows), store.digest, rows, params)
 
 
 def _apply(work: Callable[[range], None], shards: Sequence[range], processes: int) -> Iterator[None]:
@@ -152,12 +152,12 @@ def _write_shard(store: ImageStore, params: GrabCutParams, folder: Path, rows: r
         shard.array("agreements", np.array(agreements, np.float32))
 
 
-def _is_whole(path: Path, rows: range, params: GrabCutParams) -> bool:
+def _is_whole(path: Path, table: str, rows: range, params: GrabCutParams) -> bool:
     """Whether a shard is there; a damaged one is set aside."""
     if not path.exists():
         return False
     try:
-        _read_shard(path, rows, params)
+        _read_shard(path, table, rows, params)
     except (OSError, ValueError, KeyError) as error:
         kept = set_aside(path)
         tqdm.write(f"{error}\nIt was set aside as {kept.name}; its rows are segmented again.", file=sys.stderr)
@@ -165,8 +165,8 @@ def _is_whole(path: Path, rows: range, params: GrabCutParams) -> bool:
     return True
 
 
-def _read_shard(path: Path, rows: range, params: GrabCutParams) -> Seeds:
-    with hdf5.Cache(path, SHARD) as shard:
+def _read_shard(path: Path, table: str, rows: range, params: GrabCutParams) -> Seeds:
+    with hdf5.Cache(path, SHARD, table) as shard:
         masks, agreements = shard["masks"][()], shard["agreements"][()]
     if masks.shape != (len(rows), params.size, params.size):
         raise ValueError(f"{path}: expected {len(rows)} masks of {params.size} x {params.size}, got {masks.shape}")

@@ -10,17 +10,6 @@ from pipeline.networks import weights
 KIND = "foreground/1"
 
 
-def check_trained_on(path: Path, table: str) -> None:
-    """Check that a foreground network was trained on this very table, as one that serves one data set must be.
-
-    Raises:
-        ValueError: It was trained on another; the message names both.
-    """
-    trained_on = weights.load_metadata(path, KIND).get("table", table)
-    if trained_on != table:
-        raise ValueError(f"{path}: trained on the image table {trained_on[:12]}, but the images are table {table[:12]}")
-
-
 def read_removed_rows(path: Path) -> NDArray[np.int64]:
     """Rows whose seeds training removed for their abnormal loss, rising; see `pipeline.foreground.training`.
 

@@ -107,6 +107,22 @@ def load_metadata(path: Path, kind: str) -> dict[str, Any]:
     return load(path, kind)[1]
 
 
+def check_table(path: Path, metadata: Mapping[str, Any], table: str) -> None:
+    """Check that weights were trained on this very table of images, as those that serve one data set must be.
+
+    Args:
+        path: The weights' file, for messages.
+        metadata: From `load`.
+        table: Digest of the table in use.
+
+    Raises:
+        ValueError: They were trained on another; the message names both.
+    """
+    found = str(metadata.get("table", table))
+    if found != table:
+        raise ValueError(f"{path}: trained on the image table {found[:12]}, expected {table[:12]}, that of the images")
+
+
 def params_of(cls: type[T], metadata: Mapping[str, Any], key: str, path: Path) -> T:
     """Parameters that were saved with weights.
 

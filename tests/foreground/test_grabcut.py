@@ -120,8 +120,8 @@ def test_a_damaged_shard_is_set_aside_with_a_word_and_made_again(
         shard.mkdir()
     elif damage == "of other images":
         with hdf5.create(shard, hdf5.Header(grabcut.SHARD, "0" * 64)) as cache:
-            cache.array("masks", np.zeros((2, 8, 8), np.uint8))
-            cache.array("agreements", np.ones(2, np.float32))
+            cache.array("masks", np.zeros((4, PARAMS.size, PARAMS.size), np.uint8))
+            cache.array("agreements", np.ones(4, np.float32))
     else:
         middle = len(content) // 2
         flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
