@@ -81,7 +81,7 @@ def test_an_interrupted_run_goes_on_and_writes_the_same_bytes(
 ) -> None:
     monkeypatch.setattr(grabcut, "SHARD_ROWS", 3)
     straight, continued, scratch = tmp_path / "a.h5", tmp_path / "b.h5", tmp_path / "scratch"
-    write(tiny_data.store, PARAMS, straight, scratch)
+    write(tiny_data.store, PARAMS, straight, tmp_path / "of_another")
 
     original, segmented = grabcut.seed_mask, []
 
@@ -150,7 +150,7 @@ def test_processes_change_nothing(tiny_data: TinyData, tmp_path: Path, monkeypat
     monkeypatch.setattr(grabcut, "SHARD_ROWS", 4)
     outputs = [tmp_path / f"{processes}.h5" for processes in (1, 2)]
     for processes, output in enumerate(outputs, start=1):
-        write(tiny_data.store, PARAMS, output, tmp_path / "scratch", processes)
+        write(tiny_data.store, PARAMS, output, tmp_path / f"of_{processes}", processes)
     assert outputs[0].read_bytes() == outputs[1].read_bytes()
 
 
