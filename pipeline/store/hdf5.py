@@ -175,7 +175,8 @@ class Dataset:
     @property
     def dtype(self) -> np.dtype[Any]:
         """NumPy's type of the values."""
-        return np.dtype(self._dataset.dtype)
+        found: np.dtype[Any] = self._dataset.dtype
+        return found
 
     def __len__(self) -> int:
         return self.shape[0]
