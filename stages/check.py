@@ -11,7 +11,7 @@ from pipeline.doctor.check import check_data_set
 from pipeline.doctor.findings import report_lines
 from pipeline.store.files import write_json
 from pipeline.store.places import Workspace
-from stages.command import PATH, dataset_option, progress, stage
+from stages.command import PATH, dataset_option, printable, progress, stage
 
 STYLES: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -33,7 +33,7 @@ def check(workspace: Workspace, json_path: Path | None) -> None:
     report = check_data_set(folder, params, progress)
     click.secho(f"{workspace.dataset}: {folder}, read by the adapter {params.adapter}", bold=True)
     for line in report_lines(report):
-        click.echo("".join(click.style(text, **STYLES[tone]) for text, tone in line))
+        click.echo("".join(click.style(printable(text), **STYLES[tone]) for text, tone in line))
     if json_path is not None:
         write_json(json_path, {"dataset": workspace.dataset, "adapter": params.adapter, **asdict(report)})
     if report.count("error"):

@@ -3,18 +3,31 @@
 Nothing here decides what a stage writes, so no stage depends on this file.
 """
 
+import csv
 import functools
+import os
+import pickle
+import shutil
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
+from xml.etree.ElementTree import ParseError
 
 import click
+from safetensors import SafetensorError
 from tqdm import tqdm
 
 from pipeline.store import params
 from pipeline.store.places import Workspace
 
 T = TypeVar("T")
+
+OF_BAD_INPUT = (
+    *(ValueError, RuntimeError, OSError, KeyError, ArithmeticError, MemoryError, EOFError),
+    *(csv.Error, pickle.PickleError, zipfile.BadZipFile, ParseError, SafetensorError),
+)
+"""What libraries raise for bad input, or on a machine too small; anything else is a fault of ours."""
 
 PATH = click.Path(path_type=Path)
 """Type of every option that is a path."""
@@ -47,7 +60,8 @@ def stage(function: Callable[..., None]) -> click.Command:
 
     The function receives a `Workspace` as `workspace`, seen from its data set and model where it has these options.
     Errors the library raises for bad input end the command with their message alone and exit status 1; so does an edit
-    of the parameter file while it ran.
+    of what the stage read of the parameter file while it ran. What the stage kept for the case of an interruption goes
+    once it has ended well.
 
     Args:
         function: The stage, already decorated with its own options.
@@ -58,10 +72,12 @@ def stage(function: Callable[..., None]) -> click.Command:
         names = {name: options.pop(name) for name in ("dataset", "model") if name in options}
         workspace = Workspace(root, parameters=parameters or root / "params.yaml", **names)
         try:
-            with params.unchanged(workspace.parameters):
-                function(workspace=workspace, **options)
-        except (ValueError, RuntimeError, OSError, KeyError, ArithmeticError) as error:
-            raise click.ClickException(f"{type(error).__name__}: {error}") from error
+            params.read(workspace.parameters)
+            function(workspace=workspace, **options)
+            workspace.check_unchanged()
+            _clear(workspace)
+        except OF_BAD_INPUT as error:
+            raise click.ClickException(printable(f"{type(error).__name__}: {str(error) or _advice(error)}")) from error
 
     for option in (
         click.option("--params", "parameters", type=PATH, help="Parameter file.  [default: ROOT/params.yaml]"),
@@ -71,6 +87,27 @@ def stage(function: Callable[..., None]) -> click.Command:
     ):
         guarded = option(guarded)
     return click.command(function.__name__.replace("_", "-"))(guarded)
+
+
+def _clear(workspace: Workspace) -> None:
+    """Remove what the stage kept, now that its output stands; of several processes, the one that writes does."""
+    if os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0":
+        for folder in workspace.scratches:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _advice(error: BaseException) -> str:
+    """What to do about an error that says nothing."""
+    too_small = isinstance(error, MemoryError)
+    return "memory ran out; smaller batches or fewer runtime.workers take less" if too_small else "no message"
+
+
+def printable(text: str) -> str:
+    """The text with every character escaped that a terminal might obey, as in names of files."""
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 def progress(items: Iterable[T], count: int, unit: str = "image") -> Iterator[T]:

@@ -6,18 +6,21 @@ Writes: data/features/<dataset>/<model>.h5, data/attention/<dataset>/<model>.h5 
 data/rows/features/<dataset>/<model>.h5.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import click
 
 from pipeline.artifacts import attention, features
 from pipeline.maps.keys import row_keys
+from pipeline.networks.weights import check_table
 from pipeline.prediction.engine import network_engine, network_maker
 from pipeline.reid import embedding
 from pipeline.reid.build import KIND, restore
 from pipeline.reid.samples import check_makers, open_sources
 from pipeline.store.files import file_digest
 from pipeline.store.images import ImageStore
+from pipeline.store.origin import current, origin_of
 from pipeline.store.places import Workspace
 from pipeline.store.runtime import RuntimeParams
 from stages.command import dataset_option, model_option, stage
@@ -34,8 +37,10 @@ def embed(workspace: Workspace) -> None:
     params = workspace.load("embed", embedding.EmbedParams)
     runtime = workspace.load("runtime", RuntimeParams)
     network, metadata = restore(weights := workspace.existing("reid"), workspace.model)
-    store = ImageStore(workspace.existing("images"))
-    sources, rows = open_sources(store, workspace.existing, network.inputs), store.test_rows()
+    store = ImageStore(current(workspace, "images"))
+    sources, rows = open_sources(store, partial(current, workspace), network.inputs), store.test_rows()
+    current(workspace, "reid")
+    check_table(weights, metadata, store.digest)
     check_makers(sources, metadata["makers"])
     columns, names = embedding.columns_of(sources, rows), embedding.names_of(network)
     engine = network_engine(partial(embedding.embed_rows, network, params), runtime)
@@ -46,6 +51,7 @@ def embed(workspace: Workspace) -> None:
     job = job_of(workspace, names, store.digest, columns, keys, maker, runtime, params.batch_size)
     digest, form, parts = file_digest(weights), embedding.attention_form(network), sources.makers.get("parts")
     header = features.header_of(workspace.model, network.distance, network.dimensions, store.digest, digest)
+    header = replace(header, made_by=header.made_by | origin_of(workspace, "features"))
     looked = attention.header_of(workspace.model, form, store.digest, digest, parts)
     output, seen = workspace.path("features"), workspace.path("attention")
     with job.finished(engine) as blocks, attention.create_attention(seen, looked, rows) as keep:

@@ -14,6 +14,7 @@ from pipeline.retrieval.evaluation import EvaluateParams, evaluate_table
 from pipeline.retrieval.output import outcome, write_evaluation
 from pipeline.store.files import file_digest
 from pipeline.store.images import ImageStore
+from pipeline.store.origin import current, origin_of
 from pipeline.store.places import Workspace
 from pipeline.store.runtime import RuntimeParams
 from stages.command import dataset_option, model_option, stage
@@ -26,14 +27,16 @@ def evaluate(workspace: Workspace) -> None:
     """Evaluate and write."""
     params = workspace.load("evaluate", EvaluateParams)
     device = start(replace(workspace.load("runtime", RuntimeParams), devices=1)).device
-    store, path = ImageStore(workspace.existing("images")), workspace.existing("features")
+    store, path = ImageStore(current(workspace, "images")), workspace.existing("features")
     features, header = read_features(path, store.digest)
     if header.notes["model"] != workspace.model:
         raise ValueError(f"{path}: expected features of model {workspace.model!r}, got {header.notes['model']!r}")
+    current(workspace, "features")
     evaluation = evaluate_table(store, features, params, device, click.echo)
     evaluation = replace(evaluation, metrics=evaluation.metrics | {"model": workspace.model})
     folder = workspace.path("metrics").parent
-    write_evaluation(folder, store, features, evaluation, params.curve_length, {"features": file_digest(path)})
+    made_by = {"features": file_digest(path), **origin_of(workspace, "ranking")}
+    write_evaluation(folder, store, features, evaluation, params.curve_length, made_by)
     click.echo(f"{folder}: {outcome(evaluation.metrics)}")
 
 

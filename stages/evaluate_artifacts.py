@@ -5,6 +5,9 @@ Reads `data/images|truth|grabcut|foreground|parts|part_masks/<dataset>.h5`, and 
 `data/quality/<dataset>/metrics.json` and `ap_by_class.csv` beside it.
 """
 
+from functools import partial
+from pathlib import Path
+
 import click
 
 from pipeline.foreground.trained_on import read_removed_rows
@@ -13,6 +16,7 @@ from pipeline.quality.artifacts import QualityParams, measure, open_artifacts
 from pipeline.quality.parts import CLASS_COLUMNS
 from pipeline.store.files import file_digest, write_csv, write_json
 from pipeline.store.hdf5 import check_same
+from pipeline.store.origin import current
 from pipeline.store.places import Workspace
 from pipeline.views.trained_on import read_trained_table
 from stages.command import dataset_option, stage
@@ -23,8 +27,8 @@ from stages.command import dataset_option, stage
 def evaluate_artifacts(workspace: Workspace) -> None:
     """Write overlap with the true masks, average precision of the boxes and viewpoint accuracy, where known."""
     params = workspace.load("evaluate_artifacts", QualityParams)
-    artifacts = open_artifacts(workspace.existing)
-    detector, span, foreground = (workspace.existing(name) for name in ("detector", "span", "foreground_network"))
+    artifacts = open_artifacts(partial(_fitting, workspace))
+    detector, span, foreground = (current(workspace, name) for name in ("detector", "span", "foreground_network"))
     for name, weights, cache in (
         ("detector", detector, artifacts.parts),
         ("span", span, artifacts.part_masks),
@@ -36,6 +40,11 @@ def evaluate_artifacts(workspace: Workspace) -> None:
     write_json(output := workspace.path("quality"), metrics)
     write_csv(workspace.path("part_classes"), by_class, CLASS_COLUMNS)
     click.echo(f"{output}: measured {', '.join(metrics)}")
+
+
+def _fitting(workspace: Workspace, name: str) -> Path:
+    """Where a cache lies that fits the parameters in force; ground truth depends on none."""
+    return workspace.existing(name) if name == "truth" else current(workspace, name)
 
 
 if __name__ == "__main__":

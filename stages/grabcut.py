@@ -17,6 +17,7 @@ from pipeline.maps.engine import engine_of
 from pipeline.maps.keys import maker_digest, row_keys
 from pipeline.store.files import digest_of
 from pipeline.store.images import ImageStore
+from pipeline.store.origin import current, origin_of
 from pipeline.store.places import Workspace
 from pipeline.store.runtime import RuntimeParams
 from stages.command import dataset_option, stage
@@ -31,12 +32,13 @@ def grabcut(workspace: Workspace) -> None:
     """Segment every image."""
     params = workspace.load("grabcut", cutting.GrabCutParams)
     runtime = workspace.load("runtime", RuntimeParams)
-    store = ImageStore(workspace.existing("images"))
+    store = ImageStore(current(workspace, "images"))
     columns, keys = {"files": Column(store.encoded, np.arange(len(store)))}, row_keys(store.image_digests)
     maker = maker_digest(asdict(params), (cutting.__name__, seeds.__name__))
     job = job_of(workspace, NAMES, store.digest, columns, keys, maker, runtime)
     with job.finished(engine_of(partial(cutting.seeds_of, params), runtime)) as blocks:
-        made, made_by = (seeds.Seeds(**block) for block in blocks), {"params": digest_of(asdict(params))}
+        made = (seeds.Seeds(**block) for block in blocks)
+        made_by = {"params": digest_of(asdict(params)), **origin_of(workspace, "grabcut")}
         failed = seeds.write_seeds(output := job.files["grabcut"], store.digest, len(store), params.size, made, made_by)
     click.echo(f"{output}: {len(store)} masks, {failed} of them failed")
 

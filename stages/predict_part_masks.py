@@ -17,6 +17,7 @@ from pipeline.maps.keys import row_keys
 from pipeline.prediction.engine import network_engine, network_maker
 from pipeline.store.files import digest_of, file_digest
 from pipeline.store.images import ImageStore
+from pipeline.store.origin import current, origin_of
 from pipeline.store.places import Workspace
 from pipeline.store.runtime import RuntimeParams
 from pipeline.store.vocabulary import VIEWS
@@ -33,8 +34,8 @@ def predict_part_masks(workspace: Workspace) -> None:
     """Write the view masks and area ratios of every image."""
     params = workspace.load("predict_part_masks", prediction.ViewPredictionParams)
     runtime = workspace.load("runtime", RuntimeParams)
-    store, weights = ImageStore(workspace.existing("images")), workspace.existing("span")
-    foreground, rows = open_foreground(workspace.existing("foreground"), store.digest), np.arange(len(store))
+    store, weights = ImageStore(current(workspace, "images")), current(workspace, "span")
+    foreground, rows = open_foreground(current(workspace, "foreground"), store.digest), np.arange(len(store))
     read = {"foreground": Column(partial(foreground.row, "masks"), rows)} if params.within_foreground else {}
     span, columns = restore(weights, VIEWS), {"files": Column(store.encoded, rows), **read}
     engine = network_engine(partial(prediction.predict_rows, span, params), runtime)
@@ -44,7 +45,7 @@ def predict_part_masks(workspace: Workspace) -> None:
     keys, names = row_keys(store.image_digests, list(read.values())), {"masks": "part_masks"}
     job = job_of(workspace, names, store.digest, columns, keys, maker, runtime, params.batch_size)
     makers = {"foreground": maker_of(foreground), "span": file_digest(weights)}
-    made_by = {**makers, "params": digest_of(asdict(params))}
+    made_by = {**makers, "params": digest_of(asdict(params)), **origin_of(workspace, "part_masks")}
     with job.finished(engine) as blocks:
         masks, output = (block["masks"] for block in blocks), job.files["part_masks"]
         views.write_views(output, store.digest, len(store), params.size, masks, made_by)

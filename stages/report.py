@@ -8,7 +8,6 @@ import click
 
 from pipeline.report.page import build_page
 from pipeline.report.sources import ReportParams
-from pipeline.store import params
 from pipeline.store.files import atomic_directory
 from pipeline.store.places import Workspace
 from stages.command import stage
@@ -17,7 +16,7 @@ from stages.command import stage
 @stage
 def report(workspace: Workspace) -> None:
     """Write one self-contained page."""
-    listed = params.read(workspace.parameters)
+    listed = workspace.document()
     page = build_page(workspace.root, listed["datasets"], listed["models"], workspace.load("report", ReportParams))
     with atomic_directory(output := workspace.path("report")) as folder:
         (folder / "index.html").write_text(page, encoding="utf-8")

@@ -18,6 +18,7 @@ CODE = Path(__file__).parents[1]
 @stage
 def resolve_params(workspace: Workspace) -> None:
     """Put sections, models and overrides together, a file for each stage."""
+    workspace.document()
     folder = workspace.path("params")
     count = write_resolved(folder, workspace.parameters, CODE)
     click.echo(f"{folder}: {count} files")

@@ -3,7 +3,7 @@
 Reads `data/images/<dataset>.h5`; writes `models/detector.safetensors` and its training history.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import click
 
@@ -11,6 +11,7 @@ from pipeline.networks.runtime import start
 from pipeline.parts.trained_on import KIND
 from pipeline.parts.training import DetectorTrainingParams, train
 from pipeline.store.images import ImageStore
+from pipeline.store.origin import current, origin_of
 from pipeline.store.places import Workspace
 from pipeline.store.runtime import RuntimeParams
 from stages.command import dataset_option, stage
@@ -24,9 +25,11 @@ def train_detector(workspace: Workspace) -> None:
     workspace.check_chosen("train_detector", params.dataset)
     runtime = workspace.load("runtime", RuntimeParams)
     fabric = start(runtime)
-    store = ImageStore(workspace.existing("images"))
+    store = ImageStore(current(workspace, "images"))
     inputs = {"table": store.digest, "params": asdict(params), **runtime.arithmetic}
+    origin = origin_of(workspace, "detector")
     trained = train(store, params, runtime, fabric, workspace.scratch("train_detector", inputs))
+    trained = replace(trained, metadata=trained.metadata | {"origin": origin})
     if fabric.is_global_zero:
         trained.write(output := workspace.path("detector"), KIND, workspace.path("detector_history"))
         click.echo(

@@ -14,6 +14,7 @@ from pipeline.foreground.training import ForegroundTrainingParams, train
 from pipeline.networks.runtime import start
 from pipeline.store.files import digest_of, file_digest
 from pipeline.store.images import ImageStore
+from pipeline.store.origin import current, origin_of
 from pipeline.store.places import Workspace
 from pipeline.store.runtime import RuntimeParams
 from stages.command import dataset_option, stage
@@ -26,12 +27,13 @@ def train_foreground(workspace: Workspace) -> None:
     params = workspace.load("train_foreground", ForegroundTrainingParams)
     runtime = workspace.load("runtime", RuntimeParams)
     fabric = start(runtime)
-    store = ImageStore(workspace.existing("images"))
-    seeds = open_seeds(workspace.existing("grabcut"), store.digest)
+    store = ImageStore(current(workspace, "images"))
+    seeds = open_seeds(current(workspace, "grabcut"), store.digest)
+    origin = origin_of(workspace, "foreground_network")
     made_by = {"grabcut": file_digest(seeds.path), "params": digest_of(asdict(params))}
     scratch = workspace.scratch("train_foreground", made_by | runtime.arithmetic)
     trained = train(store, seeds, params, runtime, fabric, scratch)
-    trained = replace(trained, metadata=trained.metadata | {"made_by": made_by})
+    trained = replace(trained, metadata=trained.metadata | {"made_by": made_by, "origin": origin})
     if fabric.is_global_zero:
         trained.write(output := workspace.path("foreground_network"), KIND, workspace.path("foreground_history"))
         click.echo(

@@ -6,6 +6,7 @@ Writes: models/reid/<dataset>/<model>.safetensors, and the loss curve as CSV.
 """
 
 from dataclasses import asdict, replace
+from functools import partial
 
 import click
 
@@ -15,6 +16,7 @@ from pipeline.reid.params import load_model
 from pipeline.reid.samples import open_sources
 from pipeline.reid.training import build_network, train, training_rows
 from pipeline.store.images import ImageStore
+from pipeline.store.origin import current, origin_of
 from pipeline.store.places import Workspace
 from pipeline.store.runtime import RuntimeParams
 from stages.command import dataset_option, model_option, stage
@@ -28,14 +30,16 @@ def train_reid(workspace: Workspace) -> None:
     params = load_model(workspace.parameters, workspace.dataset, workspace.model)
     runtime = workspace.load("runtime", RuntimeParams)
     fabric = start(runtime)
-    store = ImageStore(workspace.existing("images"))
+    store = ImageStore(current(workspace, "images"))
     rows = training_rows(store)
     network = build_network(params, store, rows)
-    sources = open_sources(store, workspace.existing, network.inputs)
+    sources = open_sources(store, partial(current, workspace), network.inputs)
     inputs = {"model": workspace.model, "table": store.digest, "makers": sources.makers}
-    scratch = workspace.scratch("train_reid", {**inputs, "params": asdict(params), **runtime.arithmetic})
+    inputs |= {"params": asdict(params), **runtime.arithmetic}
+    scratch = workspace.scratch("train_reid", inputs, f"pipeline/reid/models/{params.network}.py")
+    origin = origin_of(workspace, "reid")
     trained = train(network, sources, rows, params, runtime, fabric, scratch)
-    trained = replace(trained, metadata=trained.metadata | {"model": workspace.model})
+    trained = replace(trained, metadata=trained.metadata | {"model": workspace.model, "origin": origin})
     if fabric.is_global_zero:
         trained.write(output := workspace.path("reid"), KIND, workspace.path("reid_history"))
         click.echo(

@@ -12,6 +12,7 @@ from pipeline.artifacts.foreground import open_foreground
 from pipeline.networks.runtime import start
 from pipeline.store.files import file_digest
 from pipeline.store.images import ImageStore
+from pipeline.store.origin import current, origin_of
 from pipeline.store.places import Workspace
 from pipeline.store.runtime import RuntimeParams
 from pipeline.views.labels import viewpoint_labels
@@ -28,12 +29,13 @@ def train_span(workspace: Workspace) -> None:
     workspace.check_chosen("train_span", params.dataset)
     runtime = workspace.load("runtime", RuntimeParams)
     fabric = start(runtime)
-    store = ImageStore(workspace.existing("images"))
-    masks = open_foreground(workspace.existing("foreground"), store.digest)
+    store = ImageStore(current(workspace, "images"))
+    masks = open_foreground(current(workspace, "foreground"), store.digest)
     inputs = {"table": store.digest, "foreground": file_digest(masks.path)}
     scratch = workspace.scratch("train_span", {**inputs, "params": asdict(params), **runtime.arithmetic})
+    origin = origin_of(workspace, "span")
     trained = train(store, viewpoint_labels(store), masks, params, runtime, fabric, scratch)
-    trained = replace(trained, metadata=trained.metadata | inputs)
+    trained = replace(trained, metadata=trained.metadata | inputs | {"origin": origin})
     if fabric.is_global_zero:
         trained.write(output := workspace.path("span"), KIND, workspace.path("span_history"))
         click.echo(f"{output}: trained on {trained.metadata['images']} images, last loss {trained.last_loss:.3f}")

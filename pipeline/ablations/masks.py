@@ -1,5 +1,6 @@
 """Part masks of a row of its own: a SPAN trained as the row says, beside the workspace's, which it leaves alone."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -107,6 +108,7 @@ class OwnMasks:
         seen = {"table": store.digest, "foreground": content_of(foreground.path)}
         trained = replace(trained, metadata=trained.metadata | seen)
         trained.write(weights, KIND, self.folder / "history.csv")
+        shutil.rmtree(self.folder / "training", ignore_errors=True)
 
 
 def own_masks(
@@ -120,7 +122,7 @@ def own_masks(
     """Say which masks a row makes, without making them.
 
     SPAN is trained on the data set that `train_span` names, as the workspace's own is; with nothing changed and nobody
-    held out, a CPU makes the same bytes as the stages.
+    held out, a CPU makes the same masks as the stages.
 
     Args:
         workspace: Names the data set whose masks are made.

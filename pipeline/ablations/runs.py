@@ -1,5 +1,6 @@
 """Runs of models over seeds: each trained, embedded and measured once, kept by a digest of all that decides it."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -156,6 +157,7 @@ def run_one(
         trained = train(network, sources, experiment.split.trained, values, runtime, fabric, folder / "training")
         trained = replace(trained, metadata=trained.metadata | {"model": model})
         trained.write(weights, KIND, folder / "history.csv")
+        shutil.rmtree(folder / "training", ignore_errors=True)
     features = _embedded(experiment, model, weights, sources, runtime, fabric)
     evaluated, metrics = _measured(experiment, features, fabric)
     if metrics["mAP"] is None:

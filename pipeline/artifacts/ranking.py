@@ -47,12 +47,20 @@ def write_ranking(path: Path, table: str, ranking: Ranking, made_by: dict[str, s
             cache.array(name, values)
 
 
-def read_ranking(path: Path, table: str) -> Ranking:
+def read_ranking(path: Path, table: str, made_for: str | None = None) -> Ranking:
     """Read a ranking.
+
+    Args:
+        path: The file.
+        table: Digest of the image table whose rows it names.
+        made_for: Data set and model it must be of, as ``fleet/pgan``; None skips that check.
 
     Raises:
         FileNotFoundError: `path` does not exist.
-        ValueError: It is of another kind or follows another image table.
+        ValueError: It is of another kind or another model, or follows another image table.
     """
     with hdf5.Cache(path, SCHEMA, table) as cache:
+        found = cache.header.made_by.get("made_for", made_for)
+        if made_for is not None and found != made_for:
+            raise ValueError(f"{path}: expected the ranking of {made_for!r}, got that of {found!r}")
         return Ranking(*(cache[name][()] for name in Ranking._fields))

@@ -67,9 +67,16 @@ def open_truth(path: Path, table: str) -> hdf5.Cache:
 
 
 def read_view_labels(cache: hdf5.Cache, row: int) -> NDArray[np.uint8] | None:
-    """Label map of one row at the image's own size, `(H, W)` uint8 in 0 to `OTHER_SURFACE`, or None."""
+    """Label map of one row at the image's own size, `(H, W)` uint8 in 0 to `OTHER_SURFACE`, or None.
+
+    Raises:
+        BadImageError: What the file holds is no label map; the message names file and row.
+    """
     start, end = cache["view_labels_offsets"][row : row + 2]
-    return None if start == end else decode_labels(cache["view_labels"][start:end])
+    try:
+        return None if start == end else decode_labels(cache["view_labels"][start:end])
+    except BadImageError as error:
+        raise BadImageError(f"{cache.path}: row {row}: {error}") from error
 
 
 def label_fault(encoded: bytes, size: tuple[int, int]) -> str:

@@ -9,6 +9,7 @@ from pipeline.datasets.annotations.parts import PartsParams, attach_parts
 from pipeline.datasets.annotations.polygons import ViewPolygonsParams, polygon_truth
 from pipeline.datasets.annotations.rendered import rendered_truth
 from pipeline.datasets.annotations.viewpoints import attach_viewpoints
+from pipeline.datasets.folder import check_regular
 from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.official import Benchmark
 from pipeline.datasets.records import Found
@@ -93,13 +94,14 @@ def read_data_set(root: Path, values: PrepareParams) -> Found:
 
     Raises:
         FileNotFoundError: The folder or a file in it does not exist.
-        ValueError: A file is ill-formed (the message names it and the place), or two sources of ground truth are
-            given.
+        ValueError: A file is ill-formed (the message names it and the place), the folder holds what is no regular
+            file, or two sources of ground truth are given.
     """
     if values.ground_truth is not None and values.view_polygons is not None:
         raise ValueError("prepare: give ground_truth or view_polygons, not both")
     if not root.is_dir():
         raise FileNotFoundError(f"{root}: no such folder; put the data set there or link it")
+    check_regular(root)
     found = adapter_of(values).read(root, values)
     records, remarks = attach_viewpoints(found.records, root, values.viewpoints)
     if values.parts is not None:

@@ -30,6 +30,7 @@ def write_store(
     source: str,
     progress: Callable[[Iterable[str], int], Iterable[str]] = lambda items, _: items,
     remarks: Sequence[str] = (),
+    made_by: Mapping[str, str] | None = None,
 ) -> tuple[list[ImageRecord], list[tuple[str, str]]]:
     """Check every image of a table and write the image store, whole or not at all.
 
@@ -41,6 +42,7 @@ def write_store(
         source: Name of the data set, for messages.
         progress: Wraps the iteration over paths, given them and their number.
         remarks: What the adapter noticed, kept in the header's notes.
+        made_by: What the header says of where the store belongs.
 
     Returns:
         The records kept, and `(path, reason)` of every image left out.
@@ -64,6 +66,7 @@ def write_store(
     header = hdf5.Header(
         schema=SCHEMA,
         table=table_digest(kept, [inspected[record.path].digest for record in kept]),
+        made_by=dict(made_by or {}),
         notes={
             "groups": sorted(kept[0].groups),
             "left_out": len(refused),
@@ -127,6 +130,8 @@ def inspect_files(
 
 def _inspect(file: Path, limits: ImageLimitsParams, fingerprint: Callable[[NDArray[np.uint8]], bytes]) -> Inspected:
     try:
+        if file.exists() and not file.is_file():
+            return Inspected((0, 0), "", 0, "expected a regular file")
         encoded = file.read_bytes()
         image = check_image(encoded, limits)
         digest = hashlib.sha256(encoded).hexdigest()

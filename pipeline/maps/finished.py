@@ -5,6 +5,7 @@ code changes the index and not the cache, and nothing that reads the cache runs 
 """
 
 import hashlib
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -13,14 +14,16 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from pipeline.maps.columns import Arrays
 from pipeline.maps.keys import KEY
 from pipeline.store import hdf5
-from pipeline.store.files import atomic, file_digest
+from pipeline.store.files import file_digest, set_aside
 from pipeline.store.places import Workspace
 
 SCHEMA = "rows/1"
+SHARD = "rows_shard/1"
 ROWS = "rows"
 """What `Files` calls a cache's index."""
 
@@ -85,12 +88,12 @@ class Shards:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._files = sorted(folder.glob("*.npz"))
+        self._files = shards_in(folder)
         lengths = []
         keys = [np.empty(0, KEY)]
         for file in self._files:
-            with np.load(file) as shard:
-                keys.append(shard["keys"])
+            with hdf5.Cache(file, SHARD) as shard:
+                keys.append(np.asarray(shard["keys"][()], KEY))
             lengths.append(len(keys[-1]))
         self.keys: NDArray[np.bytes_] = np.concatenate(keys)
         self._starts = np.cumsum([0, *lengths])
@@ -109,17 +112,52 @@ class Shards:
 
     def _shard(self, number: int) -> Arrays:
         if self._open is None or self._open[0] != number:
-            with np.load(self._files[number]) as shard:
-                self._open = number, {name: shard[name] for name in shard.files if name != "keys"}
+            self._open = number, _found_in_shard(self._files[number])
         return self._open[1]
 
 
 def keep(folder: Path, keys: NDArray[np.bytes_], found: Arrays) -> None:
     """Write a finished shard, compressed where it holds masks, which become ten times smaller by it."""
-    save = np.savez_compressed if all(values.dtype.itemsize == 1 for values in found.values()) else np.savez
     name = hashlib.sha256(keys.tobytes()).hexdigest()[:32]
-    with atomic(folder / f"{name}.npz") as temporary, open(temporary, "wb") as stream:
-        save(stream, keys=keys, **found)
+    with hdf5.create(folder / f"{name}.h5", hdf5.Header(SHARD, "")) as shard:
+        shard.array("keys", keys)
+        for column, values in found.items():
+            if values.dtype.itemsize == 1 and values.ndim > 1:
+                shard.rows(column, len(values), values.shape[1:], values.dtype, compress=True).append(values)
+            else:
+                shard.array(column, values)
+
+
+def shards_in(folder: Path) -> list[Path]:
+    """Files of the finished shards in a scratch folder, which need not exist, by name."""
+    return sorted(folder.glob("[!.]*.h5"))
+
+
+def set_damaged_aside(folder: Path) -> None:
+    """Take shards that are not whole out of a scratch folder, with a word on standard error; their rows are made again.
+
+    Args:
+        folder: It need not exist.
+    """
+    for file in shards_in(folder):
+        try:
+            _found_in_shard(file)
+        except (OSError, ValueError, KeyError) as error:
+            kept = set_aside(file)
+            tqdm.write(f"{error}\nIt was set aside as {kept.name}; its rows are computed again.", file=sys.stderr)
+
+
+def _found_in_shard(file: Path) -> Arrays:
+    """All that a shard holds but its keys.
+
+    Raises:
+        ValueError: It is damaged, or its columns differ in length.
+    """
+    with hdf5.Cache(file, SHARD) as shard:
+        found = {name: np.asarray(shard[name][()]) for name in shard.file}
+    if "keys" not in found or len({len(values) for values in found.values()}) != 1:
+        raise ValueError(f"{file}: expected keys and columns of one length, got {sorted(found)}")
+    return {name: values for name, values in found.items() if name != "keys"}
 
 
 class Former:

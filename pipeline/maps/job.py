@@ -5,7 +5,6 @@ cache written of them.
 """
 
 import contextlib
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,17 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from pipeline.maps.columns import Arrays, Columns
-from pipeline.maps.finished import ROWS, Files, Finished, Shards, found_in, keep, open_former, write_index
+from pipeline.maps.finished import (
+    ROWS,
+    Files,
+    Finished,
+    Shards,
+    found_in,
+    keep,
+    open_former,
+    set_damaged_aside,
+    write_index,
+)
 
 SHARD_ROWS = 256
 """Rows a worker finishes before they are kept; an interruption loses at most these, of each worker."""
@@ -41,7 +50,7 @@ class Job:
         keys: `(R,)` digests of that, see `pipeline.maps.keys.row_keys`.
         maker: Digest of everything else that decides the result, see `pipeline.maps.keys.maker_digest`.
         table: Digest of the image table.
-        scratch: Folder of finished shards, named by a digest of the maker; gone once the caches are written.
+        scratch: Folder of finished shards, named by a digest of the maker; whoever asks for the map removes it.
         files: Where the caches and their index go.
         names: What is found -> the kind of cache that holds it.
         former: Caches and indices that may hold the same rows; those of another maker are left alone.
@@ -71,6 +80,7 @@ class Job:
         Raises:
             RuntimeError: The engine left rows out.
         """
+        set_damaged_aside(self.scratch)
         with contextlib.ExitStack() as closing:
             former: list[Finished] = []
             for files in self.former:
@@ -82,7 +92,6 @@ class Job:
             self._compute(engine, [Shards(self.scratch), *former])
             yield self._blocks([Shards(self.scratch), *former])
         write_index(self.files, self.names.values(), self.table, self.keys, self.maker)
-        shutil.rmtree(self.scratch, ignore_errors=True)
 
     def _compute(self, engine: Engine, sources: Sequence[Finished]) -> None:
         """Have the missing rows computed, and keep each shard as it comes."""

@@ -1,10 +1,12 @@
-"""Weights as safetensors with one JSON key of metadata, and ImageNet weights from a file or torchvision's hub."""
+"""Weights as safetensors with one JSON key of metadata, and ImageNet weights from a file or torchvision's hub.
+
+The metadata hold a digest of all else, tensors and metadata, which every reading checks.
+"""
 
 import hashlib
 import importlib.util
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
-from pipeline.store.files import atomic, file_digest
+from pipeline.store.files import DamagedFileError, atomic, file_digest
 from pipeline.store.params import build, mapping, parameters
 
 T = TypeVar("T")
@@ -26,12 +28,16 @@ ON_TRAINING = (
     "images",
     "made_by",
     "makers",
+    "origin",
     "removed_rows",
     "table",
     "trained_images",
     "trained_rows",
 )
 """Metadata that say what weights were trained on, and nothing of their network."""
+DIGEST = "digest"
+"""Key of the metadata that holds the digest of all else."""
+AGAIN = "train them again"
 FILES = (".safetensors", ".pth", ".pt")
 """How the names of weights' files end; another source is a name that a hub knows."""
 
@@ -58,7 +64,8 @@ def save(path: Path, state: Mapping[str, Tensor], kind: str, metadata: Mapping[s
         metadata: Facts needed to use them (architecture, training table), JSON values only.
     """
     tensors = {name: tensor.detach().to("cpu").clone().contiguous() for name, tensor in sorted(state.items())}
-    text = json.dumps({"kind": kind, **metadata}, sort_keys=True)
+    facts = json.loads(json.dumps({"kind": kind, **metadata}))  # as they are read again
+    text = json.dumps({**facts, DIGEST: digest_of_content(tensors, facts)}, sort_keys=True)
     with atomic(path) as temporary:
         save_file(tensors, temporary, {"metadata": text})
 
@@ -68,10 +75,38 @@ def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises:
         FileNotFoundError: `path` does not exist.
-        ValueError: The file is no safetensors file of this pipeline, or of another kind.
+        DamagedFileError: The file is no safetensors file of this pipeline, or no longer what was written.
+        ValueError: It is of another kind, or of a version without a digest.
     """
-    with _opened(path, kind) as (file, metadata):
-        return {name: file.get_tensor(name) for name in sorted(file.keys())}, metadata
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file; `dvc repro` or `dvc pull` makes it")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = json.loads((file.metadata() or {})["metadata"])
+            tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
+    except (SafetensorError, KeyError, OSError, ValueError) as error:
+        raise DamagedFileError(f"{path}: not weights of this pipeline, or damaged ({error})") from error
+    if not isinstance(metadata, dict) or metadata.get("kind") != kind:
+        got = metadata.get("kind") if isinstance(metadata, dict) else metadata
+        raise ValueError(f"{path}: expected weights of kind {kind!r}, got {got!r}")
+    if DIGEST not in metadata:
+        raise ValueError(f"{path}: no digest of its content (weights of another version of this pipeline; {AGAIN})")
+    expected, found = metadata.pop(DIGEST), digest_of_content(tensors, metadata)
+    if found != expected:
+        raise DamagedFileError(
+            f"{path}: damaged: expected content of digest {str(expected)[:12]}, found {found[:12]}; "
+            "remove it, and `dvc checkout` or `dvc repro` brings it back"
+        )
+    return tensors, metadata
+
+
+def digest_of_content(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
+    """SHA-256 (hexadecimal) of contiguous CPU tensors, with their names, types and shapes, and of some facts."""
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)} ".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def load_metadata(path: Path, kind: str) -> dict[str, Any]:
@@ -79,10 +114,9 @@ def load_metadata(path: Path, kind: str) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: `path` does not exist.
-        ValueError: The file is no safetensors file of this pipeline, or of another kind.
+        ValueError: As `load`, which reads all of the file to check its digest.
     """
-    with _opened(path, kind) as (_, metadata):
-        return metadata
+    return load(path, kind)[1]
 
 
 def deciding_digest(path: Path, kind: str) -> str:
@@ -90,31 +124,26 @@ def deciding_digest(path: Path, kind: str) -> str:
 
     Raises:
         FileNotFoundError: `path` does not exist.
-        ValueError: The file is no safetensors file of this pipeline, or of another kind.
+        ValueError: As `load`.
     """
-    state, metadata = load(path, kind)
-    digest = hashlib.sha256(
-        json.dumps({key: metadata[key] for key in sorted(set(metadata) - set(ON_TRAINING))}, sort_keys=True).encode()
-    )
-    for name, tensor in state.items():
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()
+    tensors, metadata = load(path, kind)
+    return digest_of_content(tensors, {key: metadata[key] for key in set(metadata) - set(ON_TRAINING)})
 
 
-@contextmanager
-def _opened(path: Path, kind: str) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """A file of weights, open, and its metadata."""
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file; `dvc repro` or `dvc pull` makes it")
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = json.loads((file.metadata() or {})["metadata"])
-            if metadata.get("kind") != kind:
-                raise ValueError(f"{path}: expected weights of kind {kind!r}, got {metadata.get('kind')!r}")
-            yield file, metadata
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: not weights of this pipeline ({error})") from error
+def check_table(path: Path, metadata: Mapping[str, Any], table: str) -> None:
+    """Check that weights were trained on this very table of images, as those that serve one data set must be.
+
+    Args:
+        path: The weights' file, for messages.
+        metadata: From `load`.
+        table: Digest of the table in use.
+
+    Raises:
+        ValueError: They were trained on another; the message names both.
+    """
+    found = str(metadata.get("table", table))
+    if found != table:
+        raise ValueError(f"{path}: trained on the image table {found[:12]}, expected {table[:12]}, that of the images")
 
 
 def params_of(cls: type[T], metadata: Mapping[str, Any], key: str, path: Path) -> T:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -93,7 +93,7 @@ def network_maker(
     return maker_digest(values, (type(network).__module__, *modules))
 
 
-def device_kind(runtime: RuntimeParams) -> str:
+def device_kind(runtime: RuntimeParams) -> Literal["cpu", "cuda"]:
     """Kind of device that a map by a network runs on: Ray gives GPUs to those alone who ask for them by name."""
     if runtime.accelerator != "auto":
         return runtime.accelerator

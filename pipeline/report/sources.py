@@ -130,7 +130,7 @@ class Sources:
 
     def ranking(self, model: str) -> Ranking:
         """Nearest gallery images of each query by one model."""
-        return read_ranking(self._of(model).existing("ranking"), self.store.digest)
+        return read_ranking(self._of(model).existing("ranking"), self.store.digest, f"{self.name}/{model}")
 
     def queries(self, model: str) -> list[dict[str, str]]:
         """A line per query of each test set and draw, by one model."""

@@ -4,7 +4,7 @@ import ast
 import functools
 import hashlib
 from collections.abc import Mapping
-from importlib import metadata
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -13,6 +13,7 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 LIBRARIES: Mapping[str, str] = {
     "PIL": "pillow",
     "cv2": "opencv-python",
+    "h5py": "h5py",
     "lightning_fabric": "lightning-fabric",
     "numpy": "numpy",
     "scipy": "scipy",
@@ -20,7 +21,7 @@ LIBRARIES: Mapping[str, str] = {
     "torch": "torch",
     "torchvision": "torchvision",
 }
-"""Packages that decode images and calculate: as imported -> as installed."""
+"""Packages that decode images, calculate and write: as imported -> as installed."""
 
 
 def imported(tree: ast.Module, root: Path) -> set[Path]:
@@ -60,7 +61,15 @@ def libraries_of(entries: tuple[str, ...], root: Path = ROOT) -> dict[str, str]:
         root: The folder that holds ``pipeline``.
     """
     names = {name.split(".")[0] for tree in _closure(entries, root).values() for name in _names(tree)}
-    return {name: metadata.version(LIBRARIES[name]) for name in sorted(names & set(LIBRARIES))}
+    return {name: _version(LIBRARIES[name]) for name in sorted(names & set(LIBRARIES))}
+
+
+def _version(package: str) -> str:
+    """A package's version, "" where what is imported was not installed under its name."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def _closure(entries: tuple[str, ...], root: Path) -> dict[Path, ast.Module]:

@@ -20,6 +20,10 @@ _NO_LOCKS: frozenset[int] = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTS
 """Error numbers of a file system that has no file locks."""
 
 
+class DamagedFileError(ValueError):
+    """A file that is no longer what was written; the message names it, and what was expected and found."""
+
+
 @contextlib.contextmanager
 def _exclusive(path: Path) -> Iterator[None]:
     """Hold an advisory lock beside `path`, so that a second writer, an orphaned earlier one say, is noticed.
@@ -96,6 +100,19 @@ def atomic_directory(path: Path) -> Iterator[Path]:
             os.replace(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file or folder, so that it is neither used nor lost; one set aside before makes room.
+
+    Returns:
+        Where it is now: its name with ``.damaged`` appended.
+    """
+    kept = path.with_name(f"{path.name}.damaged")
+    if kept.is_dir():
+        shutil.rmtree(kept)
+    os.replace(path, kept)
+    return kept
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,11 +1,14 @@
 """Row-aligned HDF5 caches: written whole, byte for byte repeatable, read lazily, checked against their makers.
 
 Row `i` of every cache is row `i` of the image table (`pipeline.datasets.records`). A cache says in its header which
-kind of file it is, which table its rows follow and what made it, and a reader refuses one that does not fit.
+kind of file it is, which table its rows follow and what made it, and a reader refuses one that does not fit. HDF5's
+own checksums cover all of it, values (fletcher32, a chunk) and structure (format 1.10), and are checked wherever
+something is read.
 """
 
 import contextlib
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,7 +19,14 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.store.files import atomic
+from pipeline.store.files import DamagedFileError, atomic
+
+FORMAT = ("v110", "v110")
+"""Version of HDF5's format, the first that has checksums in all of its structure."""
+AGAIN = "remove it, and `dvc checkout` or `dvc repro` brings it back"
+"""What to do about a damaged file."""
+CHUNK_BYTES = 1 << 15
+"""About how many bytes one checksum covers: what a read of a few bytes takes at least, far less than HDF5 keeps."""
 
 
 @dataclass(frozen=True)
@@ -86,21 +96,10 @@ class CacheWriter:
             dtype: NumPy dtype of the values.
             compress: Compress with gzip, one chunk per row, so that a random read touches one chunk.
         """
-        if compress:
-            dataset = self._file.create_dataset(
-                name,
-                (count, *row_shape),
-                dtype,
-                chunks=(1, *row_shape),
-                compression="gzip",
-                compression_opts=4,
-                shuffle=True,
-            )
-        else:
-            placed = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-            placed.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)  # else its place would depend on the rows written at once
-            dataset = self._file.create_dataset(name, (count, *row_shape), dtype, dcpl=placed)
-        self._pending[name] = RowDataset(dataset)
+        shape, options = (count, *row_shape), {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+        chunks = (1, *row_shape) if compress else _chunks(shape, np.dtype(dtype))
+        filters = {"chunks": chunks, **(options if compress else {})}
+        self._pending[name] = RowDataset(self._create(name, shape, dtype, filters))
         return self._pending[name]
 
     def array(self, name: str, values: ArrayLike) -> None:
@@ -110,13 +109,26 @@ class CacheWriter:
             array = np.char.encode(array, "utf-8") if array.size else np.zeros(array.shape, "S1")
         if array.dtype.kind == "S" and array.dtype.itemsize == 0:
             array = array.astype("S1")
-        self._file.create_dataset(name, data=np.ascontiguousarray(array))
+        array = np.ascontiguousarray(array)
+        dataset = self._create(name, array.shape, array.dtype, {"chunks": _chunks(array.shape, array.dtype)})
+        if array.size:
+            dataset[...] = array
+
+    def _create(self, name: str, shape: tuple[int, ...], dtype: Any, filters: dict[str, Any]) -> h5py.Dataset:
+        """Make a dataset with checksums; one without values has nothing to check, and HDF5 gives it no chunks."""
+        return self._file.create_dataset(name, shape, dtype, **({**filters, "fletcher32": True} if all(shape) else {}))
 
     def check_complete(self) -> None:
         """Raise when a declared dataset lacks rows."""
         for name, rows in self._pending.items():
             if not rows.complete:
                 raise ValueError(f"{self._path}: dataset {name!r} has {rows.filled} rows written and lacks the rest")
+
+
+def _chunks(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, ...]:
+    """Whole rows of about `CHUNK_BYTES`, at least one."""
+    row = math.prod(shape[1:]) * dtype.itemsize
+    return (max(1, min(shape[0], CHUNK_BYTES // max(row, 1))), *shape[1:])
 
 
 @contextlib.contextmanager
@@ -133,11 +145,50 @@ def create(path: Path, header: Header) -> Iterator[CacheWriter]:
     Raises:
         ValueError: A dataset was left incomplete.
     """
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["header"] = json.dumps(asdict(header), sort_keys=True)
+    with atomic(path) as temporary, h5py.File(temporary, "w", libver=FORMAT) as file:
+        # of fixed length: HDF5 keeps other text in a heap that has no checksum
+        file.attrs["header"] = np.bytes_(json.dumps(asdict(header), sort_keys=True).encode())
         writer = CacheWriter(file, path)
         yield writer
         writer.check_complete()
+
+
+class Dataset:
+    """A dataset of an open cache; what is read of it is checked.
+
+    Args:
+        dataset: HDF5's.
+        name: Its name, for messages.
+        path: The cache's file, for messages.
+    """
+
+    def __init__(self, dataset: h5py.Dataset, name: str, path: Path) -> None:
+        self._dataset = dataset
+        self._what = f"dataset {name!r}"
+        self._path = path
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis, rows first."""
+        return tuple(self._dataset.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """NumPy's type of the values."""
+        found: np.dtype[Any] = self._dataset.dtype
+        return found
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> Any:
+        """Read values as NumPy would index them.
+
+        Raises:
+            DamagedFileError: They are not what was written.
+        """
+        with _naming(self._path, self._what):
+            return self._dataset[index]
 
 
 class Cache:
@@ -154,6 +205,7 @@ class Cache:
     Raises:
         FileNotFoundError: `path` does not exist.
         ValueError: The file is of another kind, follows another table or is no cache.
+        DamagedFileError: Its structure is not what was written.
     """
 
     def __init__(self, path: Path, schema: str, table: str | None = None) -> None:
@@ -174,16 +226,20 @@ class Cache:
         """The open HDF5 file of this process."""
         if self._file is None or self._process != os.getpid():
             self.close()  # else HDF5 would read on through a handle inherited in a fork
-            self._file, self._process = h5py.File(self.path, "r"), os.getpid()
+            with _naming(self.path, "it"):
+                self._file, self._process = h5py.File(self.path, "r"), os.getpid()
+        assert self._file is not None
         return self._file
 
     def __contains__(self, name: str) -> bool:
-        return name in self.file
+        with _naming(self.path, "its list of datasets"):
+            return name in self.file
 
-    def __getitem__(self, name: str) -> h5py.Dataset:
-        if name not in self.file:
+    def __getitem__(self, name: str) -> Dataset:
+        if name not in self:
             raise KeyError(f"{self.path}: no dataset {name!r}; it has {', '.join(sorted(self.file))}")
-        return self.file[name]
+        with _naming(self.path, f"dataset {name!r}"):
+            return Dataset(self.file[name], name, self.path)
 
     def row(self, name: str, row: int) -> NDArray[Any]:
         """One row of a dataset."""
@@ -214,6 +270,7 @@ def read_header(path: Path) -> Header:
 
     Raises:
         FileNotFoundError: `path` does not exist.
+        OSError: Another process holds the file's lock.
         ValueError: The file is not a cache of this pipeline.
     """
     if not path.exists():
@@ -221,8 +278,21 @@ def read_header(path: Path) -> Header:
     try:
         with h5py.File(path, "r") as file:
             return Header(**json.loads(file.attrs["header"]))
-    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: not a cache of this pipeline ({error})") from error
+    except BlockingIOError as error:
+        advice = "wait for it, or set HDF5_USE_FILE_LOCKING=FALSE where the file system has no locks"
+        raise OSError(f"{path}: another process holds its lock; {advice}") from error
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path}: not a cache of this pipeline, or damaged ({error}); {AGAIN}") from error
+
+
+@contextlib.contextmanager
+def _naming(path: Path, what: str) -> Iterator[None]:
+    """Turn what HDF5 says of damage, which names no file, into one error that does."""
+    try:
+        yield
+    except (OSError, KeyError, RuntimeError) as error:
+        message = f"{path}: {what} is damaged: expected the content its checksum was made of, found another"
+        raise DamagedFileError(f"{message} ({str(error).strip(chr(39))}); {AGAIN}") from error
 
 
 def check_same(name: str, expected: Mapping[str, str], found: Mapping[str, str], where: Path) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.store import hdf5
 from pipeline.store.boxes import PartBoxes
-from pipeline.store.decoding import decode
+from pipeline.store.decoding import BadImageError, decode
 
 SCHEMA = "images/2"
 
@@ -109,8 +109,15 @@ class ImageStore:
         return list(self._cache.header.notes["remarks"])
 
     def image(self, row: int) -> NDArray[np.uint8]:
-        """Decode one image: `(H, W, 3)` uint8, RGB, upright."""
-        return decode(self.encoded(row))
+        """Decode one image: `(H, W, 3)` uint8, RGB, upright.
+
+        Raises:
+            BadImageError: The bytes cannot be decoded; the message names file, row and path.
+        """
+        try:
+            return decode(self.encoded(row))
+        except BadImageError as error:
+            raise BadImageError(f"{self.path}: row {row}, {self.paths[row]}: {error}") from error
 
     @cached_property
     def _parts(self) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.int64]]:

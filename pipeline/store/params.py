@@ -1,10 +1,11 @@
 """Sections of `params.yaml` as frozen dataclasses: unknown, missing, ill-typed and out-of-range values are refused."""
 
-import contextlib
+import copy
 import dataclasses
+import functools
 import json
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
@@ -72,9 +73,13 @@ def load(path: Path, section: str, cls: type[T], *, dataset: str | None = None) 
     Raises:
         ValueError: The section is absent, or a key is unknown, missing, of another type or out of range.
     """
+    return build(cls, section_values(path, section, dataset), f"{path}: {section}")
+
+
+def section_values(path: Path, section: str, dataset: str | None) -> dict[str, Any]:
+    """The values of a section as a data set has them, as they stand in the file; raises as `load`."""
     document = read(path)
-    values = merge(mapping(document, path, section), *overrides(document, path, dataset, (section,)))
-    return build(cls, values, f"{path}: {section}")
+    return merge(mapping(document, path, section), *overrides(document, path, dataset, (section,)))
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -87,6 +92,12 @@ def read(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not a text file in UTF-8 ({error})") from error
+    return copy.deepcopy(_parsed(text, path))
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed(text: str, path: Path) -> dict[str, Any]:
+    """What `parse` gives; a stage reads one file many times, and each parsing takes a quarter of a second."""
     return parse(text, path)
 
 
@@ -206,23 +217,6 @@ def model_values(
     if other == model or other in asked_by:
         raise ValueError(f"{where}.like: expected a model that is not like this one, got {other!r}")
     return merge(model_values(document, path, dataset, other, asked_by=(*asked_by, model)), entry, own)
-
-
-@contextlib.contextmanager
-def unchanged(path: Path) -> Iterator[None]:
-    """Fail when the parameter file was edited while the block ran.
-
-    DVC hashes parameters after a stage's command, so a mid-run edit would be recorded as what made the output.
-
-    Raises:
-        RuntimeError: The parsed parameters differ between entry and exit.
-    """
-    before = read(path)
-    yield
-    if read(path) != before:
-        raise RuntimeError(
-            f"{path} was edited while this stage ran; its output was not made by the values now there. Run again."
-        )
 
 
 def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:

@@ -1,12 +1,13 @@
 """Where everything lies: one table of places for stages, search and report, each with the stage that fills it."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from pipeline.store import params
+from pipeline.store.code import libraries_of, loaded_code
 from pipeline.store.files import digest_of
 
 T = TypeVar("T")
@@ -58,6 +59,8 @@ PLACES: dict[str, Place] = {
 }
 """Name of an output -> where it lies."""
 
+SCRATCH = ".scratch"
+"""Folder of what an interruption must not lose."""
 HISTORY = "data/history"
 """Folder of the trainings' curves."""
 
@@ -71,12 +74,20 @@ class Workspace:
         dataset: Name of the data set; "" where nothing depends on it.
         model: Name of the re-ID model; "" where nothing depends on it.
         parameters: The parameter file.
+        guards: What was read with `guard`, how to read it again, and what came.
+        scratches: Folders that `scratch` has given; see `stages.command`.
     """
 
     root: Path
     dataset: str = ""
     model: str = ""
     parameters: Path = Path("params.yaml")
+    guards: list[tuple[str, Callable[[], Any], Any]] = field(default_factory=list, compare=False, repr=False)
+    scratches: list[Path] = field(default_factory=list, compare=False, repr=False)
+
+    def pattern(self, name: str) -> str:
+        """Where an output lies, with ``{dataset}`` and ``{model}``."""
+        return PLACES[name].pattern
 
     def path(self, name: str) -> Path:
         """Where an output lies, or will.
@@ -104,24 +115,64 @@ class Workspace:
         Args:
             name: A key of `PLACES`.
         """
-        pattern = PLACES[name].pattern
+        pattern = self.pattern(name)
         form = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(pattern))
         paths = self.root.glob(pattern.format(dataset="*", model="*"))
         found = [re.fullmatch(form, path.relative_to(self.root).as_posix()) for path in sorted(paths)]
-        return [replace(self, **match.groupdict()) for match in found if match is not None]
+        return [self._seen_from(**match.groupdict()) for match in found if match is not None]
 
-    def scratch(self, stage: str, inputs: Mapping[str, Any]) -> Path:
-        """Folder in which a stage keeps what an interruption must not lose.
+    def _seen_from(self, dataset: str, model: str = "") -> "Workspace":
+        return replace(self, dataset=dataset, model=model)
+
+    def scratch(self, stage: str, inputs: Mapping[str, Any], *code: str) -> Path:
+        """Folder in which a stage keeps what an interruption must not lose, until its output stands.
+
+        A digest names it: of the inputs, of the stage's code, and of the versions of libraries. So what was begun with
+        other code is not gone on with.
 
         Args:
             stage: Its name.
-            inputs: Everything that decides its result, JSON values only; their digest names the folder.
+            inputs: Everything else that decides its result, JSON values only.
+            code: Paths of modules that the stage finds by name, as ``pipeline/reid/models/pgan.py``.
         """
-        return self.root / ".scratch" / stage / digest_of(inputs)
+        entries = (f"stages/{stage}.py", *code)
+        decided_by = {"inputs": inputs, "code": loaded_code(entries), "libraries": libraries_of(entries)}
+        self.scratches.append(folder := self.root / SCRATCH / stage / digest_of(decided_by))
+        return folder
 
     def load(self, section: str, cls: type[T]) -> T:
         """Read a section of the parameter file as the data set has it; raises as `pipeline.store.params.load`."""
-        return params.load(self.parameters, section, cls, dataset=self.dataset or None)
+        dataset = self.dataset or None
+        self.guard(f"{self.parameters}: {section}", lambda: params.section_values(self.parameters, section, dataset))
+        return params.load(self.parameters, section, cls, dataset=dataset)
+
+    def document(self) -> dict[str, Any]:
+        """The whole parameter file, parsed; raises as `pipeline.store.params.read`."""
+        return dict(self.guard(str(self.parameters), lambda: params.read(self.parameters)))
+
+    def guard(self, what: str, read: Callable[[], T]) -> T:
+        """Read something that must stay as it is until the stage ends.
+
+        Args:
+            what: Its name, for messages.
+            read: Reads it.
+        """
+        self.guards.append((what, read, found := read()))
+        return found
+
+    def check_unchanged(self) -> None:
+        """Check that all that was read with `guard` still stands there.
+
+        DVC hashes dependencies after a stage's command, so a mid-run edit would be recorded as what made the output.
+
+        Raises:
+            RuntimeError: It was edited.
+        """
+        for what, read, before in self.guards:
+            if read() != before:
+                raise RuntimeError(
+                    f"{what} was edited while this stage ran; its output was not made by what is there now. Run again."
+                )
 
     def check_chosen(self, stage: str, chosen: str) -> None:
         """Check that a stage that serves the whole workspace runs on the data set its parameters name.

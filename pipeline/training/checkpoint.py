@@ -1,18 +1,19 @@
 """The state of an interrupted training, kept so that it continues bit for bit, or on another number of devices."""
 
-import json
-import shutil
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
+from tqdm import tqdm
 
-from pipeline.store.files import atomic
+from pipeline.networks import weights
+from pipeline.store.files import set_aside
+
+KIND = "checkpoint/1"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Progress:
 class Checkpoint:
     """Everything a training needs to go on: weights, Adam's moments, generators, gradient scale, extra state, progress.
 
-    Kept as safetensors with one JSON key; nothing is pickled in it. The first process writes and reads it, and sends
+    Kept as weights are, with a digest; nothing is pickled in it. The first process writes and reads it, and sends
     the others what it has read, so that they need not see its disk.
 
     Args:
@@ -66,15 +67,14 @@ class Checkpoint:
             tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in moments.items()}
         tensors |= {f"state.{name}": tensor for name, tensor in self._state.items()}
         tensors |= {f"generator.{name}": states for name, states in generators.items()}
-        tensors = {name: tensor.detach().to("cpu").clone().contiguous() for name, tensor in tensors.items()}
         metadata = {**asdict(progress), "scaler": self._fabric.strategy.precision.state_dict()}
-        with atomic(self._path) as temporary:
-            save_file(tensors, temporary, {"metadata": json.dumps(metadata)})
+        weights.save(self._path, tensors, KIND, metadata)
 
     def restore(self) -> Progress:
         """Load the checkpoint if there is one and return the progress up to it, else that of no epoch.
 
-        Of another number of processes, generators are dealt out in turn.
+        Of another number of processes, generators are dealt out in turn. One that is damaged, or of another network, is
+        set aside with a word on standard error, and counts as none.
         """
         found = self._fabric.broadcast(self._read() if self._fabric.is_global_zero else None)
         if found is None:
@@ -97,17 +97,28 @@ class Checkpoint:
             self._fabric.strategy.precision.load_state_dict(metadata["scaler"])
         return Progress(tuple(metadata["history"]), metadata["steps"])
 
-    def remove(self) -> None:
-        """Delete the checkpoint and its folder, once training has ended."""
-        if self._fabric.is_global_zero:
-            shutil.rmtree(self._path.parent, ignore_errors=True)
-
     def _read(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         if not self._path.exists():
             return None
-        with safe_open(self._path, "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
-            return tensors, json.loads(file.metadata()["metadata"])
+        try:
+            tensors, metadata = weights.load(self._path, KIND)
+            self._check(tensors)
+        except (OSError, ValueError) as error:
+            kept = set_aside(self._path)
+            tqdm.write(f"{error}\nIt was set aside as {kept.name}; the training starts over.", file=sys.stderr)
+            return None
+        return tensors, metadata
+
+    def _check(self, tensors: dict[str, Tensor]) -> None:
+        """Refuse a checkpoint of another network, or with other further tensors."""
+        expected = {f"network.{name}": tensor.shape for name, tensor in self._network.state_dict().items()}
+        expected |= {f"state.{name}": tensor.shape for name, tensor in self._state.items()}
+        found = {name: tensor.shape for name, tensor in tensors.items() if name.startswith(("network.", "state."))}
+        if wrong := sorted(name for name in expected | found if expected.get(name) != found.get(name)):
+            shapes = [None if some.get(wrong[0]) is None else list(some[wrong[0]]) for some in (expected, found)]
+            raise ValueError(
+                f"{self._path}: of another network: expected {wrong[0]} of shape {shapes[0]}, found {shapes[1]}"
+            )
 
     def _generators(self) -> dict[str, Tensor]:
         """State of each of torch's generators that this process draws from, `(L,)` uint8."""

@@ -173,7 +173,8 @@ def fit(
         schedule: Length and learning rate.
         fabric: Places the network and the batches' tensors.
         scratch: Folder for a checkpoint, named by a digest of all inputs; None keeps none. A checkpoint found
-            there is continued from, whatever the number of processes, and the folder is emptied at the end.
+            there is continued from, whatever the number of processes. The last one stays: whoever has written what
+            was trained removes the folder.
         state: Further tensors that `losses` and `batches` read and change in place (kept in checkpoints).
 
     Returns:
@@ -201,11 +202,9 @@ def fit(
             bar.set_postfix(loss=f"{progress.history[-1]['loss']:.3f}", refresh=False)
             bar.update(schedule.done(progress) - bar.n)
             is_due = fabric.broadcast(time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS)
-            if checkpoint and is_due and schedule.done(progress) < schedule.length:
+            if checkpoint and (is_due or schedule.done(progress) >= schedule.length):
                 checkpoint.save(progress)
                 saved_at = time.monotonic()
-    if checkpoint:
-        checkpoint.remove()
     network.to("cpu").eval()
     return list(progress.history)
 

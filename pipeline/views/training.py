@@ -191,9 +191,7 @@ def train(
     span = build_span(shape, labels.names, training.pretrained).to(memory_format=torch.channels_last)
     load = SpanLoader(store, labels, foreground, shape.input_size, shape.mask_size, training.augmentation, runtime.seed)
     batches = shuffled_epochs(rows, load, training.batch_size, runtime, collate)
-    scratches = [
-        None if scratch is None else scratch.with_name(f"{scratch.name}_{name}") for name in ("labels", "masks")
-    ]
+    scratches = [None if scratch is None else scratch / name for name in ("labels", "masks")]
     warmed = fit(LabelClassifier(span), LabelLoss(labels), batches, training.warmup, fabric, scratch=scratches[0])
     history = fit(
         span,

@@ -66,7 +66,7 @@ def test_results_come_in_row_order_whatever_the_order_of_shards(tmp_path: Path) 
     run(task, counting(seen))
     assert sorted(seen) == [1, 2, 3, 4, 5, 8, 9]
     assert hdf5.Cache(task.files["squares"], "squares/1")["square"][()].tolist() == [25, 9, 81, 1, 4, 64, 16]
-    assert not task.scratch.exists()
+    assert list(task.scratch.glob("*.h5"))  # kept until the stage has ended well
 
 
 def test_an_interrupted_job_goes_on_and_writes_the_same_bytes(tmp_path: Path) -> None:
@@ -77,6 +77,33 @@ def test_an_interrupted_job_goes_on_and_writes_the_same_bytes(tmp_path: Path) ->
     assert not task.files["squares"].exists()
     assert run(task, counting(second)) == straight
     assert sorted(first + second) == list(range(7))
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "junk", "flipped", "of another kind", "folder"])
+def test_a_damaged_shard_is_set_aside_with_a_word_and_its_rows_are_computed_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    task = squares_of(range(7), tmp_path)
+    straight = run(task, counting([]))
+    (shard,) = task.scratch.glob("*.h5")
+    content = shard.read_bytes()
+    shard.unlink()
+    if damage == "folder":
+        shard.mkdir()
+    elif damage == "of another kind":
+        with hdf5.create(shard, hdf5.Header("squares/1", "t")) as cache:
+            cache.array("square", np.arange(7))
+    else:
+        place = content.index(np.array([25, 36], np.int64).tobytes())
+        flipped = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+        shard.write_bytes({"cut": content[:place], "empty": b"", "junk": b"junk" * 99, "flipped": flipped}[damage])
+    task.files[ROWS].unlink()
+    seen: list[int] = []
+    assert run(task, counting(seen)) == straight
+    assert sorted(seen) == list(range(7))
+    said = capsys.readouterr().err
+    assert str(shard) in said
+    assert f"set aside as {shard.name}.damaged" in said
 
 
 def test_of_added_rows_alone_anything_is_computed_and_the_bytes_are_those_of_a_full_run(tmp_path: Path) -> None:

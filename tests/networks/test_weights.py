@@ -177,3 +177,17 @@ def test_the_locked_efficientnets_weights_name_cars_on_photographs() -> None:
     with torch.no_grad():
         named = network.eval()(normalise(images)).argmax(1).tolist()
     assert sum(name in CARS for name in named) / len(named) > 0.7
+
+
+def test_a_flipped_bit_anywhere_in_weights_is_refused_naming_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    state = {"half": torch.arange(4).half(), "flag": torch.tensor([True, False]), "count": torch.tensor(3)}
+    weights.save(path, state, "test/1", {"shape": (2, 3), "rate": 0.1})
+    content, (_, metadata) = path.read_bytes(), weights.load(path, "test/1")
+    assert metadata == {"kind": "test/1", "shape": [2, 3], "rate": 0.1}
+    for place in range(len(content)):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"a\.safetensors"):
+            weights.load(path, "test/1")

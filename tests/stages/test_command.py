@@ -1,3 +1,5 @@
+import csv
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -6,8 +8,14 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from pipeline.store.params import parameters
 from pipeline.store.places import Workspace
 from stages.command import PATH, dataset_option, model_option, progress, stage
+
+
+@parameters
+class Size:
+    size: int
 
 
 @pytest.fixture
@@ -89,6 +97,10 @@ def test_a_name_that_a_stage_needs_must_be_given(root: Path, option: str) -> Non
         KeyError("boxes"),
         RuntimeError("busy"),
         FloatingPointError("the loss is not finite"),
+        MemoryError("97 GiB"),
+        pickle.UnpicklingError("invalid load key"),
+        csv.Error("line contains NUL"),
+        EOFError("no more"),
     ],
 )
 def test_an_error_of_the_library_becomes_one_line(root: Path, error: Exception) -> None:
@@ -123,11 +135,39 @@ def test_a_bug_keeps_its_traceback(root: Path) -> None:
 
 def test_an_edit_of_the_parameters_during_the_run_fails_it(root: Path) -> None:
     def edited(workspace: Workspace, output: Path) -> None:
+        workspace.load("prepare", Size)
         workspace.parameters.write_text("prepare: {size: 4}\n")
 
     result = run(edited, root)
     assert result.exit_code == 1
-    assert "was edited while this stage ran" in result.output
+    assert "params.yaml: prepare was edited while this stage ran" in result.output
+
+
+def test_an_edit_of_a_section_the_stage_does_not_read_is_no_matter(root: Path) -> None:
+    def edited(workspace: Workspace, output: Path) -> None:
+        workspace.load("prepare", Size)
+        workspace.parameters.write_text("prepare: {size: 3}\nreport: {quality: 9}\n")
+
+    assert run(edited, root).exit_code == 0
+
+
+@pytest.mark.parametrize("ends_well", [True, False])
+def test_what_was_kept_for_an_interruption_goes_once_the_stage_has_ended_well(root: Path, ends_well: bool) -> None:
+    def train_span(workspace: Workspace, output: Path) -> None:
+        folder = workspace.scratch("train_span", {})
+        folder.mkdir(parents=True)
+        if not ends_well:
+            raise ValueError("the disk is full")
+
+    assert (run(train_span, root).exit_code == 0) == ends_well
+    assert any((root / ".scratch/train_span").iterdir()) != ends_well
+
+
+def test_names_that_would_drive_a_terminal_are_printed_escaped(root: Path) -> None:
+    def bad(workspace: Workspace, output: Path) -> None:
+        raise ValueError("\x1b[2Ja\x07.jpg \udcff größer")
+
+    assert run(bad, root).output == "Error: ValueError: \\x1b[2Ja\\x07.jpg \\udcff größer\n"
 
 
 @pytest.mark.parametrize("name", ["params.yaml", "absent.yaml"])

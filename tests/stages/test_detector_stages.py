@@ -24,7 +24,7 @@ def test_training_then_detecting_fills_a_part_cache_with_the_same_bytes_each_tim
     cache = Cache(data.path("parts"), "parts/1", data.store.digest)
     assert cache["boxes"].shape == (8, 5, 4)
     assert (np.diff(cache["scores"][()], axis=1) <= 0).all()
-    assert set(cache.header.made_by) == {"detector", "params"}
+    assert set(cache.header.made_by) == {"detector", "params", "made_for", "values"}
 
 
 def test_training_on_another_data_set_than_the_parameters_name_is_refused(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_masks_of_every_image_come_out_of_images_and_seeds(data: TinyData) -> No
     cache = hdf5.Cache(data.path("foreground"), "foreground/1", data.store.digest)
     assert cache["masks"].shape == (len(ROWS), 16, 16)
     assert cache["masks"].dtype == np.uint8
-    assert set(cache.header.made_by) == {"foreground", "params"}
+    assert set(cache.header.made_by) == {"foreground", "params", "made_for", "values"}
     cache.close()
     first = data.path("foreground").read_bytes()
     run_stage(predict_foreground, data.root)

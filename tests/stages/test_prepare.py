@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from click.testing import Result
 from tiny_run import invoke
 
 from pipeline.artifacts.truth import read_view_labels
+from pipeline.datasets import adapters
 from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
 from pipeline.store.vocabulary import PART_CLASSES
@@ -98,6 +100,30 @@ def test_running_again_writes_the_same_bytes(source: Path, tmp_path: Path) -> No
         assert run(source, SHOP).exit_code == 0
         written.append([(tmp_path / name).read_bytes() for name in (IMAGES, TRUTH)])
     assert written[0] == written[1]
+
+
+def test_a_label_given_while_the_stage_runs_fails_it(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (source / "views.csv").write_text("image,viewpoint\na.png,front\n")
+    original = adapters.read_truth
+
+    def labelled_meanwhile(*arguments: object) -> object:
+        with open(source / "views.csv", "a") as stream:
+            stream.write("b.png,side\n")
+        return original(*arguments)
+
+    monkeypatch.setattr("stages.prepare.read_truth", labelled_meanwhile)
+    result = run(source, SHOP | {"viewpoints": ["views.csv"]})
+    assert result.exit_code == 1
+    assert f"{source} was edited while this stage ran" in result.output
+    monkeypatch.setattr("stages.prepare.read_truth", original)
+    assert run(source, SHOP | {"viewpoints": ["views.csv"]}).exit_code == 0
+
+
+def test_a_pipe_among_the_files_is_refused_by_name(source: Path) -> None:
+    os.mkfifo(source / "more.csv")
+    result = run(source, SHOP)
+    assert result.exit_code == 1
+    assert "more.csv: expected a regular file, got a pipe" in result.output
 
 
 def test_a_damaged_image_stops_the_stage_with_path_and_reason(source: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pipeline.artifacts.features import read_features
 from pipeline.artifacts.parts import Detections, write_parts
 from pipeline.networks import weights
 from pipeline.store import hdf5
+from pipeline.training import loop
 from stages.embed import embed
 from stages.evaluate import evaluate
 from stages.train_reid import train_reid
@@ -109,3 +110,36 @@ def test_an_unknown_model_and_unknown_triplet_are_refused_by_name(data: TinyData
         refused = invoke(train_reid, data.root, model=model)
         assert refused.exit_code == 1
         assert message in refused.output
+
+
+def test_weights_and_features_of_a_rate_no_longer_in_force_are_refused_naming_both_digests(data: TinyData) -> None:
+    run_stage(train_reid, data.root, model="baseline")
+    run_stage(embed, data.root, model="baseline")
+    features = data.path("features", "baseline").read_bytes()
+    write_params(data.root, train_reid={"learning_rate": 0.5})
+    for stage, kind in ((embed, "reid"), (evaluate, "features")):
+        refused = invoke(stage, data.root, model="baseline")
+        assert refused.exit_code == 1
+        assert f"{data.path(kind, 'baseline')}: made by values of digest" in refused.output
+    assert data.path("features", "baseline").read_bytes() == features
+    write_params(data.root, evaluate={"curve_length": 3})
+    run_stage(evaluate, data.root, model="baseline")
+
+
+def test_weights_that_stand_leave_nothing_in_scratch_and_an_edit_of_the_values_meanwhile_keeps_the_checkpoint(
+    data: TinyData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = loop.Trained.write
+
+    def edited_meanwhile(*arguments: object) -> None:
+        original(*arguments)
+        write_params(data.root, train_reid={"learning_rate": 0.5})
+
+    monkeypatch.setattr(loop.Trained, "write", edited_meanwhile)
+    assert "was edited while this stage ran" in invoke(train_reid, data.root, model="baseline").output
+    assert len(list((data.root / ".scratch/train_reid").iterdir())) == 1
+    write_params(data.root)
+    monkeypatch.setattr(loop.Trained, "write", original)
+    monkeypatch.setattr(loop, "_train_epoch", None)  # no epoch is trained again
+    run_stage(train_reid, data.root, model="baseline")
+    assert list((data.root / ".scratch/train_reid").iterdir()) == []

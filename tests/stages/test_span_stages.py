@@ -17,7 +17,7 @@ def test_masks_of_every_image_come_out_of_images_and_foreground(tiny_data: TinyD
     run_stage(predict_part_masks, data.root)
     cache = hdf5.Cache(data.path("part_masks"), "part_masks/1", data.store.digest)
     assert cache["masks"].shape == (len(ROWS), 3, 12, 12)
-    assert set(cache.header.made_by) == {"foreground", "span", "params"}
+    assert set(cache.header.made_by) == {"foreground", "span", "params", "made_for", "values"}
     cache.close()
     first = data.path("part_masks").read_bytes()
     run_stage(predict_part_masks, data.root)

@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
+from pipeline.store.files import DamagedFileError
 from pipeline.store.hdf5 import Cache, Header, check_same, create, read_header
 
 HEADER = Header("masks/1", "table", {"weights": "abc"}, {"size": 4})
@@ -123,3 +124,50 @@ def test_the_bytes_do_not_depend_on_how_many_rows_come_at_once(tmp_path: Path) -
                 sums.append(values[start : start + size].sum((1, 2, 3)))
         written.add((tmp_path / "file.h5").read_bytes())
     assert len(written) == 1
+
+
+def content_of(path: Path) -> tuple[Header, dict[str, list[object]]]:
+    with Cache(path, "masks/1", "table") as cache:
+        return cache.header, {name: [cache[name].dtype.str, cache[name][()].tobytes()] for name in cache.file}
+
+
+def test_a_flipped_bit_anywhere_is_refused_naming_the_file_or_changes_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.h5")
+    content, expected = path.read_bytes(), content_of(path)
+    refused = 0
+    for place in range(0, len(content), 13):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        try:
+            found, message = content_of(path), ""
+        except (ValueError, KeyError) as error:
+            found, message = expected, str(error)
+        assert found == expected, place
+        assert not message or str(path) in message
+        refused += bool(message)
+    assert refused > len(content) / 13 / 4
+
+
+def test_a_damaged_dataset_is_named_with_its_file_and_what_to_do(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.h5")
+    content = path.read_bytes()
+    scores = np.array([0.5, np.nan], np.float32).tobytes()
+    path.write_bytes(content.replace(scores, scores[:3] + bytes([scores[3] ^ 1]) + scores[4:]))
+    with Cache(path, "masks/1") as cache:
+        np.testing.assert_array_equal(cache["masks"][0], np.arange(16).reshape(4, 4))
+        with pytest.raises(DamagedFileError, match=r"a\.h5: dataset 'scores' is damaged: expected .*, found"):
+            cache["scores"][()]
+
+
+def test_a_dataset_without_rows_is_written_and_read(tmp_path: Path) -> None:
+    with create(tmp_path / "a.h5", HEADER) as cache:
+        cache.rows("masks", 0, (4, 4), np.uint8, compress=True)
+        cache.array("names", np.array([], str))
+    with Cache(tmp_path / "a.h5", "masks/1") as cache:
+        assert (cache["masks"].shape, len(cache.text("names"))) == ((0, 4, 4), 0)
+
+
+def test_a_header_longer_than_hdf5_keeps_in_one_piece_comes_back(tmp_path: Path) -> None:
+    header = Header("masks/1", "table", notes={"remarks": ["größer " * 30_000]})
+    assert read_header(write(tmp_path / "a.h5", header)) == header

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field, NonNegativeInt
 
-from pipeline.store.params import Share, build, load, mapping, merge, model_values, parameters, read, unchanged
+from pipeline.store.params import Share, build, load, mapping, merge, model_values, parameters, read
 
 
 @parameters
@@ -260,10 +260,3 @@ def test_a_file_that_is_no_mapping_is_refused_with_its_path(tmp_path: Path, text
     with pytest.raises(ValueError, match="broken.yaml") as raised:
         read(path)
     assert "\n" not in str(raised.value)
-
-
-def test_an_edit_of_values_while_a_block_runs_is_noticed_and_one_of_comments_is_not(file: Path) -> None:
-    with unchanged(file):
-        file.write_text(file.read_text() + "# a comment\n")
-    with pytest.raises(RuntimeError, match="was edited while this stage ran"), unchanged(file):
-        file.write_text(file.read_text().replace("1e-4", "1e-5"))

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.store import places
 from pipeline.store.params import parameters
 from pipeline.store.places import HISTORY, PLACES, Workspace
 
@@ -42,6 +43,31 @@ def test_a_scratch_folder_is_named_by_everything_that_decides_the_result() -> No
     assert folder == WORKSPACE.scratch("grabcut", {"params": {"padding": 4, "size": 3}, "table": "t"})
     assert folder != WORKSPACE.scratch("grabcut", {"table": "t", "params": {"size": 3, "padding": 5}})
     assert folder != WORKSPACE.scratch("train_span", {"table": "t", "params": {"size": 3, "padding": 4}})
+
+
+@pytest.mark.parametrize("part", ["loaded_code", "libraries_of"])
+def test_a_scratch_folder_is_another_once_code_or_a_library_has_changed(
+    monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    before = WORKSPACE.scratch("grabcut", {})
+    monkeypatch.setattr(places, part, lambda *_: "other")
+    assert WORKSPACE.scratch("grabcut", {}) != before
+
+
+def test_a_scratch_folder_depends_on_modules_found_by_name() -> None:
+    found = {WORKSPACE.scratch("train_reid", {}, f"pipeline/reid/models/{name}.py") for name in ("pgan", "baseline")}
+    assert len(found) == 2
+
+
+def test_an_edit_of_what_was_read_is_noticed_and_one_of_comments_or_other_sections_is_not(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, "fleet", parameters=tmp_path / "params.yaml")
+    workspace.parameters.write_text("masks: {size: 3}\nother: 1\n")
+    workspace.load("masks", Size)
+    workspace.parameters.write_text("# a comment\nmasks: {size: 3}\nother: 2\n")
+    workspace.check_unchanged()
+    workspace.parameters.write_text("masks: {size: 3}\noverrides: {fleet: {masks: {size: 4}}}\n")
+    with pytest.raises(RuntimeError, match=r"params\.yaml: masks was edited while this stage ran"):
+        workspace.check_unchanged()
 
 
 def test_sections_are_read_as_the_data_set_has_them(tmp_path: Path) -> None:

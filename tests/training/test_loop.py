@@ -104,10 +104,39 @@ def test_a_killed_training_continues_bit_for_bit(
     assert torch.equal(seen, seen_continued)
 
 
-def test_the_scratch_folder_is_gone_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
-    train(0, batches, tmp_path / "scratch")
-    assert list(tmp_path.iterdir()) == []
+def test_a_training_that_ended_is_not_done_again_while_its_checkpoint_stands(tmp_path: Path) -> None:
+    whole, history, seen = train(0, batches, tmp_path / "scratch")
+    again, history_again, seen_again = train(5, stopping_at(0), tmp_path / "scratch")
+    assert same(whole, again)
+    assert (history, seen) == (history_again, seen_again)
+
+
+@pytest.mark.parametrize(
+    "damage", ["cut", "empty", "junk", "flipped", "of another network", "of other state", "folder"]
+)
+def test_a_damaged_checkpoint_is_set_aside_with_a_word_and_training_starts_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    whole, history, _ = train(0, batches, tmp_path / "scratch")
+    file = tmp_path / "scratch" / "checkpoint.safetensors"
+    content = file.read_bytes()
+    if damage.startswith("of"):
+        state, metadata = weights.load(file, "checkpoint/1")
+        name = "network.0.weight" if damage == "of another network" else "state.seen"
+        facts = {key: value for key, value in metadata.items() if key != "kind"}
+        weights.save(file, {**state, name: torch.zeros(7)}, "checkpoint/1", facts)
+    elif damage == "folder":
+        file.unlink()
+        file.mkdir()
+    else:
+        flipped = content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]
+        file.write_bytes({"cut": content[:-20], "empty": b"", "junk": b"junk" * 99, "flipped": flipped}[damage])
+    again, history_again, _ = train(0, batches, tmp_path / "scratch")
+    assert same(whole, again)
+    assert history == history_again
+    said = capsys.readouterr().err
+    assert str(file) in said
+    assert "set aside as checkpoint.safetensors.damaged; the training starts over" in said
 
 
 def test_checkpoints_do_not_change_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

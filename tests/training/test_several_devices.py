@@ -77,7 +77,6 @@ def test_a_training_goes_on_by_another_number_of_processes(compared: Compared, t
     scratch = shutil.copytree(compared.checkpoints, tmp_path / "scratch")
     continued = outcome(train_reid(compared.data, RUNTIME, start(RUNTIME), scratch))
     assert same_weights(straight, continued["weights"]) < 1e-5
-    assert not scratch.exists()
 
 
 @pytest.mark.parametrize("kind", PREDICTIONS.values())
