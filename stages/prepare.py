@@ -17,7 +17,9 @@ def prepare(workspace: Workspace) -> None:
     params = workspace.load("prepare", PrepareParams)
     source, output = workspace.path("raw"), workspace.path("images")
     found = read_data_set(source, params)
-    kept, left_out = write_store(output, found.records, source, params.limits, str(source), progress, found.remarks)
+    kept, left_out = write_store(
+        output, found.records, source, params.limits, str(source), progress, found.remarks, found.contents
+    )
     for remark in [*found.remarks, *(f"left out {name}: {reason}" for name, reason in left_out)]:
         click.echo(f"{workspace.dataset}: {remark}")
     store = ImageStore(output)

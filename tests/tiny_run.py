@@ -100,19 +100,20 @@ TINY: dict[str, Any] = {
 """What makes every stage small: the overrides of the tiny data set, over the project's own parameters."""
 
 
-def write_params(root: Path, runtime: dict[str, Any] | None = None, **changes: Any) -> None:
-    """Write the project's parameters with small values for the tiny data set.
+def write_params(root: Path, runtime: dict[str, Any] | None = None, *, dataset: str = "tiny", **changes: Any) -> None:
+    """Write the project's parameters with small values for the tiny data set, or for another.
 
     Args:
         root: Where ``params.yaml`` goes.
         runtime: What the section `runtime` has differently.
+        dataset: Name of the data set.
         changes: Section -> what to lay over `TINY`.
     """
     document = read(PROJECT / "params.yaml")
     document["runtime"] |= {"threads": 1, "accelerator": "cpu", **(runtime or {})}
     for stage in ("train_detector", "train_span"):
         document[stage]["dataset"] = "tiny"
-    document["overrides"]["tiny"] = merge(TINY, changes)
+    document["overrides"][dataset] = merge(TINY, changes)
     with open(root / "params.yaml", "w", encoding="utf-8") as stream:
         YAML(typ="safe").dump(document, stream)
 
