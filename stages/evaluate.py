@@ -23,15 +23,20 @@ from stages.command import dataset_option, model_option, stage
 @model_option
 def evaluate(workspace: Workspace) -> None:
     """Evaluate and write."""
+    evaluate_features(workspace, "features", "metrics", {})
+
+
+def evaluate_features(workspace: Workspace, found: str, metrics: str, facts: dict[str, str]) -> None:
+    """Evaluate the features of one place and write to another, both keys of `PLACES`; the metrics say `facts` too."""
     params = workspace.load("evaluate", EvaluateParams)
     device = start(replace(workspace.load("runtime", RuntimeParams), devices=1)).device
-    store, path = ImageStore(workspace.existing("images")), workspace.existing("features")
+    store, path = ImageStore(workspace.existing("images")), workspace.existing(found)
     features, header = read_features(path, store.digest)
     if header.notes["model"] != workspace.model:
         raise ValueError(f"{path}: expected features of model {workspace.model!r}, got {header.notes['model']!r}")
     evaluation = evaluate_table(store, features, params, device, click.echo)
-    evaluation = replace(evaluation, metrics=evaluation.metrics | {"model": workspace.model})
-    folder = workspace.path("metrics").parent
+    evaluation = replace(evaluation, metrics=evaluation.metrics | {"model": workspace.model} | facts)
+    folder = workspace.path(metrics).parent
     write_evaluation(folder, store, features, evaluation, params.curve_length, {"features": file_digest(path)})
     click.echo(f"{folder}: {outcome(evaluation.metrics)}")
 

@@ -15,7 +15,7 @@ class Place(NamedTuple):
     """Where a file or folder lies.
 
     Attributes:
-        pattern: Path below the workspace's root, with ``{dataset}`` and ``{model}``.
+        pattern: Path below the workspace's root, with ``{dataset}``, ``{model}`` and ``{trained_on}``.
         stage: The stage that makes it.
     """
 
@@ -48,6 +48,13 @@ PLACES: dict[str, Place] = {
     "curve": Place("data/evaluation/{dataset}/{model}/cmc.csv", "evaluate"),
     "ranking": Place("data/evaluation/{dataset}/{model}/ranking.h5", "evaluate"),
     "tables": Place("data/evaluation/{dataset}/{model}/tables", "evaluate"),
+    "reid_together": Place("models/reid/{dataset}/{model}.safetensors", "train_together"),
+    "reid_together_history": Place("data/history/train_reid/{dataset}/{model}.csv", "train_together"),
+    "features_across": Place("data/features/{dataset}/from_{trained_on}/{model}.h5", "embed_across"),
+    "metrics_across": Place("data/evaluation/{dataset}/from_{trained_on}/{model}/metrics.json", "evaluate_across"),
+    "curve_across": Place("data/evaluation/{dataset}/from_{trained_on}/{model}/cmc.csv", "evaluate_across"),
+    "ranking_across": Place("data/evaluation/{dataset}/from_{trained_on}/{model}/ranking.h5", "evaluate_across"),
+    "tables_across": Place("data/evaluation/{dataset}/from_{trained_on}/{model}/tables", "evaluate_across"),
     "report": Place("data/report", "report"),
 }
 """Name of an output -> where it lies."""
@@ -65,12 +72,14 @@ class Workspace:
         dataset: Name of the data set; "" where nothing depends on it.
         model: Name of the re-ID model; "" where nothing depends on it.
         parameters: The parameter file.
+        trained_on: Name of the data set that a model comes from, where it is run on another; else "".
     """
 
     root: Path
     dataset: str = ""
     model: str = ""
     parameters: Path = Path("params.yaml")
+    trained_on: str = ""
 
     def path(self, name: str) -> Path:
         """Where an output lies, or will.
@@ -78,7 +87,9 @@ class Workspace:
         Args:
             name: A key of `PLACES`.
         """
-        return self.root / PLACES[name].pattern.format(dataset=self.dataset, model=self.model)
+        return self.root / PLACES[name].pattern.format(
+            dataset=self.dataset, model=self.model, trained_on=self.trained_on
+        )
 
     def existing(self, name: str) -> Path:
         """Where an output lies.
