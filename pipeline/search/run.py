@@ -77,7 +77,8 @@ def search(
 
 def matches_of(found: Search) -> list[dict[str, object]]:
     """A line for each match, under `MATCH_COLUMNS` and, where tracks were found, `TRACK_COLUMNS`."""
-    store, gallery, lines = found.gallery.store, found.gallery, []
+    store, gallery = found.gallery.store, found.gallery
+    lines: list[dict[str, object]] = []
     for name, count, matches in zip(found.queries.names, found.queries.counts.tolist(), found.matches, strict=True):
         pairs = zip(matches.positions.tolist(), matches.distances.tolist(), strict=True)
         for rank, (position, distance) in enumerate(pairs, 1):

@@ -74,7 +74,7 @@ def test_a_frame_that_is_damaged_is_named_by_its_crops(root: Path) -> None:
     (root / "data/raw/street/img/000002.png").write_bytes(cv2.imencode(".png", np.zeros((90, 120), np.uint8))[1][:60])
     result = invoke(prepare, root, dataset="street")
     assert result.exit_code == 1
-    assert "2 unusable images: gate/000002_01.png: " in result.output
+    assert "2 unusable images: gate/000002_01.png: " in result.output, result.output
     assert "000002.png: not an image OpenCV can decode" in result.output
     assert invoke(check, root, dataset="street").exit_code == 1
 

@@ -10,7 +10,7 @@ from pipeline.store.files import write_csv, write_json
 from stages.report import report
 
 ACROSS: dict[str, list[str]] = {"trained_on": [], "tested_on": []}
-VALUES = ReportParams(2, 2, 32, 2, 4, 16, 1, 1, 24, 40, "absent")
+VALUES = ReportParams(2, 2, 32, 2, 1, 4, 16, 1, 1, 24, 40, "absent")
 
 
 def test_the_stage_writes_one_page_about_the_data_sets_and_models_listed(tiny_data: TinyData, tmp_path: Path) -> None:
