@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 from click.testing import CliRunner
 from drawn_vehicles import TinyData
@@ -53,7 +54,8 @@ def film(folder: Path) -> None:
     write_mot(folder / "gate/gt.txt")
     write_video(folder / "ramp.avi")
     write_cvat_video(folder / "ramp.xml")
-    write_pictures(folder / "yard/img1")
+    for file in write_pictures(folder / "yard/img1").iterdir():
+        cv2.imwrite(str(file), 255 - cv2.imread(str(file)))
     write_mot(folder / "yard/gt.txt", [drawn._replace(track=f"2{drawn.track}") for drawn in SCENE])
 
 

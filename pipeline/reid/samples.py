@@ -169,7 +169,7 @@ class JointLoader:
             number: Its place among the images of all data sets.
             appearance: How often the epoch has drawn it before.
         """
-        loader = replace(self.loaders[self.sets[number]], seed=self.seed, epoch=self.epoch)
+        loader: ReidLoader = replace(self.loaders[self.sets[number]], seed=self.seed, epoch=self.epoch)
         return loader(int(self.rows[number]), appearance)
 
 

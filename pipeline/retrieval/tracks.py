@@ -126,9 +126,10 @@ def _check_tracks(test: TestSet, names: NDArray[np.int64], tracks: NDArray[np.st
         differing = np.flatnonzero(column != column[first])
         if len(differing):
             image = differing[0]
+            values = " and ".join(repr(str(column[row])) for row in (first[image], image))
             raise ValueError(
-                f"test set {test.name}: expected the images of a track to be of one {what}, track {tracks[image]!r} "
-                f"has {column[first[image]]!r} and {column[image]!r}"
+                f"test set {test.name}: expected the images of a track to be of one {what}, track "
+                f"{str(tracks[image])!r} has {values}"
             )
 
 
@@ -138,8 +139,12 @@ def _side(images: NDArray[np.int64], names: NDArray[np.int64]) -> _Side:
 
 
 def _some(features: Features, positions: NDArray[np.int64]) -> Features:
-    rows, values, ratios = (column[positions] for column in (features.rows, features.features, features.area_ratios))
-    return replace(features, rows=rows, features=values, area_ratios=ratios)
+    return replace(
+        features,
+        rows=features.rows[positions],
+        features=features.features[positions],
+        area_ratios=features.area_ratios[positions],
+    )
 
 
 def _test_set(

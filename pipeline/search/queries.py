@@ -50,4 +50,4 @@ def middle_images(codes: NDArray[np.int64]) -> NDArray[np.int64]:
     """The image that stands for each track: `(M,)` track of each image -> `(T,)` index of its middle image."""
     counts = np.bincount(codes)
     starts = np.cumsum(counts) - counts
-    return np.argsort(codes, kind="stable")[starts + counts // 2]
+    return np.asarray(np.argsort(codes, kind="stable")[starts + counts // 2], np.int64)

@@ -20,8 +20,8 @@ def test_faiss_reads_the_index_and_finds_what_a_search_finds(finished_run: TinyD
     gallery = open_gallery(finished_run.workspace("pgan"), (), {})
     inside = np.flatnonzero(gallery.features.member)
     assert read.ntotal == len(inside) == 2
-    queries = gallery.features.values[:][::-1]
-    distances, positions = read.search(np.ascontiguousarray(queries), 2)
+    queries = gallery.features.values[:][::-1].copy()
+    distances, positions = read.search(queries, 2)
     found = find(gallery.features, queries, np.zeros((len(queries), 0), np.float32), 2)
     for place, matches in enumerate(found):
         assert inside[positions[place]].tolist() == matches.positions.tolist()
@@ -30,7 +30,7 @@ def test_faiss_reads_the_index_and_finds_what_a_search_finds(finished_run: TinyD
         rows = list(csv.DictReader(stream))
     assert [row["position"] for row in rows] == ["0", "1"]
     assert [row["path"] for row in rows] == finished_run.store.paths[[6, 7]].tolist()
-    assert rows[0] | {} == {
+    assert rows[0] == {
         "position": "0",
         "path": finished_run.file(6).name,
         "vehicle_id": "0003",

@@ -60,14 +60,15 @@ def _box(
     where = f"{path}: annotation {annotation.get('id')}"
     facts = {str(name): str(value) for name, value in (annotation.get("attributes") or {}).items()}
     track = annotation.get(TRACK, facts.get(TRACK))
-    sides = image.get("height"), image.get("width")
+    left, top, width, height = map(float, annotation["bbox"])
+    sized = bool(image.get("height") and image.get("width"))
     return FrameBox(
         place=place,
-        box=corners(*map(float, annotation["bbox"]), where),
+        box=corners(left, top, width, height, where),
         label=names[annotation["category_id"]],
         track="" if track is None else str(track),
         score=number(str(annotation.get("score", 1.0)), where, "score"),
         where=where,
         facts=facts,
-        size=(int(sides[0]), int(sides[1])) if all(sides) else None,
+        size=(int(image["height"]), int(image["width"])) if sized else None,
     )
