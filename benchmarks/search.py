@@ -24,8 +24,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.artifacts.features import header_of, open_features, write_features
-from pipeline.search.gallery import GalleryFeatures, find
-from pipeline.store import hdf5
+from pipeline.search.gallery import GalleryFeatures, find, stored_features
 
 NEIGHBOURS = 100
 TABLE = "none"
@@ -67,24 +66,12 @@ def product(path: Path) -> Method:
 
     def ready() -> GalleryFeatures:
         cache = open_features(path, TABLE)
-        ratios = cache["area_ratios"][()]
-        return GalleryFeatures(cache, np.ones(len(ratios), np.bool_), ratios)
+        return stored_features(cache, np.ones(len(cache["rows"]), np.bool_))
 
     def search(gallery: GalleryFeatures, queries: Array, ratios: Array) -> NDArray[np.int64]:
         return np.stack([found.positions for found in find(gallery, queries, ratios, NEIGHBOURS)])
 
     return Method(ready, search)
-
-
-class Held:
-    """Features of a file, in memory, where the file's cache is expected."""
-
-    def __init__(self, cache: hdf5.Cache) -> None:
-        self.header = cache.header
-        self._features = cache["features"][()]
-
-    def __getitem__(self, name: str) -> Array:
-        return self._features
 
 
 def product_in_memory(path: Path) -> Method:
@@ -93,7 +80,7 @@ def product_in_memory(path: Path) -> Method:
 
     def ready_in_memory() -> GalleryFeatures:
         gallery = ready()
-        return replace(gallery, cache=Held(gallery.cache))
+        return replace(gallery, values=gallery.values[:])
 
     return Method(ready_in_memory, search)
 

@@ -54,6 +54,14 @@ model_option = click.option(
     "--model", required=True, shell_complete=_names("reid_models"), help="Name of the re-ID model."
 )
 
+trained_on_option = click.option(
+    "--trained-on",
+    "trained_on",
+    required=True,
+    shell_complete=_names("datasets", "joint"),
+    help="Name of the data set, or joint set, that the model was trained on.",
+)
+
 
 def stage(function: Callable[..., None]) -> click.Command:
     """Make a stage's function a click command with the options `--root` and `--params`.
@@ -69,7 +77,7 @@ def stage(function: Callable[..., None]) -> click.Command:
 
     @functools.wraps(function)
     def guarded(root: Path, parameters: Path | None, **options: Any) -> None:
-        names = {name: options.pop(name) for name in ("dataset", "model") if name in options}
+        names = {name: options.pop(name) for name in ("dataset", "model", "trained_on") if name in options}
         workspace = Workspace(root, parameters=parameters or root / "params.yaml", **names)
         try:
             params.read(workspace.parameters)

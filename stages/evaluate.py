@@ -25,17 +25,23 @@ from stages.command import dataset_option, model_option, stage
 @model_option
 def evaluate(workspace: Workspace) -> None:
     """Evaluate and write."""
+    evaluate_features(workspace, "", {})
+
+
+def evaluate_features(workspace: Workspace, ending: str, facts: dict[str, str]) -> None:
+    """Evaluate and write; `ending` ends the names of the places read and written, and the metrics say `facts` too."""
+    found = f"features{ending}"
     params = workspace.load("evaluate", EvaluateParams)
     device = start(replace(workspace.load("runtime", RuntimeParams), devices=1)).device
-    store, path = ImageStore(current(workspace, "images")), workspace.existing("features")
+    store, path = ImageStore(current(workspace, "images")), workspace.existing(found)
     features, header = read_features(path, store.digest)
     if header.notes["model"] != workspace.model:
         raise ValueError(f"{path}: expected features of model {workspace.model!r}, got {header.notes['model']!r}")
-    current(workspace, "features")
+    current(workspace, found)
     evaluation = evaluate_table(store, features, params, device, click.echo)
-    evaluation = replace(evaluation, metrics=evaluation.metrics | {"model": workspace.model})
-    folder = workspace.path("metrics").parent
-    made_by = {"features": file_digest(path), **origin_of(workspace, "ranking")}
+    evaluation = replace(evaluation, metrics=evaluation.metrics | {"model": workspace.model} | facts)
+    folder = workspace.path(f"metrics{ending}").parent
+    made_by = {"features": file_digest(path), **origin_of(workspace, f"ranking{ending}")}
     write_evaluation(folder, store, features, evaluation, params.curve_length, made_by)
     click.echo(f"{folder}: {outcome(evaluation.metrics)}")
 

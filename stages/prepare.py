@@ -21,7 +21,9 @@ def prepare(workspace: Workspace) -> None:
     workspace.guard(str(source), lambda: listing(source))
     found, origin = read_data_set(source, params), origin_of(workspace, "images")
     limits, remarks = params.limits, found.remarks
-    kept, left_out = write_store(output, found.records, source, limits, str(source), progress, remarks, origin)
+    kept, left_out = write_store(
+        output, found.records, source, limits, str(source), progress, remarks, origin, found.contents
+    )
     for remark in [*remarks, *(f"left out {name}: {reason}" for name, reason in left_out)]:
         click.echo(printable(f"{workspace.dataset}: {remark}"))
     store = ImageStore(output)

@@ -17,7 +17,8 @@ from stages.command import stage
 def report(workspace: Workspace) -> None:
     """Write one self-contained page."""
     listed = workspace.document()
-    page = build_page(workspace.root, listed["datasets"], listed["models"], workspace.load("report", ReportParams))
+    values = workspace.load("report", ReportParams)
+    page = build_page(workspace.root, listed["datasets"], listed["models"], values, listed["across"])
     with atomic_directory(output := workspace.path("report")) as folder:
         (folder / "index.html").write_text(page, encoding="utf-8")
     click.echo(f"{output / 'index.html'}: {len(page.encode()) / 1e6:.1f} MB")

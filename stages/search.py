@@ -1,9 +1,10 @@
-"""Finds vehicles like those on any image files in the gallery of a data set. No stage of the DAG: run it by hand.
+"""Finds vehicles like those on any images in the gallery of a data set. No stage of the DAG: run it by hand.
 
 Reads the data set's images, features, parts, part_masks and foreground; and the re-ID model, the part detector, SPAN
 and the foreground network. Of these, what the model does not need is only shown, and left out with a remark where it is
 missing or does not fit.
-Writes: one page, and prints a table. Nothing is ever written below `data` or `models` unless `--output` is there.
+Writes: one page and, where asked for, a table beside it, and prints a table. Nothing is ever written below `data` or
+`models` unless `--output` or `--table` is there.
 """
 
 from dataclasses import replace
@@ -11,11 +12,13 @@ from pathlib import Path
 
 import click
 
+from pipeline.datasets.frames.crops import FORMATS, BoxFormat
 from pipeline.networks.runtime import start
 from pipeline.search.fitting import load_params
+from pipeline.search.image_files import crops_of, files_at
 from pipeline.search.page import build_page
+from pipeline.search.run import check_ending, table, write_matches
 from pipeline.search.run import search as search_images
-from pipeline.search.run import table
 from pipeline.store.files import atomic
 from pipeline.store.places import Workspace
 from stages.command import PATH, dataset_option, model_option, stage
@@ -25,17 +28,38 @@ from stages.command import PATH, dataset_option, model_option, stage
 @click.argument("images", nargs=-1, required=True, type=PATH, metavar="IMAGE...")
 @dataset_option
 @model_option
-@click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Gallery images shown.")
+@click.option("--boxes", type=PATH, help="Boxes of vehicles on whole frames: IMAGE is their folder, or a video.")
+@click.option("--format", "kind", type=click.Choice(list(FORMATS)), help="What the file of boxes is.")
+@click.option("--tracks", metavar="COLUMN", help="Find tracks, which this column of the gallery's table names.")
+@click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Images or tracks shown.")
 @click.option("--vehicles-once", is_flag=True, help="Show only the nearest image of each vehicle.")
 @click.option("--output", type=PATH, default=Path("search.html"), show_default=True, help="Page to write.")
-def search(workspace: Workspace, images: tuple[Path, ...], top: int, vehicles_once: bool, output: Path) -> None:
-    """Search for the vehicles on image files, each file one vehicle."""
+@click.option("--table", "table_path", type=PATH, help="Write all matches to this .csv or .json too.")
+def search(
+    workspace: Workspace,
+    images: tuple[Path, ...],
+    boxes: Path | None,
+    kind: BoxFormat | None,
+    tracks: str | None,
+    top: int,
+    vehicles_once: bool,
+    output: Path,
+    table_path: Path | None,
+) -> None:
+    """Search for the vehicles on image files or in folders, each file one vehicle, or in whole frames with boxes."""
+    if (boxes is None) != (kind is None) or (boxes is not None and len(images) != 1):
+        raise click.UsageError("--boxes and --format go together, with one IMAGE: a folder of frames or a video")
+    if table_path is not None:
+        check_ending(table_path)
     params = load_params(workspace)
     fabric = start(replace(params.runtime, devices=1))
-    found = search_images(list(images), workspace, params, fabric, top, vehicles_once=vehicles_once)
+    sources = files_at(images) if boxes is None or kind is None else crops_of(images[0], boxes, kind, params.crops)
+    found = search_images(sources, workspace, params, fabric, top, vehicles_once=vehicles_once, tracks=tracks)
     page = build_page(found)
     with atomic(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
+        if table_path is not None:
+            write_matches(table_path, found)
     for remark in found.shown.remarks:
         click.echo(remark, err=True)
     click.echo(f"{table(found)}\n\n{output}: {len(page.encode()) / 1e6:.1f} MB")

@@ -28,6 +28,8 @@ from stages.command import dataset_option, model_option, stage
 def train_reid(workspace: Workspace) -> None:
     """Train, then write weights and history."""
     params = load_model(workspace.parameters, workspace.dataset, workspace.model)
+    if params.training.together:
+        raise ValueError(f"{workspace.dataset}: train_reid.together is for the names under joint, not for a data set")
     runtime = workspace.load("runtime", RuntimeParams)
     fabric = start(runtime)
     store = ImageStore(current(workspace, "images"))

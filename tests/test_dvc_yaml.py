@@ -15,6 +15,10 @@ UNLISTED = {"stages/command.py", "stages/mapping.py"}
 """Options, messages, the guard, and what of former results is taken: nothing in them decides what a stage writes."""
 
 
+SECTIONS = {"train_together": "train_reid", "embed_across": "embed", "evaluate_across": "evaluate"}
+"""Stage -> the section it gets, where that has another name."""
+
+
 def read_yaml(name: str) -> dict[str, Any]:
     return YAML(typ="safe").load((ROOT / name).read_text(encoding="utf-8"))
 
@@ -100,18 +104,21 @@ def test_a_room_is_listed_whole_rather_than_file_by_file(stage: str) -> None:
 
 
 def test_a_network_is_found_by_its_name_and_its_code_is_tracked_model_by_model() -> None:
-    listed = expanded("train_reid") & expanded("embed")
+    by_name = ("train_reid", "train_together", "embed", "embed_across")
+    listed = set.intersection(*map(expanded, by_name))
     for file in room(FOLDERS[0]):
         own = {path for path in closure(file) if path.startswith(FOLDERS)}
         assert closure(file) - own <= listed, file
-    assert not [dep for stage in ("train_reid", "embed") for dep in STAGES[stage]["deps"] if dep.startswith(FOLDERS)]
-    for stage in ("train_reid", "embed"):
+    assert not [dep for stage in by_name for dep in STAGES[stage]["deps"] if dep.startswith(FOLDERS)]
+    for stage in by_name:
         assert "data/params/networks/${item.model}.json" in STAGES[stage]["deps"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_runs_its_own_module_by_names_alone_and_says_what_it_does(stage: str) -> None:
-    assert re.fullmatch(rf"python -m stages\.{stage}( --(dataset|model) \$\{{[\w.]+\}})*", STAGES[stage]["cmd"])
+    assert re.fullmatch(
+        rf"python -m stages\.{stage}( --(dataset|model|trained-on) \$\{{[\w.]+\}})*", STAGES[stage]["cmd"]
+    )
     assert STAGES[stage]["desc"]
 
 
@@ -121,6 +128,7 @@ def outputs(stage: str) -> set[str]:
     items = [item for key in ("outs", "plots", "metrics") for item in entry.get(key, [])]
     paths = [next(iter(item)) if isinstance(item, dict) else item for item in items]
     named = [re.sub(r"\$\{item\.(fleet|dataset)\}", "{dataset}", path) for path in paths]
+    named = [path.replace("${item.trained_on}", "{trained_on}") for path in named]
     return {path.replace("${item.model}", "{model}") for path in named}
 
 
@@ -134,7 +142,8 @@ def test_every_output_lies_where_places_says_and_is_made_by_the_stage_it_names()
 def test_every_stage_but_the_report_gets_its_values_from_the_file_that_holds_them() -> None:
     for stage, entry in STAGES.items():
         if stage not in ("resolve_params", "report"):
-            name = re.escape(f"{stage}/${{item.model}}.json") if stage == "train_reid" else rf"{stage}\.json"
+            section = SECTIONS.get(stage, stage)
+            name = re.escape(f"{section}/${{item.model}}.json") if section == "train_reid" else rf"{section}\.json"
             form = rf"data/params/datasets/\$\{{[\w.]+\}}/{name}"
             assert any(re.fullmatch(form, dep) for dep in entry["deps"]), stage
 

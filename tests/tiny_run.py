@@ -21,6 +21,8 @@ from pipeline.reid import training as reid_training
 from pipeline.reid.build import KIND as REID_KIND
 from pipeline.reid.params import load_model
 from pipeline.reid.samples import open_sources
+from pipeline.store import hdf5
+from pipeline.store.origin import origin_of
 from pipeline.store.params import merge, read
 from pipeline.store.runtime import RuntimeParams
 from pipeline.views import trained_on as span_trained_on
@@ -101,21 +103,40 @@ TINY: dict[str, Any] = {
 """What makes every stage small: the overrides of the tiny data set, over the project's own parameters."""
 
 
-def write_params(root: Path, runtime: dict[str, Any] | None = None, **changes: Any) -> None:
-    """Write the project's parameters with small values for the tiny data set.
+def write_params(root: Path, runtime: dict[str, Any] | None = None, *, dataset: str = "tiny", **changes: Any) -> None:
+    """Write the project's parameters with small values for the tiny data set, or for another.
 
     Args:
         root: Where ``params.yaml`` goes.
         runtime: What the section `runtime` has differently.
+        dataset: Name of the data set.
         changes: Section -> what to lay over `TINY`.
     """
     document = read(PROJECT / "params.yaml")
     document["runtime"] |= {"threads": 1, "accelerator": "cpu", **(runtime or {})}
     for stage in ("train_detector", "train_span"):
         document[stage]["dataset"] = "tiny"
-    document["overrides"]["tiny"] = merge(TINY, changes)
+    document["overrides"][dataset] = merge(TINY, changes)
     with open(root / "params.yaml", "w", encoding="utf-8") as stream:
         YAML(typ="safe").dump(document, stream)
+
+
+def write_overrides(root: Path, changes: dict[str, Any]) -> None:
+    """Lay more over the data sets of a parameter file."""
+    document = read(root / "params.yaml")
+    document["overrides"] = merge(document["overrides"], changes)
+    with open(root / "params.yaml", "w", encoding="utf-8") as stream:
+        YAML(typ="safe").dump(document, stream)
+
+
+def copy_for_another(data: TinyData, other: TinyData, kind: str) -> None:
+    """Copy a cache, as if it had been made for another data set of the same images."""
+    with hdf5.Cache(data.path(kind), hdf5.read_header(data.path(kind)).schema) as cache:
+        header = replace(cache.header, made_by=cache.header.made_by | origin_of(other.workspace(), kind))
+        values = {name: cache[name][()] for name in cache.file}
+    with hdf5.create(other.path(kind), header) as writer:
+        for name, array in values.items():
+            writer.array(name, array)
 
 
 def invoke(stage: Any, root: Path, *more: object, dataset: str = "tiny", model: str = "") -> Result:

@@ -10,10 +10,11 @@ from pipeline.datasets.annotations.polygons import ViewPolygonsParams, polygon_t
 from pipeline.datasets.annotations.rendered import rendered_truth
 from pipeline.datasets.annotations.viewpoints import attach_viewpoints
 from pipeline.datasets.folder import check_regular
+from pipeline.datasets.held_out import UnseenParams, keep_unseen
 from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.official import Benchmark
 from pipeline.datasets.records import Found
-from pipeline.datasets.sources import cityflow_reid, table, vehicleid, veri776, veri_wild, vric
+from pipeline.datasets.sources import cityflow_reid, frames, table, vehicleid, veri776, veri_wild, vric
 from pipeline.store.images import ImageStore
 from pipeline.store.params import parameters
 
@@ -23,8 +24,8 @@ class PrepareParams:
     """The `prepare` section of `params.yaml`."""
 
     adapter: str
-    """How data/raw/<dataset> is laid out: veri776, vehicleid, vric, veri_wild, cityflow_reid (docs/), or table, a CSV
-    of images."""
+    """How data/raw/<dataset> is laid out: veri776, vehicleid, vric, veri_wild, cityflow_reid (docs/), table, a CSV of
+    images, or frames, boxes on whole pictures or videos (docs/frames.md)."""
     table: table.TableParams
     """Of the adapter `table`."""
     vehicleid: vehicleid.VehicleIdParams
@@ -33,9 +34,13 @@ class PrepareParams:
     """Of the adapter `veri_wild`."""
     cityflow_reid: cityflow_reid.CityFlowParams
     """Of the adapter `cityflow_reid`."""
+    frames: frames.FramesParams
+    """Of the adapter `frames`."""
     viewpoints: tuple[str, ...]
     """Tables of viewpoints in the data set's folder, told by content: a CSV ``image,viewpoint`` (names or SPAN's codes
     0 to 4), or VeRi-776's keypoint release. Merged with the adapter's own."""
+    unseen: UnseenParams | None
+    """Kinds of vehicles that no training sees, a test set of their own: {column, values, seed}; null: none."""
     limits: ImageLimitsParams
     """What counts as a usable image."""
     parts: PartsParams | None
@@ -63,6 +68,7 @@ class Adapter:
 
 ADAPTERS: dict[str, Adapter] = {
     "table": Adapter(lambda root, params: table.read(root, params.table)),
+    "frames": Adapter(lambda root, params: frames.read(root, params.frames)),
     "veri776": Adapter(lambda root, params: veri776.read(root), veri776.BENCHMARK),
     "vehicleid": Adapter(lambda root, params: vehicleid.read(root, params.vehicleid), vehicleid.BENCHMARK),
     "vric": Adapter(lambda root, params: vric.read(root), vric.BENCHMARK),
@@ -107,7 +113,8 @@ def read_data_set(root: Path, values: PrepareParams) -> Found:
     if values.parts is not None:
         records, of_parts = attach_parts(records, root, values.parts)
         remarks += of_parts
-    return replace(found, records=records, remarks=[*found.remarks, *remarks])
+    found = replace(found, records=records, remarks=[*found.remarks, *remarks])
+    return found if values.unseen is None else keep_unseen(found, values.unseen, str(root))
 
 
 def read_truth(root: Path, values: PrepareParams, store: ImageStore) -> Truth | None:

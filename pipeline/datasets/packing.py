@@ -10,9 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.datasets.limits import ImageLimitsParams, check_image
-from pipeline.datasets.records import ImageRecord, check_records, project_path, roles_by_test_set, table_digest
+from pipeline.datasets.records import (
+    ImageRecord,
+    Reader,
+    check_records,
+    readers_of,
+    roles_by_test_set,
+    table_digest,
+)
 from pipeline.store import hdf5
-from pipeline.store.decoding import BadImageError
 from pipeline.store.images import SCHEMA
 from pipeline.store.vocabulary import VIEWPOINTS
 
@@ -31,6 +37,7 @@ def write_store(
     progress: Callable[[Iterable[str], int], Iterable[str]] = lambda items, _: items,
     remarks: Sequence[str] = (),
     made_by: Mapping[str, str] | None = None,
+    contents: Mapping[str, Reader] | None = None,
 ) -> tuple[list[ImageRecord], list[tuple[str, str]]]:
     """Check every image of a table and write the image store, whole or not at all.
 
@@ -43,6 +50,7 @@ def write_store(
         progress: Wraps the iteration over paths, given them and their number.
         remarks: What the adapter noticed, kept in the header's notes.
         made_by: What the header says of where the store belongs.
+        contents: `Found.contents`, images that are no files; None: there are none.
 
     Returns:
         The records kept, and `(path, reason)` of every image left out.
@@ -52,7 +60,7 @@ def write_store(
             were drawn on an image of another size, or an image changed while the stage ran.
     """
     check_records(records, source)
-    files = {record.path: project_path(root, record.path) for record in records}
+    files = readers_of(records, root, contents or {})
     inspected = inspect_files(files, limits, progress)
     refused = [(name, found.refusal) for name, found in inspected.items() if found.refusal]
     if refused and limits.on_bad_image == "stop":
@@ -76,7 +84,7 @@ def write_store(
     )
     with hdf5.create(path, header) as cache:
         _write_table(cache, kept, inspected)
-        _write_encoded(cache, [files[record.path] for record in kept], [inspected[record.path] for record in kept])
+        _write_encoded(cache, {r.path: files[r.path] for r in kept}, [inspected[r.path] for r in kept])
         cache.array("left_out_path", np.array([name for name, _ in refused], str))
         cache.array("left_out_reason", np.array([reason for _, reason in refused], str))
     return kept, refused
@@ -102,15 +110,15 @@ class Inspected:
 
 
 def inspect_files(
-    files: Mapping[str, Path],
+    files: Mapping[str, Reader],
     limits: ImageLimitsParams,
     progress: Callable[[Iterable[str], int], Iterable[str]],
     fingerprint: Callable[[NDArray[np.uint8]], bytes] = lambda image: b"",
 ) -> dict[str, Inspected]:
-    """Read and decode every file, on all cores, keeping none.
+    """Read and decode every image, on all cores, keeping none.
 
     Args:
-        files: Path in the table -> file.
+        files: Path in the table -> what gives its encoded bytes.
         limits: What counts as a usable image.
         progress: Wraps the iteration over paths, given them and their number.
         fingerprint: What to make of each image, `(H, W, 3)` uint8, RGB, upright, while it is decoded.
@@ -122,23 +130,21 @@ def inspect_files(
 
     def inspected(pool: ThreadPoolExecutor) -> Iterator[Inspected]:
         for start in range(0, len(waiting), _AT_ONCE):  # a pool keeps 1.7 KB of each task it is given
-            yield from pool.map(lambda file: _inspect(file, limits, fingerprint), waiting[start : start + _AT_ONCE])
+            yield from pool.map(lambda read: _inspect(read, limits, fingerprint), waiting[start : start + _AT_ONCE])
 
     with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
         return dict(zip(progress(files, len(files)), inspected(pool), strict=True))
 
 
-def _inspect(file: Path, limits: ImageLimitsParams, fingerprint: Callable[[NDArray[np.uint8]], bytes]) -> Inspected:
+def _inspect(read: Reader, limits: ImageLimitsParams, fingerprint: Callable[[NDArray[np.uint8]], bytes]) -> Inspected:
     try:
-        if file.exists() and not file.is_file():
-            return Inspected((0, 0), "", 0, "expected a regular file")
-        encoded = file.read_bytes()
+        encoded = read()
         image = check_image(encoded, limits)
         digest = hashlib.sha256(encoded).hexdigest()
         return Inspected((image.shape[0], image.shape[1]), digest, len(encoded), "", fingerprint(image))
     except FileNotFoundError:
         return Inspected((0, 0), "", 0, MISSING)
-    except (OSError, BadImageError) as error:
+    except (OSError, ValueError) as error:
         return Inspected((0, 0), "", 0, str(error))
 
 
@@ -153,14 +159,14 @@ def _check_annotated_sizes(records: Sequence[ImageRecord], inspected: dict[str, 
             )
 
 
-def _write_encoded(cache: hdf5.CacheWriter, files: Sequence[Path], inspected: Sequence[Inspected]) -> None:
+def _write_encoded(cache: hdf5.CacheWriter, files: Mapping[str, Reader], inspected: Sequence[Inspected]) -> None:
     offsets = np.concatenate([[0], np.cumsum([found.length for found in inspected], dtype=np.int64)])
     cache.array("encoded_offsets", offsets)
     encoded = cache.rows("encoded", int(offsets[-1]), (), np.uint8)
-    for file, found in zip(files, inspected, strict=True):
-        content = file.read_bytes()
+    for (path, read), found in zip(files.items(), inspected, strict=True):
+        content = read()
         if hashlib.sha256(content).hexdigest() != found.digest:
-            raise ValueError(f"{file}: the file changed while it was being read; run again")
+            raise ValueError(f"{path}: the file changed while it was being read; run again")
         encoded.append(np.frombuffer(content, np.uint8))
 
 

@@ -1,15 +1,19 @@
 """The image table: one record an image, the checks every data set must pass, and its HDF5 file."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from pipeline.datasets.formats.regular import regular
 from pipeline.store.boxes import PartBoxes
 from pipeline.store.files import digest_of
 from pipeline.store.vocabulary import PART_CLASSES, ROLES, SPLITS, TEST_SET, VIEWPOINTS, WITHOUT_IDENTITY
+
+Reader = Callable[[], bytes]
+"""Gives an image's encoded bytes; raises `OSError` or `BadImageError` where it cannot."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,12 @@ class Found:
     Attributes:
         records: One record an image, in the order that becomes the table's.
         remarks: What a reader should know, one sentence each, as how many images lack a viewpoint.
+        contents: Path of an image that is no file of the data set's folder -> what makes its encoded bytes.
     """
 
     records: list[ImageRecord]
     remarks: list[str]
+    contents: Mapping[str, Reader] = field(default_factory=dict)
 
 
 def check_records(records: Sequence[ImageRecord], source: str) -> None:
@@ -162,3 +168,24 @@ def project_path(root: Path, relative: str) -> Path:
     if relative.startswith("/") or ".." in Path(relative).parts:
         raise ValueError(f"{root}: path {relative!r} must stay inside the data set's folder")
     return root / relative
+
+
+def readers_of(records: Sequence[ImageRecord], root: Path, contents: Mapping[str, Reader]) -> dict[str, Reader]:
+    """What gives each image's encoded bytes.
+
+    Args:
+        records: The images.
+        root: The data set's folder.
+        contents: `Found.contents`; all other images are files.
+
+    Returns:
+        Path in the table -> its reader.
+
+    Raises:
+        ValueError: A path leaves the folder.
+    """
+    return {record.path: contents.get(record.path) or _file(project_path(root, record.path)) for record in records}
+
+
+def _file(path: Path) -> Reader:
+    return lambda: regular(path).read_bytes()

@@ -42,6 +42,19 @@ def json_schema(sections: Mapping[str, type], networks: Mapping[str, type]) -> d
             "datasets": {**NAMES, "description": "Data sets of this run."},
             "fleets": {**NAMES, "description": "Rendered data sets that `synthesize` makes."},
             "models": {**NAMES, "description": "Re-ID models of this run; each needs an entry under `reid_models`."},
+            "joint": {
+                **NAMES,
+                "description": "Names of several data sets each, which `train_together` trains models on.",
+            },
+            "across": {
+                "type": "object",
+                "description": "Models of some data sets or joint ones, to be evaluated on others.",
+                "properties": {
+                    "trained_on": {**NAMES, "description": "Where the models come from."},
+                    "tested_on": {**NAMES, "description": "Data sets of this run they are evaluated on."},
+                },
+                "additionalProperties": False,
+            },
             **of_all,
             "reid_models": models,
             "overrides": {

@@ -8,7 +8,7 @@ from pipeline.datasets.adapters import PrepareParams, adapter_of, read_data_set
 from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.official import Size
 from pipeline.datasets.packing import MISSING, Inspected, inspect_files
-from pipeline.datasets.records import Found, ImageRecord, check_records, project_path, roles_by_test_set
+from pipeline.datasets.records import Found, ImageRecord, check_records, readers_of, roles_by_test_set
 from pipeline.doctor.duplicates import find_duplicates, is_tested_on
 from pipeline.doctor.findings import CountRow, Finding, Level, Report
 from pipeline.doctor.near_duplicates import find_near_duplicates, fingerprint
@@ -31,7 +31,7 @@ def check_data_set(root: Path, values: PrepareParams, progress: Progress = lambd
     """
     try:
         found = read_data_set(root, values)
-        files = {record.path: project_path(root, record.path) for record in found.records}
+        files = readers_of(found.records, root, found.contents)
     except (ValueError, OSError) as error:
         return Report(None, [], [_refused_table(error)], [])
     findings = _table(found.records, root)

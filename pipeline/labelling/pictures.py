@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.datasets.adapters import PrepareParams, read_data_set
-from pipeline.datasets.records import project_path
+from pipeline.datasets.records import readers_of
 from pipeline.store.decoding import decode
 from pipeline.store.images import ImageStore
 
@@ -78,10 +78,12 @@ def stored_pictures(path: Path, splits: Sequence[str]) -> Pictures:
 
 def raw_pictures(root: Path, values: PrepareParams, splits: Sequence[str]) -> Pictures:
     """Images of some splits of a data set that is not prepared yet, none of them looked at before it is shown."""
-    records = [record for record in read_data_set(root, values).records if record.split in splits]
+    found = read_data_set(root, values)
+    records = [record for record in found.records if record.split in splits]
+    files = readers_of(records, root, found.contents)
     candidates = [Candidate(r.path, r.vehicle_id or "", r.camera_id or "", r.viewpoint is not None) for r in records]
     _check(candidates, splits, root)
-    return Pictures(candidates, lambda position: decode(project_path(root, records[position].path).read_bytes()))
+    return Pictures(candidates, lambda position: decode(files[records[position].path]()))
 
 
 def _check(candidates: Sequence[Candidate], splits: Sequence[str], source: Path) -> None:

@@ -26,6 +26,9 @@ class ReidTrainingParams(ReidShapeParams, ReidAugmentationParams, ScheduleParams
     """P, vehicles per batch."""
     images_per_identity: PositiveInt
     """K, images of each vehicle."""
+    together: tuple[str, ...]
+    """Data sets trained on together, as many vehicles of each in a batch, where the entry is one of ``joint``; [] for a
+    data set, which is trained on alone."""
     identity_weight: NonNegativeFloat
     """Weight of the cross-entropy, lambda in PGAN (5)."""
     label_smoothing: Share

@@ -30,8 +30,57 @@ def identity_batches(
     Raises:
         ValueError: There are fewer than P vehicles.
     """
-    generator = generator_of(seed, epoch)
-    codes = np.asarray(identities)
+    return _batches(np.asarray(identities), vehicles, images, generator_of(seed, epoch))
+
+
+def balanced_batches(
+    identities: Sequence[int] | NDArray[np.int64],
+    sets: NDArray[np.int64],
+    vehicles: int,
+    images: int,
+    seed: int,
+    epoch: int,
+) -> list[list[int]]:
+    """Draw one epoch of P x K batches that hold as many vehicles of each data set.
+
+    Where P does not divide by the data sets, the first ones have one vehicle more. The epoch is as long as the longest
+    of the data sets' own; the others are drawn anew until then.
+
+    Args:
+        identities: `(M,)` vehicle of each position.
+        sets: `(M,)` data set of each position, counted from 0.
+        vehicles: P.
+        images: K.
+        seed: Seed of the draw.
+        epoch: Epoch, counted from 0; each has its own draw.
+
+    Returns:
+        As `identity_batches`, the vehicles of one data set side by side.
+
+    Raises:
+        ValueError: There are more data sets than P, or a data set has fewer vehicles than its share.
+    """
+    codes, count = np.asarray(identities), int(sets.max()) + 1
+    if vehicles < count:
+        raise ValueError(f"identities_per_batch: expected a vehicle for each of {count} data sets, got {vehicles}")
+    members = [np.flatnonzero(sets == place) for place in range(count)]
+    shares = [vehicles // count + (place < vehicles % count) for place in range(count)]
+
+    def draw(place: int, turn: int) -> list[list[int]]:
+        found = _batches(codes[members[place]], shares[place], images, generator_of(seed, epoch, place, turn))
+        return [members[place][batch].tolist() for batch in found]
+
+    drawn = [draw(place, 0) for place in range(count)]
+    length = max(map(len, drawn))
+    for place, batches in enumerate(drawn):
+        turn = 0
+        while len(batches) < length:
+            turn += 1
+            batches += draw(place, turn)
+    return [[position for batches in drawn for position in batches[number]] for number in range(length)]
+
+
+def _batches(codes: NDArray[np.int64], vehicles: int, images: int, generator: np.random.Generator) -> list[list[int]]:
     groups = [_groups(np.flatnonzero(codes == vehicle), images, generator) for vehicle in np.unique(codes)]
     if len(groups) < vehicles:
         raise ValueError(f"identities_per_batch: expected at most the {len(groups)} vehicles there are, got {vehicles}")

@@ -1,7 +1,7 @@
 """Images, part boxes and view masks of one data set, loaded row by row as re-ID models read them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +68,41 @@ def check_makers(sources: ReidSources, trained_with: dict[str, dict[str, str]]) 
             hdf5.check_same(name, expected, found, cache.path)
 
 
+NETWORKS = ("detector", "span")
+"""Makers of a cache that serve every data set of a workspace; its other makers are the data set's own."""
+
+
+def check_networks_alike(sources: ReidSources, trained_with: dict[str, dict[str, str]]) -> None:
+    """Check that caches of another data set were made by the networks that made those a model was trained with.
+
+    Parameters of the stages may differ, as data sets may have their own.
+
+    Raises:
+        ValueError: They were not; the message names the cache, the network and both digests.
+    """
+    for kind, cache in sources.caches.items():
+        for name in NETWORKS:
+            hdf5.check_same(name, trained_with[kind], cache.header.made_by, cache.path)
+
+
+def check_shapes_alike(sources: Sequence[ReidSources]) -> None:
+    """Check that boxes and masks of several data sets can be in one batch.
+
+    Raises:
+        ValueError: Their numbers of boxes or their masks' sizes differ; the message names both files.
+    """
+    first = sources[0]
+    for other in sources[1:]:
+        for kind, name in (("parts", "boxes"), ("part_masks", "masks")):
+            if kind in first.caches:
+                shapes = [source.caches[kind][name].shape[1:] for source in (first, other)]
+                if shapes[0] != shapes[1]:
+                    raise ValueError(
+                        f"{other.caches[kind].path}: expected {name} of shape {shapes[0]} as in "
+                        f"{first.caches[kind].path}, got {shapes[1]}"
+                    )
+
+
 @dataclass(frozen=True)
 class ReidLoader:
     """Loads samples, to train on or to embed, see `pipeline.training.samples.RepeatingLoader`.
@@ -107,6 +142,35 @@ class ReidLoader:
         if "part_masks" in caches:
             views = caches["part_masks"]["masks"][row], caches["part_masks"]["area_ratios"][row]
         return sample_of(self.sources.store.image(row), self.input_size, boxes, views)
+
+
+@dataclass(frozen=True)
+class JointLoader:
+    """Loads samples of several data sets, see `pipeline.training.samples.RepeatingLoader`.
+
+    Attributes:
+        loaders: One a data set.
+        sets: `(M,)` data set of each number.
+        rows: `(M,)` row in its table.
+        seed: Seed of the changes.
+        epoch: Epoch, so that each one changes a row differently.
+    """
+
+    loaders: tuple[ReidLoader, ...]
+    sets: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    seed: int = 0
+    epoch: int = 0
+
+    def __call__(self, number: int, appearance: int = 0) -> tuple[Sample, int]:
+        """Return one image's sample and its vehicle's class.
+
+        Args:
+            number: Its place among the images of all data sets.
+            appearance: How often the epoch has drawn it before.
+        """
+        loader: ReidLoader = replace(self.loaders[self.sets[number]], seed=self.seed, epoch=self.epoch)
+        return loader(int(self.rows[number]), appearance)
 
 
 def sample_of(

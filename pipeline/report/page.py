@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.report.across import across_table
 from pipeline.report.attention import attention_sheets
 from pipeline.report.curves import Curves, matching_curves, training_curves
 from pipeline.report.overview import Overview, overview
@@ -64,6 +65,7 @@ class Report:
         models: Models of this run.
         summary: What ran.
         metrics: Re-identification; None without models.
+        across: Models tested on data sets that they were not trained on; None where none is.
         retrievals: Rankings of some queries of each data set.
         views: What each view said of pairs of these rankings, where models compare views apart.
         attention: What models look at in some test images, where models have attention.
@@ -77,6 +79,7 @@ class Report:
     models: Sequence[str]
     summary: Summary
     metrics: Metrics | None
+    across: Table | None
     retrievals: Sequence[Retrieval]
     views: Sequence[ViewPairs]
     attention: Sequence[Sheets]
@@ -87,7 +90,13 @@ class Report:
     words: Mapping[str, str]
 
 
-def build_page(root: Path, datasets: Sequence[str], models: list[str], params: ReportParams) -> str:
+def build_page(
+    root: Path,
+    datasets: Sequence[str],
+    models: list[str],
+    params: ReportParams,
+    across: Mapping[str, Sequence[str]] | None = None,
+) -> str:
     """Build the whole page as text.
 
     Args:
@@ -96,6 +105,7 @@ def build_page(root: Path, datasets: Sequence[str], models: list[str], params: R
         datasets: Data sets to show.
         models: Models to show, in order.
         params: Sizes and counts.
+        across: What is evaluated across data sets: ``trained_on`` and ``tested_on``; None: nothing.
 
     Returns:
         One HTML document, the same bytes for the same input.
@@ -110,13 +120,14 @@ def build_page(root: Path, datasets: Sequence[str], models: list[str], params: R
         models=models,
         summary=Summary(_tiles(sources, models), dataset_table(sources)),
         metrics=_metrics(sources) if models else None,
+        across=across_table(root, datasets, models, across) if across else None,
         retrievals=[found for found in retrievals if found],
         views=[found for item in sources if models for found in [view_pairs(item, params)] if found],
         attention=[found for item in sources for found in [attention_sheets(item, params)] if found],
         quality=[table for table in (quality_table(sources), class_table(sources)) if table],
         artifacts=[artifact_sheets(item, params) for item in sources],
         overview=[overview(item, params) for item in sources],
-        training=training_curves(root / HISTORY, datasets, models),
+        training=training_curves(root / HISTORY, [*datasets, *(across or {}).get("trained_on", ())], models),
         words=WORDS,
     )
     return environment(TEMPLATES).get_template("report.html").render(report=report)

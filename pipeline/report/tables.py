@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.report.selection import first_occurrences
 from pipeline.report.sources import Sources
+from pipeline.retrieval.protocols import MODES
 from pipeline.store.vocabulary import PART_CLASSES, SPLITS, VIEWS
 
 LAST = ("mINP", "mAP_trapezoid")
@@ -167,7 +168,7 @@ def reid_table(datasets: Sequence[Sources]) -> Table:
 
 
 def _reid_groups(name: str, models: dict[str, dict[str, Any]], ranks: Sequence[int], alike: bool) -> list[Group]:
-    """One data set: its leading test set, the other test sets, and each group of images alone."""
+    """One data set: its leading test set, the other test sets, each group of images alone, and tracks."""
     groups = [_reid_group(name, models, ranks, alike)]
     first = next(iter(models.values()))
     for other in first["test_sets"]:
@@ -181,10 +182,15 @@ def _reid_groups(name: str, models: dict[str, dict[str, Any]], ranks: Sequence[i
             if part in values["groups"]
         }
         groups.append(_reid_group(f"{name}, {part} alone", parts, ranks, alike))
+    for mode in MODES if first["tracks"] else ():
+        of_tracks = {model: {**values, **values["tracks"][mode]} for model, values in models.items()}
+        groups.append(_reid_group(f"{name}, {mode.replace('_', ' ')}", of_tracks, ranks, alike, "tracks"))
     return groups
 
 
-def _reid_group(title: str, models: dict[str, dict[str, Any]], ranks: Sequence[int], alike: bool) -> Group:
+def _reid_group(
+    title: str, models: dict[str, dict[str, Any]], ranks: Sequence[int], alike: bool, found: str = "images"
+) -> Group:
     def shares(values: dict[str, Any]) -> list[float | None]:
         return [values["mAP"], *(values["CMC"].get(str(rank)) for rank in ranks), *(values[key] for key in LAST)]
 
@@ -201,7 +207,7 @@ def _reid_group(title: str, models: dict[str, dict[str, Any]], ranks: Sequence[i
         facts = [Cell(_interval(values)), *among[model], Cell(left_out), Cell(_manner(values))]
         rows.append((model, [*cells, *facts]))
     first = next(iter(models.values()))
-    return Group(f"{title}: {first['queries']:,} queries, gallery of {first['gallery']:,} images", rows)
+    return Group(f"{title}: {first['queries']:,} queries, gallery of {first['gallery']:,} {found}", rows)
 
 
 def _alike_cells(models: dict[str, dict[str, Any]]) -> dict[str, Sequence[Cell]]:

@@ -13,6 +13,7 @@ from pipeline.artifacts.features import Features
 from pipeline.retrieval.alike import AlikeRanking, AlikeScores, look_alikes
 from pipeline.retrieval.blocks import check_finite, distance_blocks, rank_problem
 from pipeline.retrieval.protocols import (
+    MODES,
     DrawsParams,
     Problem,
     TestSet,
@@ -25,6 +26,7 @@ from pipeline.retrieval.ranking import Ranks
 from pipeline.retrieval.reranking import RerankParams, announced_memory, reranked_blocks
 from pipeline.retrieval.scores import Scores
 from pipeline.retrieval.summary import Alike, BootstrapParams, Evaluated, metrics_of
+from pipeline.retrieval.tracks import images_of_tracks, track_sets
 from pipeline.store.images import ImageStore
 from pipeline.store.params import parameters
 
@@ -43,6 +45,9 @@ class EvaluateParams:
     alike: str | None
     """Column of the table; vehicles that share its value, as a model's name, look alike, and each query is also ranked
     among its look-alikes alone. Null: none."""
+    tracks: str | None
+    """Column of the table that names each image's track; features averaged over a track are then ranked too, images
+    against tracks and tracks against tracks. Null: none."""
     draws: DrawsParams
     """Galleries drawn where the protocol draws them (VehicleID: 10)."""
     rerank: RerankParams | None
@@ -100,12 +105,15 @@ class Evaluation:
         test_sets: All of them, in the table's order.
         metrics: Those of the leading test set as `metrics_of` gives them, ``protocol`` with its version, ``test_set``,
             ``distance``, ``rerank`` (false for plain distances, else its parameters), the leading set's groups under
-            ``groups`` and, where there are several, each test set's own metrics under ``test_sets``.
+            ``groups``, its tracks under ``tracks`` (their ``column``, and metrics of each of `MODES`; None without
+            tracks) and, where there are several, each test set's own metrics under ``test_sets``.
+        by_tracks: Test sets without identities, their images ranked by the tracks they are in.
     """
 
     leading: Evaluated
     test_sets: list[Evaluated]
     metrics: dict[str, Any]
+    by_tracks: list[Evaluated]
 
 
 def evaluate_table(
@@ -145,9 +153,12 @@ def evaluate_table(
         "distance": features.distance,
         "rerank": False if params.rerank is None else asdict(params.rerank),
         "groups": _groups(store, features, leading.test, params, device, looks),
+        "tracks": _tracks(store, features, leading.test, params, device),
         "test_sets": metrics if len(metrics) > 1 else {},
     }
-    return Evaluation(leading, list(found.values()), everything)
+    withheld = [item for item in found.values() if item.test.withheld and params.tracks is not None]
+    by_tracks = [_by_tracks(store, features, item, params, device) for item in withheld]
+    return Evaluation(leading, list(found.values()), everything, by_tracks)
 
 
 def leading_test_set(tests: Sequence[TestSet], wanted: str | None, source: str) -> TestSet:
@@ -241,3 +252,31 @@ def _groups(
         for value, part in parts.items()
         if part.askable
     }
+
+
+def _tracks(
+    store: ImageStore, features: Features, leading: TestSet, params: EvaluateParams, device: torch.device
+) -> dict[str, Any] | None:
+    """Metrics of the leading test set's tracks."""
+    if params.tracks is None or leading.withheld:
+        return None
+    sets = track_sets(leading, features, _names(store, features, leading, params.tracks))
+    rankless = replace(params, ranking_length=0)
+    found = {mode: evaluate_test_set(sets.tests[mode], sets.features, rankless, device) for mode in MODES}
+    metrics = {mode: metrics_of(item, params.ranks, params.bootstrap) for mode, item in found.items()}
+    return {"column": params.tracks, **metrics}
+
+
+def _by_tracks(
+    store: ImageStore, features: Features, evaluated: Evaluated, params: EvaluateParams, device: torch.device
+) -> Evaluated:
+    """A test set without identities, the images of its gallery in the order of their tracks."""
+    test = evaluated.test
+    sets = track_sets(test, features, _names(store, features, test, str(params.tracks)))
+    ranks = evaluate_test_set(sets.tests["image_to_track"], sets.features, params, device).ranks
+    images = images_of_tracks(ranks.nearest, sets.members, params.ranking_length)
+    return replace(evaluated, ranks=replace(evaluated.ranks, nearest=images))
+
+
+def _names(store: ImageStore, features: Features, test: TestSet, name: str) -> NDArray[np.str_]:
+    return column(store, name, "tracks")[features.rows[test.positions]]

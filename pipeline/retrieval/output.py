@@ -12,7 +12,7 @@ from pipeline.artifacts.features import Features
 from pipeline.artifacts.ranking import Ranking, write_ranking
 from pipeline.retrieval.distances import DISTANCES, paired_views
 from pipeline.retrieval.evaluation import Evaluation
-from pipeline.retrieval.protocols import Problem
+from pipeline.retrieval.protocols import MODES, Problem
 from pipeline.retrieval.scores import Scores, average_precision, cumulative_matches
 from pipeline.retrieval.summary import Evaluated
 from pipeline.store.files import atomic_directory, write_csv, write_json
@@ -31,6 +31,7 @@ QUERY_COLUMNS = (
 )
 DRAW_COLUMNS = ("test_set", "draw", "vehicle_id", "path")
 SUBMISSION = "submission_{}.txt"
+BY_TRACKS = "submission_{}_by_tracks.txt"
 
 
 def write_evaluation(
@@ -44,8 +45,8 @@ def write_evaluation(
     """Write ``metrics.json``, ``cmc.csv``, ``ranking.h5`` and the folder ``tables``.
 
     ``tables`` holds ``queries.csv``, a line per query of each test set and draw; ``draws.csv``, the drawn gallery
-    images; and ``submission_<test set>.txt`` for a test set without identities. ``ranking.h5`` is of the leading test
-    set's first draw.
+    images; ``submission_<test set>.txt`` for a test set without identities and, where there are tracks,
+    ``submission_<test set>_by_tracks.txt``. ``ranking.h5`` is of the leading test set's first draw.
 
     Args:
         folder: ``data/evaluation/<dataset>/<model>``.
@@ -69,6 +70,8 @@ def write_evaluation(
         for item in everything:
             if item.test.withheld:
                 write_submission(tables / SUBMISSION.format(item.test.name), item, paths)
+        for item in evaluation.by_tracks:
+            write_submission(tables / BY_TRACKS.format(item.test.name), item, paths)
     write_ranking(folder / "ranking.h5", store.digest, _ranking(features, leading), made_by)
     rates = [] if leading.test.withheld else _rates(leading, curve_length)
     write_csv(folder / "cmc.csv", rates, ("rank", "rate"))
@@ -82,7 +85,8 @@ def outcome(metrics: dict[str, Any]) -> str:
         file = SUBMISSION.format(metrics["test_set"])
         return f"{about}: identities are withheld; tables/{file} holds the ranking for the benchmark's server"
     low, high = metrics["interval"].get("mAP", (metrics["mAP"], metrics["mAP"]))
-    return f"{about}: mAP {metrics['mAP']:.3f} (95 %: {low:.3f} to {high:.3f}){_among_alike(metrics['alike'])}"
+    mean = f"mAP {metrics['mAP']:.3f} (95 %: {low:.3f} to {high:.3f})"
+    return f"{about}: {mean}{_among_alike(metrics['alike'])}{_of_tracks(metrics['tracks'])}"
 
 
 def _among_alike(alike: dict[str, Any] | None) -> str:
@@ -90,6 +94,12 @@ def _among_alike(alike: dict[str, Any] | None) -> str:
     if alike is None or alike["mAP"] is None:
         return ""
     return f"; among {alike['queries']:,} queries' look-alikes {alike['mAP']:.3f} (chance {alike['chance']:.3f})"
+
+
+def _of_tracks(tracks: dict[str, Any] | None) -> str:
+    """What `outcome` says of tracks, "" where there are none, or none that could be found."""
+    found = {} if tracks is None else {mode: tracks[mode]["mAP"] for mode in MODES}
+    return "".join(f"; {mode.replace('_', ' ')} {mAP:.3f}" for mode, mAP in found.items() if mAP is not None)
 
 
 def _rates(leading: Evaluated, curve_length: int) -> list[dict[str, object]]:

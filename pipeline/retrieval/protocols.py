@@ -33,6 +33,8 @@ class TestSet:
         roles: `(M,)` str, one of `pipeline.store.vocabulary.ROLES`.
         vehicle_ids: `(M,)` str, "" where withheld.
         camera_ids: `(M,)` str, "" where unknown.
+        origins: `(M,)` int64 code of what each was made from, as an image's and its track's; those of one origin never
+            find each other. None: each is of its own.
     """
 
     __test__ = False  # no test case, whatever pytest makes of the name
@@ -42,6 +44,7 @@ class TestSet:
     roles: NDArray[np.str_]
     vehicle_ids: NDArray[np.str_]
     camera_ids: NDArray[np.str_]
+    origins: NDArray[np.int64] | None = None
 
     @property
     def withheld(self) -> bool:
@@ -63,6 +66,7 @@ class TestSet:
             self.roles[member],
             self.vehicle_ids[member],
             self.camera_ids[member],
+            None if self.origins is None else self.origins[member],
         )
 
     def listed(self, role: str) -> NDArray[np.int64]:
@@ -83,6 +87,9 @@ class Problem:
         gallery_cameras: `(G,)` int64, likewise.
         remove_same_camera: Whether gallery images with the query's vehicle and camera are junk. An unknown camera is
             never taken for the same one. The query itself is junk in any case, where the gallery holds it too.
+        query_origins: `(Q,)` int64 code of what each query was made from; a gallery image of the same origin is the
+            query itself. None: its position is.
+        gallery_origins: `(G,)` int64, likewise; None with the former.
     """
 
     queries: NDArray[np.int64]
@@ -92,6 +99,8 @@ class Problem:
     query_cameras: NDArray[np.int64]
     gallery_cameras: NDArray[np.int64]
     remove_same_camera: bool
+    query_origins: NDArray[np.int64] | None = None
+    gallery_origins: NDArray[np.int64] | None = None
 
     @cached_property
     def _by_vehicle(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -108,7 +117,9 @@ class Problem:
         queries, gallery = same.queries, same.gallery
         cameras = self.query_cameras[start:stop][queries]
         junk = (cameras >= 0) & (cameras == self.gallery_cameras[gallery]) & self.remove_same_camera
-        junk |= self.queries[start:stop][queries] == self.gallery[gallery]
+        asking = self.queries if self.query_origins is None else self.query_origins
+        found = self.gallery if self.gallery_origins is None else self.gallery_origins
+        junk |= asking[start:stop][queries] == found[gallery]
         return Pairs(queries[~junk], gallery[~junk]), Pairs(queries[junk], gallery[junk])
 
 
@@ -179,6 +190,9 @@ class Protocol:
     note: str
 
 
+MODES = ("image_to_track", "track_to_track")
+"""What asks and what is found where tracks are evaluated; the keys of ``tracks`` in the metrics."""
+
 OTHER_CAMERAS = "Images of the asked vehicle by the query's own camera are left out, as the protocol demands."
 ALL_CAMERAS = "Images by every camera count."
 
@@ -246,7 +260,8 @@ def withheld_problem(test: TestSet) -> Problem:
     """
     if "drawn" in test.roles:
         raise ValueError(f"test set {test.name}: its vehicles are withheld, so that no gallery can be drawn")
-    alone = np.array([str(image) for image in range(len(test.roles))])  # every image a vehicle of its own
+    origins = test.positions if test.origins is None else test.origins
+    alone = np.array([str(origin) for origin in origins])  # every image a vehicle of its own
     return _listed_problem(replace(test, vehicle_ids=alone), remove_same_camera=False)
 
 
@@ -272,6 +287,8 @@ def _problem(
         cameras[queries],
         cameras[gallery],
         remove_same_camera,
+        None if test.origins is None else test.origins[queries],
+        None if test.origins is None else test.origins[gallery],
     )
 
 

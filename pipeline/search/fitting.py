@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.artifacts.foreground import maker_of, open_foreground
 from pipeline.datasets.adapters import PrepareParams
+from pipeline.datasets.frames.crops import CropParams
 from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.foreground.prediction import ForegroundPredictionParams
 from pipeline.parts.detection import PartDetectionParams
@@ -22,6 +23,7 @@ class SearchParams:
 
     Attributes:
         limits: What counts as a usable image, of `prepare`.
+        crops: What is cut out of whole frames, of `prepare.frames`.
         detection: `detect_parts`.
         foreground: `predict_foreground`.
         views: `predict_part_masks`.
@@ -30,6 +32,7 @@ class SearchParams:
     """
 
     limits: ImageLimitsParams
+    crops: CropParams
     detection: PartDetectionParams
     foreground: ForegroundPredictionParams
     views: ViewPredictionParams
@@ -43,8 +46,10 @@ def load_params(workspace: Workspace) -> SearchParams:
     Raises:
         ValueError: A section is absent, or a key is unknown, missing, of another type or out of range.
     """
+    prepare = workspace.load("prepare", PrepareParams)
     return SearchParams(
-        limits=workspace.load("prepare", PrepareParams).limits,
+        limits=prepare.limits,
+        crops=prepare.frames.crops,
         detection=workspace.load("detect_parts", PartDetectionParams),
         foreground=workspace.load("predict_foreground", ForegroundPredictionParams),
         views=workspace.load("predict_part_masks", ViewPredictionParams),

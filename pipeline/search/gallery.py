@@ -1,15 +1,19 @@
 """The gallery of a data set's test sets, and the images in it nearest to given features, in bounded memory."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.artifacts.features import open_features
+from pipeline.artifacts.features import Features, open_features
 from pipeline.reid.samples import ReidSources, check_makers, open_sources
 from pipeline.retrieval.distances import DISTANCES
+from pipeline.retrieval.protocols import column
+from pipeline.retrieval.tracks import averaged, track_codes
+from pipeline.search.queries import middle_images
 from pipeline.store import hdf5
 from pipeline.store.files import file_digest
 from pipeline.store.images import ImageStore
@@ -22,29 +26,50 @@ GALLERY_AT_ONCE = 4_096
 processor's caches, took up to four times as long (benchmarks/search.py)."""
 
 
+class Rows(Protocol):
+    """Features read block by block: a dataset of a file, or an array."""
+
+    def __getitem__(self, rows: slice, /) -> NDArray[np.float32]:
+        """Some of them, `(B, C)` float32."""
+
+
 @dataclass(frozen=True)
 class GalleryFeatures:
-    """Features of a file, some of them of gallery images; read block by block.
+    """M features, some of them of gallery images.
 
     Attributes:
-        cache: Open cache of kind ``features/1``, of M features.
+        values: `(M, C)` float32.
         member: `(M,)` bool, whether it is a gallery image.
         area_ratios: `(M, P)` float32, global first; `P` is 0 where the model has no views.
+        distance: How features compare, a key of `DISTANCES`.
+        dimensions: Lengths of the blocks of a feature.
     """
 
-    cache: hdf5.Cache
+    values: Rows
     member: NDArray[np.bool_]
     area_ratios: NDArray[np.float32]
+    distance: str
+    dimensions: tuple[int, ...]
 
-    @property
-    def distance(self) -> str:
-        """How features compare, a key of `DISTANCES`."""
-        return str(self.cache.header.notes["distance"])
 
-    @property
-    def dimensions(self) -> tuple[int, ...]:
-        """Lengths of the blocks of a feature."""
-        return tuple(self.cache.header.notes["dimensions"])
+def stored_features(cache: hdf5.Cache, member: NDArray[np.bool_]) -> GalleryFeatures:
+    """Features of a file of kind ``features/1``, of which `member`, `(M,)`, says which are in the gallery."""
+    ratios = cache["area_ratios"][()] if "area_ratios" in cache else np.zeros((len(member), 0), np.float32)
+    notes = cache.header.notes
+    return GalleryFeatures(cache["features"], member, ratios, str(notes["distance"]), tuple(notes["dimensions"]))
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Tracks that stand in a gallery in place of their images.
+
+    Attributes:
+        names: `(M,)` str, "" for an image without a track.
+        counts: `(M,)` int64 images of each.
+    """
+
+    names: NDArray[np.str_]
+    counts: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -53,13 +78,15 @@ class Gallery:
 
     Attributes:
         sources: Images, table and the caches the model reads.
-        rows: `(M,)` int64 row of each feature.
+        rows: `(M,)` int64 row of each feature, of a track that of its middle image.
         features: The features.
+        tracks: What is found in place of images; None: images are.
     """
 
     sources: ReidSources
     rows: NDArray[np.int64]
     features: GalleryFeatures
+    tracks: Tracks | None = None
 
     @property
     def store(self) -> ImageStore:
@@ -112,8 +139,30 @@ def open_gallery(workspace: Workspace, inputs: Sequence[str], trained_with: dict
     member = np.any([in_gallery[rows] for in_gallery in roles] or np.zeros((1, len(rows)), np.bool_), axis=0)
     if not member.any():
         raise ValueError(f"{features.path}: none of its {len(rows)} images is in a gallery")
-    ratios = features["area_ratios"][()] if "area_ratios" in features else np.zeros((len(rows), 0), np.float32)
-    return Gallery(sources, rows, GalleryFeatures(features, member, ratios))
+    return Gallery(sources, rows, stored_features(features, member))
+
+
+def by_tracks(gallery: Gallery, name: str) -> Gallery:
+    """A gallery of tracks, whose features are averages over their gallery images; all of these are read into memory.
+
+    Args:
+        gallery: A gallery of images.
+        name: Column of the table that names each image's track; an image without a name is one by itself.
+
+    Raises:
+        ValueError: The table has no such column.
+    """
+    features, inside = gallery.features, np.flatnonzero(gallery.features.member)
+    rows = gallery.rows[inside]
+    names = column(gallery.store, name, "tracks")[rows]
+    codes = track_codes(names)
+    images = Features(
+        rows, features.values[:][inside], features.area_ratios[inside], features.distance, features.dimensions
+    )
+    values, ratios = averaged(images, codes)
+    shown = middle_images(codes)
+    of_tracks = replace(features, values=values, member=np.ones(len(shown), np.bool_), area_ratios=ratios)
+    return Gallery(gallery.sources, rows[shown], of_tracks, Tracks(names[shown], np.bincount(codes)))
 
 
 def find(
@@ -144,7 +193,7 @@ def find(
         inside = np.flatnonzero(gallery.member[start : start + GALLERY_AT_ONCE])
         if not len(inside):
             continue
-        block = gallery.cache["features"][start : start + GALLERY_AT_ONCE]
+        block = gallery.values[start : start + GALLERY_AT_ONCE]
         block = block if len(inside) == len(block) else block[inside]
         positions = start + inside
         ratios = torch.from_numpy(gallery.area_ratios[positions])

@@ -1,52 +1,114 @@
-"""Image files from anywhere on disk, in no data set: what is searched for."""
+"""Images from anywhere on disk, in no data set: what is searched for."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.datasets.formats.lists import IMAGE_ENDINGS
+from pipeline.datasets.frames.crops import BoxFormat, CropParams, open_crops
 from pipeline.datasets.limits import ImageLimitsParams, check_image
+from pipeline.datasets.records import Reader
 from pipeline.store.decoding import BadImageError, decode
 
 
-class ImageFiles:
-    """Files read and checked once and decoded when asked; serves wherever `pipeline.store.images.Images` does.
-
-    Args:
-        paths: The files.
-        limits: What counts as a usable image.
+@dataclass(frozen=True)
+class Source:
+    """An image to search for.
 
     Attributes:
-        paths: As given.
+        path: The file; of a crop the frames' path and its name.
+        read: Gives its encoded bytes.
+        track: The frames' path and the track it is of; None where it is asked by itself.
+    """
+
+    path: Path
+    read: Reader
+    track: Path | None = None
+
+
+def files_at(paths: Sequence[Path]) -> list[Source]:
+    """Files, and all image files of folders, by path and not deep.
 
     Raises:
         FileNotFoundError: A file does not exist.
-        ValueError: A file is a folder or no usable image, or no file is given; the message names the file.
+        ValueError: A folder holds no image file.
+    """
+    found: list[Source] = []
+    for path in paths:
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: no such image file")
+        files = [path]
+        if path.is_dir():
+            files = sorted(file for file in path.iterdir() if file.name.lower().endswith(IMAGE_ENDINGS))
+            if not files:
+                raise ValueError(f"{path}: expected a folder of images ({', '.join(IMAGE_ENDINGS)}), found none")
+        found += [Source(file, file.read_bytes) for file in files]
+    return found
+
+
+def crops_of(pictures: Path, boxes: Path, kind: BoxFormat, values: CropParams) -> list[Source]:
+    """The vehicles of whole frames, those of a track to be asked as one.
+
+    Args:
+        pictures: A folder of frames, or a video.
+        boxes: File of their boxes; of YOLO the folder.
+        kind: What it is.
+        values: What is cut out.
+
+    Raises:
+        FileNotFoundError: One of them does not exist.
+        ValueError: One of them is ill-formed, they do not fit each other, or no box is left to cut out.
+    """
+    chosen = open_crops(pictures, boxes, kind, values)
+    if not chosen.crops:
+        left_out = "; ".join(f"{count} {reason}" for reason, count in sorted(chosen.left_out.items())) or "none there"
+        raise ValueError(f"{boxes}: expected boxes to cut out, all are left out ({left_out})")
+    return [
+        Source(pictures / crop.name, crop, pictures / f"track {crop.box.track}" if crop.box.track else None)
+        for crop in chosen.crops
+    ]
+
+
+class ImageFiles:
+    """Images read and checked once and decoded when asked; serves wherever `pipeline.store.images.Images` does.
+
+    Args:
+        sources: The images.
+        limits: What counts as a usable image.
+
+    Attributes:
+        sources: As given.
+
+    Raises:
+        FileNotFoundError: A file does not exist.
+        ValueError: A file is no usable image, or no file is given; the message names the file.
     """
 
-    def __init__(self, paths: Sequence[Path], limits: ImageLimitsParams) -> None:
-        if not paths:
+    def __init__(self, sources: Sequence[Source], limits: ImageLimitsParams) -> None:
+        if not sources:
             raise ValueError("expected at least one image file, got none")
-        self.paths = list(paths)
-        self._encoded = [_read(path, limits) for path in paths]
+        self.sources = list(sources)
+        self._encoded = [_read(source, limits) for source in sources]
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self._encoded)
+
+    def __getstate__(self) -> dict[str, object]:
+        """What a loader process gets: the bytes, not what they were read from."""
+        return {"sources": [], "_encoded": self._encoded}
 
     def image(self, row: int, /) -> NDArray[np.uint8]:
         """Decode one image: `(H, W, 3)` uint8, RGB, upright."""
         return decode(self._encoded[row])
 
 
-def _read(path: Path, limits: ImageLimitsParams) -> bytes:
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such image file")
-    if path.is_dir():
-        raise ValueError(f"{path}: expected an image file, got a folder; name the files in it")
-    encoded = path.read_bytes()
+def _read(source: Source, limits: ImageLimitsParams) -> bytes:
+    encoded = source.read()
     try:
         check_image(encoded, limits)
     except BadImageError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{source.path}: {error}") from error
     return encoded

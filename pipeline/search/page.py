@@ -27,6 +27,7 @@ from pipeline.search.description import Description
 from pipeline.search.gallery import Gallery, Matches, shared_views
 from pipeline.search.image_files import ImageFiles
 from pipeline.search.orientation import TITLES, Shown
+from pipeline.search.queries import Queries
 from pipeline.store.pages import environment
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -47,11 +48,12 @@ class Search:
     """A search and what it found.
 
     Attributes:
-        files: The query images.
+        files: The images asked.
         described: What was seen in them.
+        queries: What they ask, by themselves or as tracks.
         gallery: Where was searched.
         shown: What the page shows beside the images.
-        matches: One for each query image.
+        matches: One for each query.
         dataset: Name of the gallery's data set.
         model: Name of the model.
         top_d: Part boxes shown: those a model that reads boxes looks at.
@@ -59,6 +61,7 @@ class Search:
 
     files: ImageFiles
     described: Description
+    queries: Queries
     gallery: Gallery
     shown: Shown
     matches: list[Matches]
@@ -115,10 +118,11 @@ class Match:
 
 @dataclass(frozen=True)
 class Query:
-    """A query image and what was found for it.
+    """A query and what was found for it.
 
     Attributes:
-        file: Its path.
+        file: Its path, or of a track the frames' path and the track.
+        images: Images it is asked by.
         figures: What was seen in it.
         vehicles: Names of the vehicles found, nearest first, with the number of their images.
         tints: Legend of the view masks and bars; none where there are neither.
@@ -126,6 +130,7 @@ class Query:
     """
 
     file: Path
+    images: int
     figures: Sequence[Figure]
     vehicles: Sequence[tuple[str, int]]
     tints: Sequence[Tint]
@@ -143,10 +148,11 @@ def build_page(search: Search) -> str:
         dataset=search.dataset,
         model=search.model,
         images=int(search.gallery.features.member.sum()),
+        searched="gallery images" if search.gallery.tracks is None else "tracks of gallery images",
         distance_note=DISTANCES[search.gallery.features.distance].note,
         notes=_notes(search),
         remarks=search.shown.remarks,
-        queries=[_query(search, query) for query in range(len(search.files))],
+        queries=[_query(search, query) for query in range(len(search.queries.names))],
     )
 
 
@@ -165,7 +171,8 @@ def _query(search: Search, query: int) -> Query:
     matches, weights = search.matches[query], _weights(search, query)
     found = zip(matches.positions.tolist(), matches.distances.tolist(), weights, strict=True)
     return Query(
-        search.files.paths[query],
+        search.queries.names[query],
+        int(search.queries.counts[query]),
         _figures(search, query),
         _vehicles(search, matches),
         _legend(search),
@@ -182,7 +189,7 @@ def _weights(search: Search, query: int) -> NDArray[np.float32]:
     positions = search.matches[query].positions
     if not _compares_views(search):
         return np.zeros((len(positions), 0), np.float32)
-    return shared_views(search.described.area_ratios[query], search.gallery.features.area_ratios[positions])
+    return shared_views(search.queries.area_ratios[query], search.gallery.features.area_ratios[positions])
 
 
 def _legend(search: Search) -> list[Tint]:
@@ -193,16 +200,17 @@ def _legend(search: Search) -> list[Tint]:
 
 
 def _figures(search: Search, query: int) -> list[Figure]:
-    full, seen = search.files.image(query), search.described.shown
+    shown, seen = int(search.queries.images[query]), search.described.shown
+    full = search.files.image(shown)
     image = thumbnail(full, QUERY_SIDE)
     size = f"{full.shape[1]} × {full.shape[0]} pixels"
     figures = [Figure("Image", "", Captioned(picture(image, "the query image", QUALITY), size))]
     if seen.parts is not None:
-        found, first = seen.parts, (query, slice(search.top_d))
+        found, first = seen.parts, (shown, slice(search.top_d))
         drawn = parts_picture(image, found.boxes[first], found.labels[first], found.scores[first], QUALITY)
         figures.append(Figure(TITLES["parts"], _use(search, "parts"), drawn))
     if seen.masks is not None and seen.ratios is not None:
-        drawn = views_picture(image, seen.masks[query], seen.ratios[query], QUALITY)
+        drawn = views_picture(image, seen.masks[shown], seen.ratios[shown], QUALITY)
         figures.append(Figure(TITLES["part_masks"], _use(search, "part_masks"), drawn))
     return figures
 
@@ -221,7 +229,7 @@ def _vehicles(search: Search, matches: Matches) -> list[tuple[str, int]]:
 def _match(search: Search, rank: int, position: int, distance: float, weights: NDArray[np.float32]) -> Match:
     store, row = search.gallery.store, int(search.gallery.rows[position])
     vehicle, camera = str(store.vehicle_ids[row]) or UNKNOWN, str(store.camera_ids[row])
-    facts = [f"camera {camera}" if camera else "", viewpoint_name(store, row)]
+    facts = [f"camera {camera}" if camera else "", viewpoint_name(store, row), track_name(search.gallery, position)]
     return Match(
         rank,
         distance,
@@ -231,6 +239,14 @@ def _match(search: Search, rank: int, position: int, distance: float, weights: N
         [fact for fact in facts if fact],
         str(store.paths[row]),
     )
+
+
+def track_name(gallery: Gallery, position: int) -> str:
+    """A found track and the number of its images, in words; "" for an image."""
+    if gallery.tracks is None or not gallery.tracks.names[position]:
+        return ""
+    count = int(gallery.tracks.counts[position])
+    return f"track {gallery.tracks.names[position]}, {count} {'image' if count == 1 else 'images'}"
 
 
 def _pictures(search: Search, row: int, description: str) -> list[Picture]:

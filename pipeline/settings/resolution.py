@@ -43,7 +43,8 @@ def write_resolved(folder: Path, parameters: Path, root: Path) -> int:
 
 def _of_data_sets(document: dict[str, Any], path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     trained = [document[stage]["dataset"] for stage in ("train_detector", "train_span")]
-    for dataset in dict.fromkeys(map(str, [*document["datasets"], *document["fleets"], *trained])):
+    named = [*document["datasets"], *document["fleets"], *document["joint"], *document["across"]["tested_on"], *trained]
+    for dataset in dict.fromkeys(map(str, named)):
         for section in [key for key in document if key not in (*params.OF_THE_RUN, *BY_MODEL)]:
             changes = params.overrides(document, path, dataset, (section,))
             yield f"datasets/{dataset}/{section}", params.merge(params.mapping(document, path, section), *changes)

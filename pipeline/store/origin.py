@@ -50,6 +50,8 @@ MAKERS: dict[str, Maker] = {
     "reid": Maker("train_reid", ("parts", "part_masks"), is_trained=True),
     "features": Maker("embed", ("reid",)),
     "ranking": Maker("evaluate", ("features",)),
+    "features_across": Maker("embed", ("reid", "parts", "part_masks")),
+    "ranking_across": Maker("evaluate", ("features_across",)),
 }
 """Name of an output -> what decides it. The table of images is known by its content, which every cache names."""
 
@@ -71,8 +73,10 @@ def origin_of(workspace: Workspace, name: str) -> dict[str, str]:
             f"{workspace.parameters}: {maker.section}",
             lambda: _own(params.read(workspace.parameters), workspace, maker),
         )
-    made_for = _seen_by(document, workspace, maker).dataset
-    if "{model}" in workspace.pattern(name):
+    made_for, pattern = _seen_by(document, workspace, maker).dataset, workspace.pattern(name)
+    if "{trained_on}" in pattern:
+        made_for += f"/from_{workspace.trained_on}"
+    if "{model}" in pattern:
         made_for += f"/{workspace.model}"
     return {MADE_FOR: made_for, **({VALUES: _digest(document, workspace, name)} if maker.section else {})}
 
@@ -125,10 +129,18 @@ def _digest(document: Mapping[str, Any], workspace: Workspace, name: str) -> str
     """Digest of the values that decide an output, those of all it is made from included."""
     maker = MAKERS[name]
     seen_by = _seen_by(document, workspace, maker)
-    values: dict[str, Any] = {"inputs": [_digest(document, seen_by, other) for other in maker.inputs]}
-    if maker.section:
-        values |= {"dataset": seen_by.dataset, "own": _own(document, workspace, maker)}
-    return digest_of(values)
+    own = _own(document, workspace, maker) if maker.section else {}
+    inputs = [_digest(document, seen, other) for seen, other in _inputs(seen_by, name, own)]
+    return digest_of({"inputs": inputs, **({"dataset": seen_by.dataset, "own": own} if maker.section else {})})
+
+
+def _inputs(workspace: Workspace, name: str, own: Mapping[str, Any]) -> list[tuple[Workspace, str]]:
+    """What an output is made from, each seen from its data set: a joint model's are those of several."""
+    here = replace(workspace, trained_on="") if name == "features_across" else workspace
+    seen_from = [replace(here, dataset=str(member)) for member in own.get("together") or ()] or [here]
+    found = [(each, other) for each in seen_from for other in MAKERS[name].inputs]
+    trained = replace(here, dataset=workspace.trained_on)
+    return [(trained if name == "features_across" and other == "reid" else each, other) for each, other in found]
 
 
 def _own(document: Mapping[str, Any], workspace: Workspace, maker: Maker) -> dict[str, Any]:

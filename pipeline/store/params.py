@@ -22,7 +22,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 """Kinds of pydantic errors that say that a key is unknown."""
 
-OF_THE_RUN = ("datasets", "fleets", "models", "runtime", "overrides", "report")
+OF_THE_RUN = ("datasets", "fleets", "models", "joint", "across", "runtime", "overrides", "report")
 """Keys of a parameter file that no data set may override."""
 
 EXPECTED: dict[str, str] = {

@@ -17,7 +17,7 @@ class Place(NamedTuple):
     """Where a file or folder lies.
 
     Attributes:
-        pattern: Path below the workspace's root, with ``{dataset}`` and ``{model}``.
+        pattern: Path below the workspace's root, with ``{dataset}``, ``{model}`` and ``{trained_on}``.
         stage: The stage that makes it.
     """
 
@@ -55,6 +55,15 @@ PLACES: dict[str, Place] = {
     "curve": Place("data/evaluation/{dataset}/{model}/cmc.csv", "evaluate"),
     "ranking": Place("data/evaluation/{dataset}/{model}/ranking.h5", "evaluate"),
     "tables": Place("data/evaluation/{dataset}/{model}/tables", "evaluate"),
+    "reid_together": Place("models/reid/{dataset}/{model}.safetensors", "train_together"),
+    "reid_together_history": Place("data/history/train_reid/{dataset}/{model}.csv", "train_together"),
+    "features_across": Place("data/features/{dataset}/from_{trained_on}/{model}.h5", "embed_across"),
+    "features_across_rows": Place("data/rows/features/{dataset}/from_{trained_on}/{model}.h5", "embed_across"),
+    "attention_across": Place("data/attention/{dataset}/from_{trained_on}/{model}.h5", "embed_across"),
+    "metrics_across": Place("data/evaluation/{dataset}/from_{trained_on}/{model}/metrics.json", "evaluate_across"),
+    "curve_across": Place("data/evaluation/{dataset}/from_{trained_on}/{model}/cmc.csv", "evaluate_across"),
+    "ranking_across": Place("data/evaluation/{dataset}/from_{trained_on}/{model}/ranking.h5", "evaluate_across"),
+    "tables_across": Place("data/evaluation/{dataset}/from_{trained_on}/{model}/tables", "evaluate_across"),
     "report": Place("data/report", "report"),
 }
 """Name of an output -> where it lies."""
@@ -76,6 +85,7 @@ class Workspace:
         parameters: The parameter file.
         guards: What was read with `guard`, how to read it again, and what came.
         scratches: Folders that `scratch` has given; see `stages.command`.
+        trained_on: Name of the data set that a model comes from, where it is run on another; else "".
     """
 
     root: Path
@@ -84,9 +94,10 @@ class Workspace:
     parameters: Path = Path("params.yaml")
     guards: list[tuple[str, Callable[[], Any], Any]] = field(default_factory=list, compare=False, repr=False)
     scratches: list[Path] = field(default_factory=list, compare=False, repr=False)
+    trained_on: str = ""
 
     def pattern(self, name: str) -> str:
-        """Where an output lies, with ``{dataset}`` and ``{model}``."""
+        """Where an output lies, with ``{dataset}``, ``{model}`` and ``{trained_on}``."""
         return PLACES[name].pattern
 
     def path(self, name: str) -> Path:
@@ -95,7 +106,7 @@ class Workspace:
         Args:
             name: A key of `PLACES`.
         """
-        return self.root / PLACES[name].pattern.format(dataset=self.dataset, model=self.model)
+        return self.root / self.pattern(name).format(dataset=self.dataset, model=self.model, trained_on=self.trained_on)
 
     def existing(self, name: str) -> Path:
         """Where an output lies.
@@ -117,12 +128,12 @@ class Workspace:
         """
         pattern = self.pattern(name)
         form = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(pattern))
-        paths = self.root.glob(pattern.format(dataset="*", model="*"))
+        paths = self.root.glob(pattern.format(dataset="*", model="*", trained_on="*"))
         found = [re.fullmatch(form, path.relative_to(self.root).as_posix()) for path in sorted(paths)]
         return [self._seen_from(**match.groupdict()) for match in found if match is not None]
 
-    def _seen_from(self, dataset: str, model: str = "") -> "Workspace":
-        return replace(self, dataset=dataset, model=model)
+    def _seen_from(self, dataset: str, model: str = "", trained_on: str = "") -> "Workspace":
+        return replace(self, dataset=dataset, model=model, trained_on=trained_on)
 
     def scratch(self, stage: str, inputs: Mapping[str, Any], *code: str) -> Path:
         """Folder in which a stage keeps what an interruption must not lose, until its output stands.

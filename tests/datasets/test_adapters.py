@@ -60,7 +60,7 @@ def test_a_table_of_viewpoints_labels_any_benchmark_by_path(dataset: str, tmp_pa
 
 def test_the_adapter_of_the_docs_reads_a_folder_and_names_what_it_cannot_read(tmp_path: Path) -> None:
     page = (DOCS / "adding.md").read_text(encoding="utf-8")
-    _, code = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    _, code, *_ = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     module: dict[str, Any] = {}
     exec(compile(code, "docs/adding.md", "exec"), module)
     for name in ("probe/7_1.jpg", "north/7_2.jpg", "north/8_1.jpg"):

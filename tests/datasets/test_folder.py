@@ -7,6 +7,7 @@ import pytest
 from pipeline.datasets.folder import check_regular, listing
 from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.packing import inspect_files
+from pipeline.datasets.records import ImageRecord, readers_of
 
 
 def test_files_and_links_to_files_are_listed_and_hidden_ones_are_not(tmp_path: Path) -> None:
@@ -42,5 +43,8 @@ def test_what_is_no_regular_file_is_refused_by_name_and_never_opened(tmp_path: P
         odd.symlink_to("/dev/zero")
     with pytest.raises(ValueError, match=r"odd\.jpg: expected a regular file"):
         check_regular(tmp_path)
-    inspected = inspect_files({"odd.jpg": odd}, ImageLimitsParams(10_000, 8, "stop"), lambda items, _: items)
-    assert inspected["odd.jpg"].refusal == "expected a regular file"
+    record = ImageRecord("odd.jpg", "train", "1", "1")
+    inspected = inspect_files(
+        readers_of([record], tmp_path, {}), ImageLimitsParams(10_000, 8, "stop"), lambda items, _: items
+    )
+    assert inspected["odd.jpg"].refusal.startswith(f"{odd}: expected a regular file, got ")

@@ -29,7 +29,7 @@ def save(path: Path, image: NDArray[np.uint8], quality: int = 90) -> None:
 
 
 def found_in(folder: Path, records: Sequence[ImageRecord]) -> list[Finding]:
-    files = {record.path: folder / record.path for record in records}
+    files = {record.path: (folder / record.path).read_bytes for record in records}
     return find_near_duplicates(records, inspect_files(files, LIMITS, lambda paths, _: paths, fingerprint))
 
 

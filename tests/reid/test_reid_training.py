@@ -30,6 +30,7 @@ PARAMS = ModelParams(
         input_size=SIZE,
         pretrained=PretrainedParams(None),
         identities_per_batch=2,
+        together=(),
         images_per_identity=2,
         identity_weight=1,
         label_smoothing=0,

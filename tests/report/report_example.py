@@ -37,6 +37,7 @@ EVALUATE = EvaluateParams(
     test_set=None,
     group_by="type",
     alike=None,
+    tracks=None,
     draws=DrawsParams(1, 0),
     rerank=None,
     ranks=(1, 2),

@@ -33,6 +33,7 @@ PARAMS = EvaluateParams(
     test_set=None,
     group_by=None,
     alike="twin",
+    tracks=None,
     draws=DrawsParams(count=4, seed=0),
     rerank=None,
     ranks=(1,),

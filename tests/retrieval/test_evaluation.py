@@ -31,6 +31,7 @@ PARAMS = EvaluateParams(
     test_set=None,
     group_by=None,
     alike=None,
+    tracks=None,
     draws=DrawsParams(count=10, seed=0),
     rerank=None,
     ranks=(1, 5),

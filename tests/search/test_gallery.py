@@ -8,7 +8,7 @@ from drawn_vehicles import TinyData
 from pipeline.artifacts.features import header_of, write_features
 from pipeline.retrieval.distances import DISTANCES
 from pipeline.search import gallery as module
-from pipeline.search.gallery import Gallery, GalleryFeatures, find, shared_views
+from pipeline.search.gallery import Gallery, GalleryFeatures, find, shared_views, stored_features
 from pipeline.store import hdf5
 
 
@@ -20,7 +20,7 @@ def features_of(
     shares = np.zeros((len(features), 0), np.float32) if ratios is None else ratios
     batches = iter([(features, shares)])
     write_features(path, header, np.arange(len(features)), batches, has_parts=ratios is not None)
-    return GalleryFeatures(hdf5.Cache(path, "features/1"), member, shares)
+    return stored_features(hdf5.Cache(path, "features/1"), member)
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 7, 100])

@@ -18,6 +18,8 @@ DOCUMENT: dict[str, Any] = {
     "datasets": ["shop"],
     "fleets": ["fleet"],
     "models": ["plain", "attentive"],
+    "joint": [],
+    "across": {"trained_on": [], "tested_on": []},
     "runtime": {"seed": 0},
     "prepare": {"adapter": "table", "limits": {"min_side": 16, "max_pixels": 100}},
     "train_detector": {"dataset": "street", "epochs": 3},

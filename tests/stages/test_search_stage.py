@@ -1,3 +1,5 @@
+import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -5,6 +7,7 @@ from drawn_vehicles import TinyData
 from tiny_run import MODELS, invoke
 
 from stages.search import search
+from tests.datasets.filmed import write_mot, write_pictures
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -70,3 +73,43 @@ def test_a_search_that_fails_says_why_in_one_line_and_writes_no_page(finished_ru
         assert len(result.output.splitlines()) == 1
     assert not (tmp_path / "page.html").exists()
     assert invoke(search, finished_run.root, "--top", 0, finished_run.file(6), model="baseline").exit_code == 2
+
+
+def test_all_matches_are_written_as_a_table_beside_the_page(finished_run: TinyData, tmp_path: Path) -> None:
+    for name in ("found.csv", "found.json"):
+        options = ["--output", tmp_path / "found.html", "--table", tmp_path / name, "--top", 1]
+        result = invoke(search, finished_run.root, *options, finished_run.file(7), finished_run.file(6), model="pgan")
+        assert result.exit_code == 0, result.output
+    with open(tmp_path / "found.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    listed = json.loads((tmp_path / "found.json").read_text())
+    assert [{key: str(value) for key, value in line.items()} for line in listed] == rows
+    assert [(row["query"], row["rank"], row["path"]) for row in rows] == [
+        (str(finished_run.file(row)), "1", finished_run.file(row).name) for row in (7, 6)
+    ]
+    result = invoke(search, finished_run.root, "--table", tmp_path / "found.xml", finished_run.file(7), model="pgan")
+    assert result.exit_code == 1
+    assert "expected a file name that ends with .csv or .json" in result.output
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_tracks_of_frames_find_tracks_of_the_gallery(finished_run: TinyData, tmp_path: Path, model: str) -> None:
+    pictures, boxes = write_pictures(tmp_path / "img"), write_mot(tmp_path / "gt.txt")
+    options = ["--boxes", boxes, "--format", "mot", "--tracks", "type", "--output", tmp_path / "found.html"]
+    result = invoke(search, finished_run.root, *options, pictures, model=model)
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert lines[0] == str(pictures / "track 1")
+    assert lines[1].split() == ["rank", "distance", "vehicle", "camera", "path", "track"]
+    assert lines[2].split()[-1] == "van"
+    assert lines[4] == str(pictures / "track 2")
+    page = (tmp_path / "found.html").read_text()
+    assert "4 images asked as one" in page
+    assert "track van, 2 images" in page
+
+
+def test_boxes_need_their_format_and_one_footage(finished_run: TinyData, tmp_path: Path) -> None:
+    for words in (["--boxes", "gt.txt", "a"], ["--format", "mot", "a"], ["--boxes", "x", "--format", "mot", "a", "b"]):
+        result = invoke(search, finished_run.root, *words, model="baseline")
+        assert result.exit_code == 2
+        assert "--boxes and --format go together" in result.output

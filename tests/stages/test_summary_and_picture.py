@@ -60,8 +60,8 @@ def test_a_run_ends_with_a_figure_for_each_model_and_the_reports_place(data: Tin
         YAML().dump(document, stream)
     known = {"mAP": 0.25, "interval": {"mAP": [0.2, 0.3]}}
     for model, figures in (("baseline", known), ("pgan", {"mAP": None, "interval": {}})):
-        metrics = {"test_set": "test", "protocol": "veri776/1", "queries": 2, "alike": None, **figures}
-        write_json(data.workspace(model).path("metrics"), metrics)
+        metrics = {"test_set": "test", "protocol": "veri776/1", "queries": 2, "alike": None, "tracks": None}
+        write_json(data.workspace(model).path("metrics"), metrics | figures)
     data.workspace("").path("report").mkdir(parents=True)
     result = CliRunner().invoke(summary, ["--root", str(data.root)])
     assert result.exit_code == 0, result.output

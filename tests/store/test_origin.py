@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,14 @@ from pipeline.store.params import read
 from pipeline.store.places import PLACES, Workspace
 
 PROJECT = Path(__file__).parents[2]
+RANKINGS = {"ranking", "ranking_across"}
+OF_REID = {"features", "features_across", *RANKINGS}
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     shutil.copy(PROJECT / "params.yaml", tmp_path)
-    return Workspace(tmp_path, "plain", "pgan", tmp_path / "params.yaml")
+    return Workspace(tmp_path, "plain", "pgan", tmp_path / "params.yaml", trained_on="lent")
 
 
 def edit(workspace: Workspace, *keys: str, value: object) -> None:
@@ -40,19 +43,19 @@ def changed_by(workspace: Workspace, *keys: str, value: object) -> set[str]:
 
 def test_every_maker_is_a_place_and_its_section_that_of_its_stage() -> None:
     for name, maker in MAKERS.items():
-        assert maker.section in ("", PLACES[name].stage)
+        assert maker.section in ("", PLACES[name].stage.removesuffix("_across"))
         assert set(maker.inputs) <= set(MAKERS)
 
 
 @pytest.mark.parametrize(
     ("keys", "value", "expected"),
     [
-        (("evaluate", "curve_length"), 7, {"ranking"}),
-        (("train_reid", "learning_rate"), 0.5, {"reid", "features", "ranking"}),
+        (("evaluate", "curve_length"), 7, RANKINGS),
+        (("train_reid", "learning_rate"), 0.5, {"reid", *OF_REID}),
         (("reid_models", "span_cpdm", "global_dimension"), 5, set()),
         (("overrides", "other", "train_reid"), {"learning_rate": 0.5}, set()),
-        (("detect_parts", "max_parts"), 3, {"parts", "reid", "features", "ranking"}),
-        (("predict_foreground", "size"), 9, {"foreground", "part_masks", "reid", "features", "ranking"}),
+        (("detect_parts", "max_parts"), 3, {"parts", "reid", *OF_REID}),
+        (("predict_foreground", "size"), 9, {"foreground", "part_masks", "reid", *OF_REID}),
         (("report", "quality"), 9, set()),
         (("runtime", "workers"), 3, set()),
         (("runtime", "seed"), 3, set(MAKERS) - {"images", "grabcut"}),
@@ -95,3 +98,18 @@ def test_a_file_that_does_not_say_what_made_it_is_taken_and_junk_is_not(workspac
     workspace.path("detector").write_bytes(b"junk")
     with pytest.raises(ValueError, match=r"detector\.safetensors: not weights of this pipeline"):
         current(workspace, "detector")
+
+
+def test_features_across_depend_on_both_data_sets_and_a_joint_model_on_all_its_members(workspace: Workspace) -> None:
+    model_there = replace(workspace, dataset="lent", trained_on="")
+    before = {seen: origin_of(seen, name) for seen, name in ((workspace, "features_across"), (model_there, "reid"))}
+    edit(workspace, "overrides", "lent", value={"train_reid": {"learning_rate": 0.5}})
+    assert origin_of(model_there, "reid") != before[model_there]
+    assert origin_of(workspace, "features_across") != before[workspace]
+    joint = replace(workspace, dataset="mixed", trained_on="")
+    edit(workspace, "overrides", "mixed", value={"train_reid": {"together": ["one", "two"]}})
+    before[joint] = origin_of(joint, "reid")
+    edit(workspace, "overrides", "three", value={"detect_parts": {"max_parts": 3}})
+    assert origin_of(joint, "reid") == before[joint]
+    edit(workspace, "overrides", "two", value={"detect_parts": {"max_parts": 3}})
+    assert origin_of(joint, "reid") != before[joint]

@@ -22,10 +22,14 @@ def test_a_path_depends_on_data_set_and_model_where_its_output_does() -> None:
 
 
 def test_no_two_outputs_share_a_place_and_histories_share_a_folder() -> None:
-    assert len({WORKSPACE.path(name) for name in PLACES}) == len(PLACES)
+    joint = {name for name, place in PLACES.items() if place.stage == "train_together"}
+    assert {WORKSPACE.path(name) for name in joint} == {WORKSPACE.path("reid"), WORKSPACE.path("reid_history")}, (
+        "a model is found alike, whether its data set is one or joint; no name is both"
+    )
+    assert len({WORKSPACE.path(name) for name in PLACES}) == len(PLACES) - len(joint)
     histories = [WORKSPACE.path(name) for name in PLACES if name.endswith("_history")]
     assert all(path.is_relative_to(Path("root") / HISTORY) for path in histories)
-    assert len(histories) == 4
+    assert len(histories) == 4 + 1
 
 
 def test_a_file_that_is_missing_is_named_with_the_stage_that_makes_it(tmp_path: Path) -> None:

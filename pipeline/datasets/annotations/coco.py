@@ -46,7 +46,7 @@ def read_coco(path: Path, images: str | None, *, polygons: bool = False) -> dict
         annotations: dict[int, list[dict[str, Any]]] = {item["id"]: [] for item in document["images"]}
         for annotation in document["annotations"]:
             if not annotation.get("iscrowd"):
-                _check_annotation(annotation, annotations, names, path)
+                check_annotation(annotation, annotations, names, path)
                 rings = _rings(annotation, path) if polygons else []
                 annotations[annotation["image_id"]].append({**annotation, "polygons": rings})
         keys = [key_of_file(item["file_name"], images) for item in document["images"]]
@@ -60,9 +60,21 @@ def read_coco(path: Path, images: str | None, *, polygons: bool = False) -> dict
         raise ValueError(f"{path}: not a COCO file of images, annotations and categories ({error!r})") from error
 
 
-def _check_annotation(
+def check_annotation(
     annotation: Mapping[str, Any], images: Mapping[int, Any], names: Mapping[int, str], path: Path
 ) -> None:
+    """Check that an annotation's image, category and box are what they should be.
+
+    Args:
+        annotation: An entry of ``annotations``.
+        images: The file's images by id.
+        names: Its categories' names by id.
+        path: The file, for messages.
+
+    Raises:
+        ValueError: They are not; the message gives the annotation's id.
+        KeyError: It lacks one of them.
+    """
     where = f"{path}: annotation {annotation.get('id')}"
     if annotation["image_id"] not in images:
         raise ValueError(f"{where}: image_id {annotation['image_id']} is not among the file's images")

@@ -1,7 +1,6 @@
 """CityFlow-ReID, track 2 of the AI City Challenge, in its official layout."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from pydantic import Field, NonNegativeInt
 
 from pipeline.datasets.formats.lists import IMAGE_ENDINGS, read_lines, read_list, unlisted
 from pipeline.datasets.formats.xml_labels import read_labels
+from pipeline.datasets.held_out import hold_out
 from pipeline.datasets.official import Benchmark, Size
 from pipeline.datasets.records import Found, ImageRecord
 from pipeline.store.params import parameters
@@ -78,9 +78,7 @@ def read(root: Path, values: CityFlowParams) -> Found:
 def local_split(records: Sequence[ImageRecord], share: float, seed: int) -> tuple[list[ImageRecord], list[ImageRecord]]:
     """Hold a test set out of the training vehicles: no vehicle is both trained on and tested with.
 
-    Of each vehicle held out, one random image a camera is a query and the camera's others are gallery. A camera's
-    only image is `both`, so that the vehicle's other queries find it. A vehicle seen by one camera has no query, for
-    no gallery image of it would count; its images are gallery.
+    Queries and gallery are chosen as `pipeline.datasets.held_out.hold_out` does.
 
     Args:
         records: Training images with vehicle and camera, in any order, which changes nothing.
@@ -93,29 +91,9 @@ def local_split(records: Sequence[ImageRecord], share: float, seed: int) -> tupl
     vehicles = sorted({str(record.vehicle_id) for record in records})
     random = np.random.default_rng(seed)
     chosen = random.choice(len(vehicles), round(share * len(vehicles)), replace=False)
-    places: dict[str, dict[str, list[ImageRecord]]] = {vehicles[place]: {} for place in sorted(chosen)}
-    for record in sorted(records, key=lambda record: record.path):
-        if record.vehicle_id in places:
-            places[record.vehicle_id].setdefault(str(record.camera_id), []).append(record)
-    held_out = [
-        _held_out(record, role)
-        for cameras in places.values()
-        for record, role in _roles([cameras[camera] for camera in sorted(cameras)], random)
-    ]
-    trained = [record for record in records if record.vehicle_id not in places]
-    return trained, sorted(held_out, key=lambda record: record.path)
-
-
-def _roles(cameras: Sequence[Sequence[ImageRecord]], random: np.random.Generator) -> Iterable[tuple[ImageRecord, str]]:
-    for images in cameras:
-        query = int(random.integers(len(images))) if len(cameras) > 1 else None
-        for place, record in enumerate(images):
-            role = "gallery" if place != query else "both" if len(images) == 1 else "query"
-            yield record, role
-
-
-def _held_out(record: ImageRecord, role: str) -> ImageRecord:
-    return replace(record, split="query" if role == "query" else "gallery", roles={LOCAL: role})
+    held_out = [vehicles[place] for place in sorted(chosen)]
+    trained = [record for record in records if record.vehicle_id not in set(held_out)]
+    return trained, hold_out(records, held_out, LOCAL, random)
 
 
 def _training_images(root: Path) -> tuple[list[ImageRecord], list[str]]:

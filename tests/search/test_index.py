@@ -1,0 +1,73 @@
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn_vehicles import TinyData
+from tiny_run import invoke
+
+from pipeline.search import index as module
+from pipeline.search.gallery import find, open_gallery
+from stages.index import index
+
+faiss = pytest.importorskip("faiss", reason="dependency group faiss")
+
+
+def test_faiss_reads_the_index_and_finds_what_a_search_finds(finished_run: TinyData, tmp_path: Path) -> None:
+    result = invoke(index, finished_run.root, "--output", tmp_path / "tiny.faiss", model="pgan")
+    assert result.exit_code == 0, result.output
+    read = faiss.read_index(str(tmp_path / "tiny.faiss"))
+    gallery = open_gallery(finished_run.workspace("pgan"), (), {})
+    inside = np.flatnonzero(gallery.features.member)
+    assert read.ntotal == len(inside) == 2
+    queries = gallery.features.values[:][::-1].copy()
+    distances, positions = read.search(queries, 2)
+    found = find(gallery.features, queries, np.zeros((len(queries), 0), np.float32), 2)
+    for place, matches in enumerate(found):
+        assert inside[positions[place]].tolist() == matches.positions.tolist()
+        np.testing.assert_allclose(distances[place], matches.distances, atol=1e-5)
+    with open(tmp_path / "tiny.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["position"] for row in rows] == ["0", "1"]
+    assert [row["path"] for row in rows] == finished_run.store.paths[[6, 7]].tolist()
+    assert rows[0] == {
+        "position": "0",
+        "path": finished_run.file(6).name,
+        "vehicle_id": "0003",
+        "camera_id": "c2",
+        "viewpoint": "front-side",
+        "type": "van",
+    }
+
+
+def test_tracks_are_indexed_in_place_of_images(finished_run: TinyData, tmp_path: Path) -> None:
+    result = invoke(index, finished_run.root, "--tracks", "type", "--output", tmp_path / "t.faiss", model="baseline")
+    assert result.exit_code == 0, result.output
+    assert faiss.read_index(str(tmp_path / "t.faiss")).ntotal == 1
+    assert (tmp_path / "t.csv").read_text().splitlines()[1].endswith(",van,van,2")
+
+
+@pytest.mark.parametrize(
+    ("model", "factory", "message"),
+    [
+        ("span_cpdm", "Flat", "expected features that compare by euclidean distance, as FAISS does, got cpdm"),
+        ("baseline", "Nothing", "FAISS knows no index 'Nothing'"),
+    ],
+)
+def test_what_faiss_cannot_hold_is_refused_and_nothing_is_written(
+    finished_run: TinyData, tmp_path: Path, model: str, factory: str, message: str
+) -> None:
+    options = ["--factory", factory, "--output", tmp_path / "none.faiss"]
+    result = invoke(index, finished_run.root, *options, model=model)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert not list(tmp_path.glob("none.*"))
+
+
+def test_a_missing_faiss_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}")
+
+    monkeypatch.setattr(module.importlib, "import_module", missing)
+    with pytest.raises(RuntimeError, match="FAISS is not installed .*pip install faiss-cpu"):
+        module._faiss()
