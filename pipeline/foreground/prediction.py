@@ -7,7 +7,7 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from pydantic import PositiveInt
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.foreground.network import ForegroundNetwork
 from pipeline.networks.loading import ResizedImages, predicted
@@ -55,10 +55,24 @@ def predict(
 
     def masks_of(batch: Tensor, _: NDArray[np.int64]) -> NDArray[np.uint8]:
         pixels = channels_last(normalise(fabric.to_device(batch)))
-        probabilities = module(pixels).float().sigmoid()
-        if params.mirrored_too:
-            probabilities = (probabilities + module(pixels.flip(3)).float().sigmoid().flip(2)) / 2
-        masks = (probabilities * 255).round().to(torch.uint8).cpu().numpy()
+        masks = (probabilities_of(module, pixels, params.mirrored_too) * 255).round().to(torch.uint8).cpu().numpy()
         return np.stack([resize(mask, params.size, params.size) for mask in masks])
 
     yield from predicted(masks_of, range(len(images)), load, params.batch_size, runtime, to_batch)
+
+
+def probabilities_of(network: nn.Module, pixels: Tensor, mirrored_too: bool) -> Tensor:
+    """Probability of foreground.
+
+    Args:
+        network: A `ForegroundNetwork`, or what runs it.
+        pixels: `(B, 3, S, S)` float32, normalised.
+        mirrored_too: Average with the prediction on the mirrored image.
+
+    Returns:
+        `(B, s, s)` float32 in [0, 1].
+    """
+    probabilities: Tensor = network(pixels).float().sigmoid()
+    if mirrored_too:
+        probabilities = (probabilities + network(pixels.flip(3)).float().sigmoid().flip(2)) / 2
+    return probabilities

@@ -58,7 +58,8 @@ def predict(
     load = ResizedImages(images, span.shape.input_size)
 
     def masks_of(batch: Tensor, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        masks = _resized(module(channels_last(normalise(fabric.to_device(batch)))).float(), params.size)
+        predicted_masks = module(channels_last(normalise(fabric.to_device(batch)))).float()
+        masks = stored(predicted_masks, params.size).cpu().numpy()
         if params.within_foreground:
             masks = _within(masks, foreground["masks"][rows[0] : rows[-1] + 1])
         return masks
@@ -66,10 +67,10 @@ def predict(
     yield from predicted(masks_of, range(len(images)), load, params.batch_size, runtime, to_batch)
 
 
-def _resized(masks: Tensor, size: int) -> NDArray[np.uint8]:
-    """Bring masks `(B, K, s, s)` in [0, 1] to `(B, K, size, size)` uint8."""
+def stored(masks: Tensor, size: int) -> Tensor:
+    """Bring masks `(B, K, s, s)` in [0, 1] to `(B, K, size, size)` uint8, as they are kept and read."""
     resized = functional.interpolate(masks, (size, size), mode="bilinear", antialias=True)
-    return (resized.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+    return (resized.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 def _within(masks: NDArray[np.uint8], foreground: NDArray[np.uint8]) -> NDArray[np.uint8]:
