@@ -22,7 +22,7 @@ def train_detector(workspace: Workspace) -> None:
     params = workspace.load("train_detector", DetectorTrainingParams)
     workspace.check_chosen("train_detector", params.dataset)
     runtime = workspace.load("runtime", RuntimeParams)
-    fabric = start(runtime)
+    fabric = start(runtime, workspace.logs("train_detector"))
     store = ImageStore(workspace.existing("images"))
     inputs = {"table": store.digest, "params": asdict(params), **runtime.arithmetic}
     trained = train(store, params, runtime, fabric, workspace.scratch("train_detector", inputs))

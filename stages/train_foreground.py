@@ -24,7 +24,7 @@ def train_foreground(workspace: Workspace) -> None:
     """Train the foreground network."""
     params = workspace.load("train_foreground", ForegroundTrainingParams)
     runtime = workspace.load("runtime", RuntimeParams)
-    fabric = start(runtime)
+    fabric = start(runtime, workspace.logs("train_foreground"))
     store = ImageStore(workspace.existing("images"))
     seeds = open_seeds(workspace.existing("grabcut"), store.digest)
     made_by = {"grabcut": file_digest(seeds.path), "params": digest_of(asdict(params))}

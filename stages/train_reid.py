@@ -26,7 +26,7 @@ def train_reid(workspace: Workspace) -> None:
     """Train, then write weights and history."""
     params = load_model(workspace.parameters, workspace.dataset, workspace.model)
     runtime = workspace.load("runtime", RuntimeParams)
-    fabric = start(runtime)
+    fabric = start(runtime, workspace.logs("train_reid"))
     store = ImageStore(workspace.existing("images"))
     rows = training_rows(store)
     network = build_network(params, store, rows)

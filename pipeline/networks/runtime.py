@@ -2,15 +2,17 @@
 
 import os
 import random
+from pathlib import Path
 from typing import Any, Literal
 
 import cv2
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from pipeline.networks.devices import launch, process
+from pipeline.networks.loggers import LoggerName, loggers_of
 from pipeline.store.params import parameters
 
 
@@ -38,6 +40,10 @@ class RuntimeParams:
     deterministic: bool
     """On a GPU, let torch choose only what gives the same bytes again, at the cost of speed and some memory; an
     operation that has no such form runs all the same, with a warning. CPUs are repeatable either way."""
+    logger: LoggerName = Field(default="none", kw_only=True)
+    """Where trainings report losses, learning rates and seconds a step: ``none``; ``csv``, ``tensorboard`` and
+    ``dvclive``, files in ``data/logs``; or ``mlflow``, its server or a file there. All but the first two are optional
+    packages."""
 
     @property
     def arithmetic(self) -> dict[str, Any]:
@@ -51,16 +57,24 @@ class RuntimeParams:
         }
 
 
-def start(runtime: RuntimeParams) -> Fabric:
+def start(runtime: RuntimeParams, logs: Path | None = None) -> Fabric:
     """Start the processes that share the work, seed everything and return the Fabric that places modules and batches.
 
+    Args:
+        runtime: How.
+        logs: Where `runtime.logger` writes, see `pipeline.networks.loggers.loggers_of`; None for what trains nothing.
+
     Raises:
-        ValueError: The devices asked for are not there.
+        ValueError: The devices asked for are not there, or the logger is not installed.
     """
     if runtime.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
     fabric = launch(
-        runtime.accelerator, runtime.devices, runtime.precision, synchronised_norm=runtime.synchronised_norm
+        runtime.accelerator,
+        runtime.devices,
+        runtime.precision,
+        synchronised_norm=runtime.synchronised_norm,
+        loggers=[] if logs is None else loggers_of(runtime.logger, logs),
     )
     seed_everything(runtime.seed, runtime.threads)
     torch.manual_seed(runtime.seed + process())  # dropout may not repeat itself from share to share

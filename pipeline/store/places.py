@@ -55,6 +55,9 @@ PLACES: dict[str, Place] = {
 HISTORY = "data/history"
 """Folder of the trainings' curves."""
 
+LOGS = "data/logs"
+"""Folder of what `runtime.logger` is told; no stage's output."""
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -100,6 +103,14 @@ class Workspace:
             inputs: Everything that decides its result, JSON values only; their digest names the folder.
         """
         return self.root / ".scratch" / stage / digest_of(inputs)
+
+    def logs(self, stage: str) -> Path:
+        """Folder in which a training's log goes, if one is wanted: three names below `LOGS`.
+
+        Args:
+            stage: Its name.
+        """
+        return self.root / LOGS / stage / (self.dataset or "all") / (self.model or "network")
 
     def load(self, section: str, cls: type[T]) -> T:
         """Read a section of the parameter file as the data set has it; raises as `pipeline.store.params.load`."""

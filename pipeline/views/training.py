@@ -194,7 +194,8 @@ def train(
     scratches = [
         None if scratch is None else scratch.with_name(f"{scratch.name}_{name}") for name in ("labels", "masks")
     ]
-    warmed = fit(LabelClassifier(span), LabelLoss(labels), batches, training.warmup, fabric, scratch=scratches[0])
+    classifier = LabelClassifier(span)
+    warmed = fit(classifier, LabelLoss(labels), batches, training.warmup, fabric, scratch=scratches[0], phase="labels/")
     history = fit(
         span,
         loss,
@@ -202,6 +203,7 @@ def train(
         training.schedule,
         fabric,
         scratch=scratches[1],
+        phase="masks/",
     )
     for row in history:
         row["epoch"] += len(warmed)
