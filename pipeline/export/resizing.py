@@ -2,8 +2,8 @@
 
 OpenCV resizes uint8 in one of two ways, and the graph computes both and keeps one. Where both sides shrink, each pixel
 is the mean of the area it covers. Else it is mixed from four neighbours by weights of 11 bits, with intermediate
-results cut to whole numbers. The latter comes out bit for bit; a mean that lies exactly between two grey levels may be
-rounded the other way, as it depends on the order of a sum.
+results cut to whole numbers. Both come out bit for bit, the order of sums included, because a mean may lie exactly
+between two grey levels; only of images that shrink to less than a sixth may a tie be rounded the other way.
 """
 
 from typing import NamedTuple
@@ -13,6 +13,8 @@ from torch import Tensor
 
 WEIGHT = 2048
 """What the two weights of a pair of neighbours add up to in OpenCV's fixed-point arithmetic."""
+TAPS = 8
+"""Lines that are added in OpenCV's order: enough where an image shrinks to a sixth of its side or less far."""
 
 
 def resized(images: Tensor, side: int) -> Tensor:
@@ -55,8 +57,8 @@ class _Taps(NamedTuple):
 
 def _taps(length: Tensor, side: int, shrinks: Tensor) -> _Taps:
     """Neighbours and weights as OpenCV has them for linear resizing and, of images that `shrinks`, by area."""
-    inverse = side / length
-    scale = 1 / inverse
+    inverse = torch.full_like(length, side) / length  # a number over a tensor would be a product with its reciprocal
+    scale = torch.ones_like(inverse) / inverse
     places = torch.arange(side, dtype=torch.float64, device=length.device)
     centres = ((places + 0.5) * scale - 0.5).float()
     first = (places * scale).floor()
@@ -82,16 +84,43 @@ def _linear(images: Tensor, rows: _Taps, columns: _Taps) -> Tensor:
 
 def _area(images: Tensor, height: Tensor, width: Tensor, side: int) -> Tensor:
     """Average the area each pixel covers: `(B, C, side, side)` float64 whole numbers."""
-    across = images.float() @ _shares(images.shape[3], width, side).T
-    mean = _shares(images.shape[2], height, side) @ across
-    halved = (height == 2 * side) & (width == 2 * side)  # of four whole numbers OpenCV rounds one half up
+    scales = height / torch.full_like(height, side), width / torch.full_like(width, side)
+    whole = (scales[0] == scales[0].floor()) & (scales[1] == scales[1].floor())
+    across = _summed(images.float().transpose(2, 3), scales[1], side, whole).transpose(2, 3)
+    total = _summed(across, scales[0], side, whole)
+    size = (scales[0] * scales[1]).float()
+    mean = torch.where(whole, total * (torch.ones_like(size) / size), total)
+    halved = (scales[0] == 2) & (scales[1] == 2)  # of four whole numbers OpenCV rounds one half up
     return torch.where(halved, (mean + 0.5).floor(), mean.round()).double()
 
 
-def _shares(count: int, length: Tensor, side: int) -> Tensor:
-    """What each pixel takes of each of the image's: `(side, count)` float32, rows summing to 1."""
-    scale = length / side
-    low = torch.arange(side, dtype=torch.float64, device=length.device)[:, None] * scale
-    pixels = torch.arange(count, dtype=torch.float64, device=length.device)
-    overlap = torch.minimum(pixels + 1, low + scale) - torch.maximum(pixels, low)
-    return (overlap.clamp(min=0) / scale).float()
+def _summed(lines: Tensor, scale: Tensor, side: int, whole: Tensor) -> Tensor:
+    """Sum the lines each of `side` lines covers, by the share it covers of them; means but where `whole`.
+
+    Up to `TAPS` lines are added one after another, as OpenCV does, because a tie hangs on the order of a sum; beyond,
+    by a product of matrices.
+
+    Args:
+        lines: `(B, C, N, M)` float32, summed along the third axis.
+        scale: `(1,)` float64, lines that one covers.
+        side: Lines wanted.
+        whole: `(1,)` bool, whether scales are whole numbers: then lines are added as they are, to be divided later.
+
+    Returns:
+        `(B, C, side, M)` float32.
+    """
+    count = lines.shape[2]
+    low = torch.arange(side, dtype=torch.float64, device=lines.device) * scale
+    divisor = torch.where(whole, torch.ones_like(scale), scale)
+
+    def share(line: Tensor, start: Tensor) -> Tensor:
+        overlap = torch.minimum(line + 1, start + scale) - torch.maximum(line, start)
+        return (overlap.clamp(min=0) / divisor).float()
+
+    total = torch.zeros_like(lines[:, :, :1])
+    for tap in range(TAPS):
+        line = low.floor() + tap
+        taken = lines.index_select(2, line.clamp(max=count - 1).long())
+        total = total + taken * share(line, low)[:, None]
+    pixels = torch.arange(count, dtype=torch.float64, device=lines.device)
+    return torch.where(scale <= TAPS - 2, total, share(pixels, low[:, None]) @ lines)

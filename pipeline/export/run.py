@@ -1,7 +1,7 @@
 """A trained re-ID model as files that run without this code, each checked against the pipeline before it is kept."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +150,9 @@ def _files(
     """Write one graph, and its 8-bit form where that is wanted."""
     threads = source.values.runtime.threads
     is_model = isinstance(graph, ModelGraph)
-    feed = Feed(source.sources.store, source.sources.caches if is_model else {}, graph.part_count if is_model else 0)
+    feed = Feed(source.sources.store, {}, 0)
+    if isinstance(graph, ModelGraph):
+        feed = replace(feed, caches=source.sources.caches, part_count=graph.part_count)
     with atomic(path) as temporary:
         write_onnx(temporary, graph, _example(graph, source.sources), graph.outputs, facts)
         parity = _measured(temporary, feed, source, threads)

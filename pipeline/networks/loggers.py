@@ -8,7 +8,9 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any, Literal
 
-from lightning_fabric.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning_fabric.loggers.csv_logs import CSVLogger
+from lightning_fabric.loggers.logger import Logger
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
 LoggerName = Literal["none", "csv", "tensorboard", "mlflow", "dvclive"]
 
