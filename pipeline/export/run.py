@@ -34,7 +34,7 @@ CALIBRATION = 64
 """Training images that ranges of 8-bit activations are measured on."""
 WHOLE = "_from_images"
 """Ends the name of the file that holds the networks before the model too."""
-DIFFERENT_SHARE = 0.01
+DIFFERENT_SHARE = 0.05
 """Share of the images that may differ by more where boxes and masks are found anew: a score or a grey level on the edge
 falls the other way."""
 EXAMPLE_SIZE = (37, 53)
