@@ -24,7 +24,7 @@ def train_detector(workspace: Workspace) -> None:
     params = workspace.load("train_detector", DetectorTrainingParams)
     workspace.check_chosen("train_detector", params.dataset)
     runtime = workspace.load("runtime", RuntimeParams)
-    fabric = start(runtime)
+    fabric = start(runtime, workspace.logs("train_detector"))
     store = ImageStore(current(workspace, "images"))
     inputs = {"table": store.digest, "params": asdict(params), **runtime.arithmetic}
     origin = origin_of(workspace, "detector")

@@ -26,7 +26,7 @@ def train_foreground(workspace: Workspace) -> None:
     """Train the foreground network."""
     params = workspace.load("train_foreground", ForegroundTrainingParams)
     runtime = workspace.load("runtime", RuntimeParams)
-    fabric = start(runtime)
+    fabric = start(runtime, workspace.logs("train_foreground"))
     store = ImageStore(current(workspace, "images"))
     seeds = open_seeds(current(workspace, "grabcut"), store.digest)
     origin = origin_of(workspace, "foreground_network")

@@ -31,7 +31,7 @@ def train_reid(workspace: Workspace) -> None:
     if params.training.together:
         raise ValueError(f"{workspace.dataset}: train_reid.together is for the names under joint, not for a data set")
     runtime = workspace.load("runtime", RuntimeParams)
-    fabric = start(runtime)
+    fabric = start(runtime, workspace.logs("train_reid"))
     store = ImageStore(current(workspace, "images"))
     rows = training_rows(store)
     network = build_network(params, store, rows)

@@ -28,7 +28,7 @@ def train_span(workspace: Workspace) -> None:
     params = workspace.load("train_span", SpanTrainingParams)
     workspace.check_chosen("train_span", params.dataset)
     runtime = workspace.load("runtime", RuntimeParams)
-    fabric = start(runtime)
+    fabric = start(runtime, workspace.logs("train_span"))
     store = ImageStore(current(workspace, "images"))
     masks = open_foreground(current(workspace, "foreground"), store.digest)
     inputs = {"table": store.digest, "foreground": file_digest(masks.path)}

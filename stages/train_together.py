@@ -33,7 +33,7 @@ def train_together(workspace: Workspace) -> None:
         expected = f"expected two different data sets or more under overrides.{workspace.dataset}.train_reid.together"
         raise ValueError(f"{workspace.parameters}: {expected}, got {list(params.training.together)}")
     runtime = workspace.load("runtime", RuntimeParams)
-    fabric = start(runtime)
+    fabric = start(runtime, workspace.logs("train_together"))
     stores = [ImageStore(current(each, "images")) for each in members]
     network = build_joint_network(params, stores)
     pairs = zip(stores, members, strict=True)

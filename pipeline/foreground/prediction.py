@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from pydantic import PositiveInt
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.foreground.network import ForegroundNetwork
 from pipeline.maps.columns import Arrays, Columns
@@ -56,10 +56,7 @@ def predict(
 
     def masks_of(batch: Tensor) -> Arrays:
         pixels = channels_last(normalise(fabric.to_device(batch)))
-        probabilities = module(pixels).float().sigmoid()
-        if params.mirrored_too:
-            probabilities = (probabilities + module(pixels.flip(3)).float().sigmoid().flip(2)) / 2
-        masks = (probabilities * 255).round().to(torch.uint8).cpu().numpy()
+        masks = (probabilities_of(module, pixels, params.mirrored_too) * 255).round().to(torch.uint8).cpu().numpy()
         return {"masks": np.stack([resize(mask, params.size, params.size) for mask in masks])}
 
     yield from predicted(masks_of, range(len(images)), load, params.batch_size, runtime, to_batch)
@@ -74,3 +71,20 @@ def predict_rows(
 ) -> Iterator[Arrays]:
     """The same of images by the column ``files``, their encoded bytes."""
     return predict(network, EncodedImages(columns["files"]), params, runtime, fabric)
+
+
+def probabilities_of(network: nn.Module, pixels: Tensor, mirrored_too: bool) -> Tensor:
+    """Probability of foreground.
+
+    Args:
+        network: A `ForegroundNetwork`, or what runs it.
+        pixels: `(B, 3, S, S)` float32, normalised.
+        mirrored_too: Average with the prediction on the mirrored image.
+
+    Returns:
+        `(B, s, s)` float32 in [0, 1].
+    """
+    probabilities: Tensor = network(pixels).float().sigmoid()
+    if mirrored_too:
+        probabilities = (probabilities + network(pixels.flip(3)).float().sigmoid().flip(2)) / 2
+    return probabilities

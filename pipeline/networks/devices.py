@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.loggers.logger import Logger
 from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
@@ -53,7 +54,9 @@ class DataParallel(DDPStrategy):
         return super().setup_module(module)
 
 
-def launch(accelerator: str, devices: int, precision: Any, *, synchronised_norm: bool) -> Fabric:
+def launch(
+    accelerator: str, devices: int, precision: Any, *, synchronised_norm: bool, loggers: Sequence[Logger] = ()
+) -> Fabric:
     """Start the processes that share the work, this one among them, and join them.
 
     On one machine the first process starts the others, by the command it was itself started with. Under torchrun, all
@@ -64,6 +67,7 @@ def launch(accelerator: str, devices: int, precision: Any, *, synchronised_norm:
         devices: Devices of this machine.
         precision: By Fabric's name.
         synchronised_norm: See `DataParallel`.
+        loggers: Where trainings report.
 
     Raises:
         ValueError: There are fewer devices, or torchrun has started another number of processes.
@@ -73,7 +77,12 @@ def launch(accelerator: str, devices: int, precision: Any, *, synchronised_norm:
     strategy: Any = DataParallel(synchronised_norm=synchronised_norm) if devices * nodes > 1 else "auto"
     try:
         fabric = Fabric(
-            accelerator=accelerator, strategy=strategy, devices=devices, num_nodes=nodes, precision=precision
+            accelerator=accelerator,
+            strategy=strategy,
+            devices=devices,
+            num_nodes=nodes,
+            precision=precision,
+            loggers=list(loggers),
         )
     except (MisconfigurationException, RuntimeError) as error:
         raise ValueError(f"runtime.devices, runtime.accelerator: {error}") from error

@@ -2,6 +2,7 @@
 
 import os
 import random
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,19 +10,28 @@ import torch
 from lightning_fabric import Fabric
 
 from pipeline.networks.devices import launch, process
+from pipeline.networks.loggers import loggers_of
 from pipeline.store.runtime import RuntimeParams
 
 
-def start(runtime: RuntimeParams) -> Fabric:
+def start(runtime: RuntimeParams, logs: Path | None = None) -> Fabric:
     """Start the processes that share the work, seed everything and return the Fabric that places modules and batches.
 
+    Args:
+        runtime: How.
+        logs: Where `runtime.logger` writes, see `pipeline.networks.loggers.loggers_of`; None for what trains nothing.
+
     Raises:
-        ValueError: The devices asked for are not there.
+        ValueError: The devices asked for are not there, or the logger is not installed.
     """
     if runtime.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
     fabric = launch(
-        runtime.accelerator, runtime.devices, runtime.precision, synchronised_norm=runtime.synchronised_norm
+        runtime.accelerator,
+        runtime.devices,
+        runtime.precision,
+        synchronised_norm=runtime.synchronised_norm,
+        loggers=[] if logs is None else loggers_of(runtime.logger, logs),
     )
     seed_everything(runtime.seed, runtime.threads)
     torch.manual_seed(runtime.seed + process())  # dropout may not repeat itself from share to share

@@ -7,6 +7,7 @@ import torch
 from lightning_fabric import Fabric
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
+from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.ssd import SSD
 from torchvision.ops import batched_nms
 
@@ -92,10 +93,11 @@ def candidates_of(detector: SSD, images: Tensor, count: int) -> tuple[Tensor, Te
         Boxes `(B, K, 4)` float32, xyxy in units of the image's side, not clipped; part classes `(B, K)` int64;
         scores `(B, K)` float32, falling.
     """
-    prepared, _ = detector.transform(list((images.float() / 255).unbind()))
-    features = list(detector.backbone(prepared.tensors).values())
+    pixels = _normalised(detector, images)
+    features = list(detector.backbone(pixels).values())
     outputs = detector.head(features)
-    anchors = detector.anchor_generator(prepared, features)[0]  # (A, 4), the same for every image
+    alike = ImageList(pixels, [(images.shape[2], images.shape[3])])
+    anchors = detector.anchor_generator(alike, features)[0]  # (A, 4), the same for every image
     scores = outputs["cls_logits"].float().softmax(-1)[..., 1:]  # (B, A, classes) without background
     classes = scores.shape[-1]
     top, pair = scores.flatten(1).topk(min(count, scores[0].numel()), dim=1)
@@ -103,6 +105,15 @@ def candidates_of(detector: SSD, images: Tensor, count: int) -> tuple[Tensor, Te
     offsets = outputs["bbox_regression"].float().gather(1, box[..., None].expand(-1, -1, 4))
     boxes = detector.box_coder.decode_single(offsets.flatten(0, 1), anchors[box].flatten(0, 1))
     return boxes.view_as(offsets) / images.shape[-1], pair % classes, top
+
+
+def _normalised(detector: SSD, images: Tensor) -> Tensor:
+    """What the detector's own transform makes of uint8 images that have its input size already, as one batch."""
+    mean, deviation = (
+        torch.tensor(values, device=images.device)[:, None, None]
+        for values in (detector.transform.image_mean, detector.transform.image_std)
+    )
+    return ((images.float() / 255 - mean) / deviation).contiguous()
 
 
 def most_confident(boxes: Tensor, labels: Tensor, scores: Tensor, params: PartDetectionParams) -> Detections:

@@ -73,6 +73,9 @@ SCRATCH = ".scratch"
 HISTORY = "data/history"
 """Folder of the trainings' curves."""
 
+LOGS = "data/logs"
+"""Folder of what `runtime.logger` is told; no stage's output."""
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -150,6 +153,14 @@ class Workspace:
         decided_by = {"inputs": inputs, "code": loaded_code(entries), "libraries": libraries_of(entries)}
         self.scratches.append(folder := self.root / SCRATCH / stage / digest_of(decided_by))
         return folder
+
+    def logs(self, stage: str) -> Path:
+        """Folder in which a training's log goes, if one is wanted: three names below `LOGS`.
+
+        Args:
+            stage: Its name.
+        """
+        return self.root / LOGS / stage / (self.dataset or "all") / (self.model or "network")
 
     def load(self, section: str, cls: type[T]) -> T:
         """Read a section of the parameter file as the data set has it; raises as `pipeline.store.params.load`."""

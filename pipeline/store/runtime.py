@@ -2,9 +2,11 @@
 
 from typing import Any, Literal
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from pipeline.store.params import parameters
+
+LoggerName = Literal["none", "csv", "tensorboard", "mlflow", "dvclive"]
 
 
 @parameters
@@ -43,6 +45,10 @@ class RuntimeParams:
     reuse: tuple[str, ...]
     """Folders of other workspaces whose results serve for the same images where the same maker made them, beside the
     former ones of this workspace. Does not change a byte."""
+    logger: LoggerName = Field(default="none", kw_only=True)
+    """Where trainings report losses, learning rates and seconds a step: ``none``; ``csv``, ``tensorboard`` and
+    ``dvclive``, files in ``data/logs``; or ``mlflow``, its server or a file there. All but the first two are optional
+    packages."""
 
     @property
     def arithmetic(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pipeline.networks.loading import Batches
 from pipeline.store.files import write_csv
 from pipeline.store.params import Share, parameters
 from pipeline.training.checkpoint import Checkpoint, Progress
+from pipeline.training.step_log import StepLog
 
 Batch = TypeVar("Batch")
 Network = TypeVar("Network", bound=nn.Module, covariant=True)
@@ -161,6 +162,7 @@ def fit(
     *,
     scratch: Path | None = None,
     state: dict[str, Tensor] | None = None,
+    phase: str = "",
 ) -> list[dict[str, float]]:
     """Train `network` in place; several processes, see `pipeline.networks.devices`, train the same one together.
 
@@ -171,11 +173,12 @@ def fit(
         batches: Epoch -> its batches, of which this process loads its share. Must depend on the epoch (and `state`)
             alone, so that training can be continued.
         schedule: Length and learning rate.
-        fabric: Places the network and the batches' tensors.
+        fabric: Places the network and the batches' tensors; its loggers are told of losses, rates and seconds a step.
         scratch: Folder for a checkpoint, named by a digest of all inputs; None keeps none. A checkpoint found
             there is continued from, whatever the number of processes. The last one stays: whoever has written what
             was trained removes the folder.
         state: Further tensors that `losses` and `batches` read and change in place (kept in checkpoints).
+        phase: Begins the names that loggers are told, as ``masks/``, where a training has several phases.
 
     Returns:
         One row per epoch, the last of which may be cut short by the schedule's iterations: ``epoch``,
@@ -194,11 +197,12 @@ def fit(
     progress = Progress() if checkpoint is None else checkpoint.restore()  # on the device, where Adam's moments belong
     saved_at = time.monotonic()
     done, hidden = schedule.done(progress), None if fabric.is_global_zero else True
-    with tqdm(total=schedule.length, initial=done, unit=schedule.unit, mininterval=5, disable=hidden) as bar:
+    shown = tqdm(total=schedule.length, initial=done, unit=schedule.unit, mininterval=5, disable=hidden)
+    with shown as bar, StepLog(fabric, phase) as log:
         while schedule.done(progress) < schedule.length:
             module.train()
             drawn = batches(len(progress.history))
-            progress = _train_epoch(module, optimiser, losses, drawn, schedule, progress, fabric)
+            progress = _train_epoch(module, optimiser, losses, drawn, schedule, progress, fabric, log)
             bar.set_postfix(loss=f"{progress.history[-1]['loss']:.3f}", refresh=False)
             bar.update(schedule.done(progress) - bar.n)
             is_due = fabric.broadcast(time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS)
@@ -217,6 +221,7 @@ def _train_epoch(
     schedule: ScheduleParams,
     progress: Progress,
     fabric: Fabric,
+    log: StepLog,
 ) -> Progress:
     """Train on one epoch's batches, or on as many of them as the schedule has iterations left."""
     totals: dict[str, float] = {}
@@ -225,8 +230,9 @@ def _train_epoch(
         raise ValueError(f"epoch {epoch}: expected at least one batch to train on, got none")
     taken = count if schedule.iterations is None else min(count, schedule.iterations - progress.steps)
     for step, batch in enumerate(islice(batches, taken)):
+        rate = schedule.rate(epoch + step / count, progress.steps + step, count)
         for group in optimiser.param_groups:
-            group["lr"] = schedule.rate(epoch + step / count, progress.steps + step, count)
+            group["lr"] = rate
         named = losses(module, fabric.to_device(batch))
         each = torch.stack(list(named.values()))
         values = dict(zip(named, averaged(each).tolist(), strict=True))
@@ -236,8 +242,11 @@ def _train_epoch(
         optimiser.zero_grad(set_to_none=True)
         fabric.backward(each.sum())
         optimiser.step()
-        for name, value in {"loss": sum(values.values()), **values}.items():
+        named_values = {"loss": sum(values.values()), **values}
+        log.add(named_values, rate, progress.steps + step)
+        for name, value in named_values.items():
             totals[name] = totals.get(name, 0.0) + value / taken
     steps = progress.steps + taken
+    log.report(steps)
     row = {"epoch": epoch, "learning_rate": schedule.rate(epoch + taken / count, steps, count), **totals}
     return Progress((*progress.history, row), steps)

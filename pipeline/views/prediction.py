@@ -80,7 +80,8 @@ def predict(
 
     def masks_of(batch: tuple[Tensor, list[NDArray[np.uint8]]]) -> Arrays:
         pixels, cut_to = batch
-        masks = _resized(module(channels_last(normalise(fabric.to_device(pixels)))).float(), params.size)
+        found = module(channels_last(normalise(fabric.to_device(pixels)))).float()
+        masks = stored(found, params.size).cpu().numpy()
         return {"masks": _within(masks, cut_to) if cut_to else masks}
 
     yield from predicted(masks_of, range(len(images)), load, params.batch_size, runtime, _collate)
@@ -94,10 +95,10 @@ def predict_rows(
     return predict(span, images, columns.get("foreground"), params, runtime, fabric)
 
 
-def _resized(masks: Tensor, size: int) -> NDArray[np.uint8]:
-    """Bring masks `(B, K, s, s)` in [0, 1] to `(B, K, size, size)` uint8."""
+def stored(masks: Tensor, size: int) -> Tensor:
+    """Bring masks `(B, K, s, s)` in [0, 1] to `(B, K, size, size)` uint8, as they are kept and read."""
     resized = functional.interpolate(masks, (size, size), mode="bilinear", antialias=True)
-    return (resized.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+    return (resized.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 def _within(masks: NDArray[np.uint8], foreground: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -192,7 +192,8 @@ def train(
     load = SpanLoader(store, labels, foreground, shape.input_size, shape.mask_size, training.augmentation, runtime.seed)
     batches = shuffled_epochs(rows, load, training.batch_size, runtime, collate)
     scratches = [None if scratch is None else scratch / name for name in ("labels", "masks")]
-    warmed = fit(LabelClassifier(span), LabelLoss(labels), batches, training.warmup, fabric, scratch=scratches[0])
+    classifier = LabelClassifier(span)
+    warmed = fit(classifier, LabelLoss(labels), batches, training.warmup, fabric, scratch=scratches[0], phase="labels/")
     history = fit(
         span,
         loss,
@@ -200,6 +201,7 @@ def train(
         training.schedule,
         fabric,
         scratch=scratches[1],
+        phase="masks/",
     )
     for row in history:
         row["epoch"] += len(warmed)

@@ -56,7 +56,7 @@ class PartGuidance(nn.Module):
         if self.on_grid:
             assert self.pam is not None
             cells = self.pam(features.flatten(2).transpose(1, 2)).view(features[:, 0].shape)
-            return Attention(cells.new_zeros(len(cells), 0), cells)
+            return Attention(cells.new_zeros(cells.shape[0], 0), cells)
         masks = rasterise(top_boxes(boxes, self.top_d), self.cells)
         weights = self.weights(features, masks)
         return Attention(weights, torch.einsum("bd,bdhw->bhw", weights, masks))

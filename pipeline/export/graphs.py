@@ -1,0 +1,93 @@
+"""What is exported: a re-ID model from pixels and what else it reads, and the same with all networks before it."""
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.export.parts import PartGraph
+from pipeline.export.resizing import resized
+from pipeline.export.views import ViewGraph, area_ratios
+from pipeline.reid.network import ReidBatch, ReidNetwork
+from pipeline.store.vocabulary import VIEWS
+
+
+class ModelGraph(nn.Module):
+    """A re-ID model with its preprocessing.
+
+    Args:
+        network: Trained; put into evaluation mode.
+
+    Attributes:
+        part_count: D, part boxes it reads of each image; 0 where it reads none.
+        reads_masks: Whether it reads view masks.
+    """
+
+    def __init__(self, network: ReidNetwork) -> None:
+        super().__init__()
+        self.network = network.eval()
+        self.part_count = network.top_d if "parts" in network.inputs else 0
+        self.reads_masks = "part_masks" in network.inputs
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of what it is given."""
+        return ["images", *(["boxes"] if self.part_count else []), *(["masks"] if self.reads_masks else [])]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of what it gives."""
+        return ["feature", *(["area_ratios"] if self.reads_masks else [])]
+
+    def forward(self, images: Tensor, boxes: Tensor | None = None, masks: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Features of images, and their area ratios where it reads view masks.
+
+        Args:
+            images: `(B, H, W, 3)` uint8, RGB, of any size.
+            boxes: `(B, D, 4)` float32, xyxy in [0, 1], the most confident first.
+            masks: `(B, 3, T, T)` uint8, 255 is certain, order `VIEWS`.
+
+        Returns:
+            `(B, C)` float32 and, with masks, `(B, 4)` float32, the whole image's share, always 1, first.
+        """
+        ratios = [] if masks is None else [area_ratios(masks)]
+        count = images.shape[0]  # len() would fix it in the graph
+        batch = ReidBatch(
+            images=resized(images.permute(0, 3, 1, 2), self.network.shape.input_size),
+            boxes=torch.zeros(count, 0, 4) if boxes is None else boxes,
+            masks=torch.zeros(count, len(VIEWS), 0, 0, dtype=torch.uint8) if masks is None else masks,
+            area_ratios=ratios[0] if ratios else torch.ones(count, 1 + len(VIEWS)),
+            identities=torch.zeros(count, dtype=torch.int64),
+        )
+        return self.network(batch).feature.float(), *ratios
+
+
+class WholeGraph(nn.Module):
+    """A re-ID model with the networks that make what it reads, from pixels alone.
+
+    Args:
+        model: The model.
+        parts: Gives part boxes; None where the model reads none.
+        views: Gives view masks; None where the model reads none.
+    """
+
+    def __init__(self, model: ModelGraph, parts: PartGraph | None, views: ViewGraph | None) -> None:
+        super().__init__()
+        self.model = model
+        self.parts = parts
+        self.views = views
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of what it is given."""
+        return ["images"]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of what it gives."""
+        return self.model.outputs
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """What `ModelGraph` gives: `(B, H, W, 3)` uint8, RGB, of any size -> features and perhaps area ratios."""
+        pixels = images.permute(0, 3, 1, 2)
+        boxes = None if self.parts is None else self.parts(pixels)
+        masks = None if self.views is None else self.views(pixels)
+        return self.model(images, boxes, masks)  # type: ignore[no-any-return]
