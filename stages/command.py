@@ -58,10 +58,12 @@ def stage(function: Callable[..., None]) -> click.Command:
         names = {name: options.pop(name) for name in ("dataset", "model") if name in options}
         workspace = Workspace(root, parameters=parameters or root / "params.yaml", **names)
         try:
+            if "dataset" in names:
+                params.check_data_set_name(names["dataset"], "--dataset")
             with params.unchanged(workspace.parameters):
                 function(workspace=workspace, **options)
-        except (ValueError, RuntimeError, OSError, KeyError, ArithmeticError) as error:
-            raise click.ClickException(f"{type(error).__name__}: {error}") from error
+        except (ValueError, RuntimeError, OSError, KeyError, ArithmeticError, MemoryError) as error:
+            raise click.ClickException(printable(f"{type(error).__name__}: {error}")) from error
 
     for option in (
         click.option("--params", "parameters", type=PATH, help="Parameter file.  [default: ROOT/params.yaml]"),
@@ -71,6 +73,11 @@ def stage(function: Callable[..., None]) -> click.Command:
     ):
         guarded = option(guarded)
     return click.command(function.__name__.replace("_", "-"))(guarded)
+
+
+def printable(text: str) -> str:
+    """A text for a terminal: control characters of foreign names, which could move its cursor, are spelt out."""
+    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 
 
 def progress(items: Iterable[T], count: int, unit: str = "image") -> Iterator[T]:

@@ -23,6 +23,9 @@ class ImageLimitsParams:
     """Pixels of the shorter side; smaller images are refused."""
     on_bad_image: Literal["stop", "skip"]
     """stop, or skip: list unusable images and leave them out."""
+    links: Literal["inside", "anywhere"] = "inside"
+    """Where image files that are links may lead: inside the data set's folder, or anywhere, as those of a DVC cache of
+    type symlink do."""
 
 
 def check_image(encoded: bytes, limits: ImageLimitsParams) -> NDArray[np.uint8]:

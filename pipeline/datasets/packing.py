@@ -9,15 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.datasets.formats.regular import regular
 from pipeline.datasets.limits import ImageLimitsParams, check_image
 from pipeline.datasets.records import ImageRecord, check_records, project_path, roles_by_test_set, table_digest
 from pipeline.store import hdf5
-from pipeline.store.decoding import BadImageError
 from pipeline.store.images import SCHEMA
 from pipeline.store.vocabulary import VIEWPOINTS
 
 MISSING = "the file does not exist"
 """Refusal of an image that is not on disk."""
+
+LEADS_OUT = "a link that leads out of the data set's folder (prepare.limits.links: anywhere follows it)"
+"""Refusal of a link."""
 
 _AT_ONCE = 4096
 
@@ -51,7 +54,7 @@ def write_store(
     """
     check_records(records, source)
     files = {record.path: project_path(root, record.path) for record in records}
-    inspected = inspect_files(files, limits, progress)
+    inspected = inspect_files(files, limits, progress, root)
     refused = [(name, found.refusal) for name, found in inspected.items() if found.refusal]
     if refused and limits.on_bad_image == "stop":
         shown = "; ".join(f"{name}: {reason}" for name, reason in refused[:3])
@@ -102,6 +105,7 @@ def inspect_files(
     files: Mapping[str, Path],
     limits: ImageLimitsParams,
     progress: Callable[[Iterable[str], int], Iterable[str]],
+    root: Path,
     fingerprint: Callable[[NDArray[np.uint8]], bytes] = lambda image: b"",
 ) -> dict[str, Inspected]:
     """Read and decode every file, on all cores, keeping none.
@@ -110,30 +114,38 @@ def inspect_files(
         files: Path in the table -> file.
         limits: What counts as a usable image.
         progress: Wraps the iteration over paths, given them and their number.
+        root: The data set's folder.
         fingerprint: What to make of each image, `(H, W, 3)` uint8, RGB, upright, while it is decoded.
 
     Returns:
         Path in the table -> what was found.
     """
     waiting = list(files.values())
+    border = root.resolve() if limits.links == "inside" else None
 
     def inspected(pool: ThreadPoolExecutor) -> Iterator[Inspected]:
         for start in range(0, len(waiting), _AT_ONCE):  # a pool keeps 1.7 KB of each task it is given
-            yield from pool.map(lambda file: _inspect(file, limits, fingerprint), waiting[start : start + _AT_ONCE])
+            yield from pool.map(
+                lambda file: _inspect(file, border, limits, fingerprint), waiting[start : start + _AT_ONCE]
+            )
 
     with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
         return dict(zip(progress(files, len(files)), inspected(pool), strict=True))
 
 
-def _inspect(file: Path, limits: ImageLimitsParams, fingerprint: Callable[[NDArray[np.uint8]], bytes]) -> Inspected:
+def _inspect(
+    file: Path, root: Path | None, limits: ImageLimitsParams, fingerprint: Callable[[NDArray[np.uint8]], bytes]
+) -> Inspected:
     try:
-        encoded = file.read_bytes()
+        if root is not None and not file.resolve().is_relative_to(root):
+            return Inspected((0, 0), "", 0, LEADS_OUT)
+        encoded = regular(file).read_bytes()
         image = check_image(encoded, limits)
         digest = hashlib.sha256(encoded).hexdigest()
         return Inspected((image.shape[0], image.shape[1]), digest, len(encoded), "", fingerprint(image))
     except FileNotFoundError:
         return Inspected((0, 0), "", 0, MISSING)
-    except (OSError, BadImageError) as error:
+    except (OSError, ValueError, RuntimeError, MemoryError) as error:  # RuntimeError: links in a circle
         return Inspected((0, 0), "", 0, str(error))
 
 

@@ -9,22 +9,27 @@ from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.official import Size
 from pipeline.datasets.packing import MISSING, Inspected, inspect_files
 from pipeline.datasets.records import Found, ImageRecord, check_records, project_path, roles_by_test_set
+from pipeline.doctor.boxes import find_box_faults
 from pipeline.doctor.duplicates import find_duplicates, is_tested_on
 from pipeline.doctor.findings import CountRow, Finding, Level, Report
 from pipeline.doctor.near_duplicates import find_near_duplicates, fingerprint
+from pipeline.doctor.stages import Plan, find_stage_faults
 from pipeline.doctor.truth import find_truth_faults
 from pipeline.store.vocabulary import SPLITS, TEST_SET, WITHOUT_IDENTITY
 
 Progress = Callable[[Iterable[str], int], Iterable[str]]
 
 
-def check_data_set(root: Path, values: PrepareParams, progress: Progress = lambda items, _: items) -> Report:
+def check_data_set(
+    root: Path, values: PrepareParams, progress: Progress = lambda items, _: items, plan: Plan | None = None
+) -> Report:
     """Read a data set as `prepare` does, look at every image, and report.
 
     Args:
         root: The data set's folder.
         values: The section `prepare` of the parameters.
         progress: Wraps the iteration over paths, given them and their number.
+        plan: What the run does with the data set; None leaves its stages out.
 
     Returns:
         Counts, findings and the adapter's remarks. What the adapter refuses is itself a finding.
@@ -35,7 +40,7 @@ def check_data_set(root: Path, values: PrepareParams, progress: Progress = lambd
     except (ValueError, OSError) as error:
         return Report(None, [], [_refused_table(error)], [])
     findings = _table(found.records, root)
-    inspected = inspect_files(files, values.limits, progress, fingerprint)
+    inspected = inspect_files(files, values.limits, progress, root, fingerprint)
     findings += _images(inspected, values.limits)
     findings += find_duplicates(found.records, inspected)
     findings += find_near_duplicates(found.records, inspected)
@@ -44,7 +49,10 @@ def check_data_set(root: Path, values: PrepareParams, progress: Progress = lambd
         records = [record for record in records if not inspected[record.path].refusal]
         findings += _left(records, found, root)
     findings += [*_vehicles(records), *_cameras(records), *_viewpoints(records), *_parts(records, inspected)]
-    findings += find_truth_faults(root, values, {record.path: inspected[record.path].size for record in records})
+    sizes = {record.path: inspected[record.path].size for record in records}
+    findings += find_truth_faults(root, values, records, sizes)
+    findings += find_box_faults(root, values.parts)
+    findings += [] if plan is None else find_stage_faults(records, plan)
     benchmark = adapter_of(values).benchmark
     counts = _counts(found.records, benchmark.sizes if benchmark else {})
     if benchmark is not None:

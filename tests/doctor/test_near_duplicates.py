@@ -30,7 +30,7 @@ def save(path: Path, image: NDArray[np.uint8], quality: int = 90) -> None:
 
 def found_in(folder: Path, records: Sequence[ImageRecord]) -> list[Finding]:
     files = {record.path: folder / record.path for record in records}
-    return find_near_duplicates(records, inspect_files(files, LIMITS, lambda paths, _: paths, fingerprint))
+    return find_near_duplicates(records, inspect_files(files, LIMITS, lambda paths, _: paths, folder, fingerprint))
 
 
 @pytest.mark.parametrize("kind", ["as it is", "saved poorly", "halved", "doubled", "squared", "grey"])
