@@ -19,7 +19,7 @@ BY_MODEL = ("train_reid", "reid_models")
 
 
 def write_resolved(folder: Path, parameters: Path, root: Path) -> int:
-    """Write the values of every stage, whole or not at all.
+    """Write the values of every stage, whole or not at all, once the data sets' names are known to work.
 
     Args:
         folder: Where to: ``datasets/<dataset>/<section>.json``, ``datasets/<dataset>/train_reid/<model>.json`` and
@@ -31,7 +31,8 @@ def write_resolved(folder: Path, parameters: Path, root: Path) -> int:
         The number of files.
 
     Raises:
-        ValueError: A section, a model's entry or its network is missing or no mapping, or an override names no section.
+        ValueError: A section, a model's entry or its network is missing or no mapping, an override names no section,
+            or a data set has a name that cannot be used.
     """
     document = params.read(parameters)
     files = {**dict(_of_data_sets(document, parameters)), **dict(_of_networks(document, parameters, root))}
@@ -43,6 +44,9 @@ def write_resolved(folder: Path, parameters: Path, root: Path) -> int:
 
 def _of_data_sets(document: dict[str, Any], path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     trained = [document[stage]["dataset"] for stage in ("train_detector", "train_span")]
+    for key in ("datasets", "fleets"):
+        for name in document[key]:
+            params.check_data_set_name(name, f"{path}: {key}")
     for dataset in dict.fromkeys(map(str, [*document["datasets"], *document["fleets"], *trained])):
         for section in [key for key in document if key not in (*params.OF_THE_RUN, *BY_MODEL)]:
             changes = params.overrides(document, path, dataset, (section,))

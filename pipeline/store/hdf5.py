@@ -5,6 +5,7 @@ kind of file it is, which table its rows follow and what made it, and a reader r
 """
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.store.files import atomic
+
+LOCKED: frozenset[int] = frozenset({errno.EAGAIN, errno.ENOLCK})
+"""Error numbers of a file that cannot be locked."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +176,7 @@ class Cache:
         """The open HDF5 file of this process."""
         if self._file is None or self._process != os.getpid():
             self.close()  # else HDF5 would read on through a handle inherited in a fork
-            self._file, self._process = h5py.File(self.path, "r"), os.getpid()
+            self._file, self._process = opened(self.path), os.getpid()
         return self._file
 
     def __contains__(self, name: str) -> bool:
@@ -203,18 +207,39 @@ class Cache:
         return {**self.__dict__, "_file": None}
 
 
+def opened(path: Path) -> h5py.File:
+    """An HDF5 file, opened for reading.
+
+    Raises:
+        BlockingIOError: Another program holds it, or its file system has no locks.
+        OSError: It is no HDF5 file.
+    """
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if error.errno not in LOCKED and "unable to lock file" not in str(error):
+            raise
+        raise BlockingIOError(
+            f"{path}: locked: another program has it open for writing, or its file system has no locks; close "
+            "it there or, where nothing writes it, set HDF5_USE_FILE_LOCKING=FALSE"
+        ) from error
+
+
 def read_header(path: Path) -> Header:
     """Read a cache's header.
 
     Raises:
         FileNotFoundError: `path` does not exist.
         ValueError: The file is not a cache of this pipeline.
+        BlockingIOError: It is locked.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file; `dvc repro` or `dvc pull` makes it")
     try:
-        with h5py.File(path, "r") as file:
+        with opened(path) as file:
             return Header(**json.loads(file.attrs["header"]))
+    except BlockingIOError:
+        raise
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: not a cache of this pipeline ({error})") from error
 

@@ -1,3 +1,4 @@
+import fcntl
 import multiprocessing
 import pickle
 from pathlib import Path
@@ -109,3 +110,12 @@ def test_makers_that_differ_are_both_named() -> None:
     check_same("weights", {"weights": "abc"}, {"weights": "abc"}, Path("a.h5"))
     with pytest.raises(ValueError, match=r"a\.h5: made with weights def, expected abc"):
         check_same("weights", {"weights": "abc"}, {"weights": "def"}, Path("a.h5"))
+
+
+def test_a_file_that_another_program_holds_is_called_locked_not_foreign(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.h5")
+    with open(path, "rb+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError, match=r"a\.h5: locked: .*HDF5_USE_FILE_LOCKING=FALSE"):
+            read_header(path)
+    assert read_header(path) == HEADER
