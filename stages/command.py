@@ -12,6 +12,7 @@ import click
 from tqdm import tqdm
 
 from pipeline.store import params
+from pipeline.store.names import check_data_set_name
 from pipeline.store.places import Workspace
 
 T = TypeVar("T")
@@ -59,7 +60,7 @@ def stage(function: Callable[..., None]) -> click.Command:
         workspace = Workspace(root, parameters=parameters or root / "params.yaml", **names)
         try:
             if "dataset" in names:
-                params.check_data_set_name(names["dataset"], "--dataset")
+                check_data_set_name(names["dataset"], "--dataset")
             with params.unchanged(workspace.parameters):
                 function(workspace=workspace, **options)
         except (ValueError, RuntimeError, OSError, KeyError, ArithmeticError, MemoryError) as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.datasets.adapters import PrepareParams, adapter_of, read_data_set
 from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.official import Size
-from pipeline.datasets.packing import MISSING, Inspected, inspect_files
+from pipeline.datasets.packing import LEADS_OUT, MISSING, Inspected, inspect_files
 from pipeline.datasets.records import Found, ImageRecord, check_records, project_path, roles_by_test_set
 from pipeline.doctor.boxes import find_box_faults
 from pipeline.doctor.duplicates import find_duplicates, is_tested_on
@@ -147,6 +147,7 @@ def _images(inspected: Mapping[str, Inspected], limits: ImageLimitsParams) -> li
         "images that are not on disk": "Complete the copy of the data set",
         "images that are too small": "Look at them and lower prepare.limits.min_side if they are of use",
         "images that are too large": "Look at them and raise prepare.limits.max_pixels if they are meant",
+        "images that are links out of the folder": "Copy them into it, set prepare.limits.links: anywhere",
         "images that cannot be read": "Fetch these files again",
     }
     level: Level = "warning" if skipped else "error"
@@ -160,6 +161,8 @@ def _images(inspected: Mapping[str, Inspected], limits: ImageLimitsParams) -> li
 def _kind_of(refusal: str) -> str:
     if refusal == MISSING:
         return "images that are not on disk"
+    if refusal == LEADS_OUT:
+        return "images that are links out of the folder"
     if "prepare.limits.min_side" in refusal:
         return "images that are too small"
     return "images that are too large" if "prepare.limits.max_pixels" in refusal else "images that cannot be read"

@@ -4,6 +4,7 @@ No file may run code: pickles are read by torch's reader of tensors and plain va
 """
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,9 @@ def _stripped(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def _unpickled(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of the protocol of a pickle, which tells a reader nothing
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         reason = "holds Python objects (a whole network, say), which are not loaded because they can run code"
         if "global" not in str(error).lower():

@@ -167,21 +167,25 @@ def _read_pretrained(architecture: str, pretrained: PretrainedParams) -> dict[st
         return dict(timm.create_model(architecture, pretrained=True).state_dict())
     path = local_file(pretrained)
     if path is None:
-        try:
-            known = get_model_weights(architecture).__members__
-        except ValueError:
-            known = {}  # a network that torchvision does not have
-        if source not in known:
-            raise ValueError(
-                f"pretrained.source: expected {', '.join(known)}, timm, or a file that ends in {', '.join(FILES)}, "
-                f"got {source!r}"
-            )
-        return dict(known[source].get_state_dict(progress=True, check_hash=True))
+        return _from_torchvision(architecture, source)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file of pretrained weights")
     if pretrained.sha256 is not None and file_digest(path) != pretrained.sha256:
         raise ValueError(f"{path}: SHA-256 is {file_digest(path)}, expected {pretrained.sha256}")
     return read_weights(path)
+
+
+def _from_torchvision(architecture: str, name: str) -> dict[str, Tensor]:
+    try:
+        known: Mapping[str, Any] = get_model_weights(architecture).__members__
+    except ValueError:
+        known = {}  # a network that torchvision does not have
+    if name not in known:
+        expected = ", ".join([*known, "timm"])
+        raise ValueError(
+            f"pretrained.source: expected {expected}, or a file that ends in {', '.join(FILES)}, got {name!r}"
+        )
+    return dict(known[name].get_state_dict(progress=True, check_hash=True))
 
 
 def local_file(pretrained: PretrainedParams) -> Path | None:

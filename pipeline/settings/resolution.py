@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.settings.code import code_of
 from pipeline.store import params
 from pipeline.store.files import atomic_directory, write_json
+from pipeline.store.names import check_data_set_name
 
 BY_MODEL = ("train_reid", "reid_models")
 """Sections that are resolved for each model."""
@@ -46,7 +47,7 @@ def _of_data_sets(document: dict[str, Any], path: Path) -> Iterator[tuple[str, d
     trained = [document[stage]["dataset"] for stage in ("train_detector", "train_span")]
     for key in ("datasets", "fleets"):
         for name in document[key]:
-            params.check_data_set_name(name, f"{path}: {key}")
+            check_data_set_name(name, f"{path}: {key}")
     for dataset in dict.fromkeys(map(str, [*document["datasets"], *document["fleets"], *trained])):
         for section in [key for key in document if key not in (*params.OF_THE_RUN, *BY_MODEL)]:
             changes = params.overrides(document, path, dataset, (section,))

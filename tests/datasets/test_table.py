@@ -50,7 +50,7 @@ def test_one_file_may_be_query_and_gallery_image(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("c.jpg,val,7,c1,front,", "line 3, column split: expected one of train, .*, withheld, got 'val'"),
+        ("c.jpg,val,7,c1,front,", "line 3, column split: expected one of train, .*, withheld, both, got 'val'"),
         ("c.jpg,train,,c1,front,", "line 3, column vehicle_id: split train needs an identity"),
         ("c.jpg,train,7,c1,5,", "line 3, column viewpoint: expected one of front, .* code 0 to 4, got '5'"),
         ("a.jpg,train,7,c1,front,", r"line 3, column path: 'a.jpg' is on line 2 too"),

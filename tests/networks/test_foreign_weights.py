@@ -113,7 +113,7 @@ def test_weights_of_another_network_say_what_they_are(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", ["IMAGENET1K_V9", "weights.safetensor", "resnet18.onnx"])
 def test_a_misspelt_name_is_answered_with_those_there_are(source: str) -> None:
-    with pytest.raises(ValueError, match=rf"expected IMAGENET1K_V1, timm, or a file that ends in .*, got '{source}'"):
+    with pytest.raises(ValueError, match=rf"expected IMAGENET1K_V1, DEFAULT, timm, or a file .*'{source}'"):
         load_pretrained(network(), "resnet18", PretrainedParams(source))
     with pytest.raises(ValueError, match="expected .*timm, or a file"):
         load_pretrained(network(), "tf_efficientnet_lite0", PretrainedParams(source))

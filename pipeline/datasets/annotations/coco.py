@@ -50,9 +50,7 @@ def read_coco(
             ill-formed size, box or (where asked for) polygon; the message gives the entry's list and place or id.
     """
     document = _document(path)
-    names = {
-        _id(item, where): str(_value(item, "name", where)) for where, item in _entries(document, "categories", path)
-    }
+    names = {_id(item, where): _text(item, "name", where) for where, item in _entries(document, "categories", path)}
     found: dict[Hashable, tuple[str, tuple[int, int], list[dict[str, Any]]]] = {}
     for where, item in _entries(document, "images", path):
         if (number := _id(item, where)) in found:
@@ -117,8 +115,9 @@ def _id(item: Mapping[str, Any], where: str, key: str = "id") -> Hashable:
 
 def _text(item: Mapping[str, Any], key: str, where: str) -> str:
     value = _value(item, key, where)
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise ValueError(f"{where}: expected {key} as the name of a file, got {_shown(value)}")
+    halves = isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value)  # of no character
+    if not isinstance(value, str) or not value or "\0" in value or halves:
+        raise ValueError(f"{where}: expected text as {key}, got {_shown(value)}")
     return value
 
 

@@ -6,7 +6,8 @@ from xml.etree import ElementTree
 
 from pipeline.datasets.formats.regular import regular
 
-_DECLARATION = re.compile(r"""^\s*<\?xml[^>]*?(?:encoding\s*=\s*["']([A-Za-z0-9._:-]+)["'])?[^>]*?\?>""", re.ASCII)
+_DECLARATION = re.compile(r"\s*<\?xml\b[^>]*\?>")
+_ENCODING = re.compile(r"""encoding\s*=\s*["']([A-Za-z0-9._:-]+)["']""", re.ASCII)
 
 
 def parse_xml(path: Path, encoding: str | None = None) -> ElementTree.Element:
@@ -26,7 +27,9 @@ def parse_xml(path: Path, encoding: str | None = None) -> ElementTree.Element:
     name = encoding or _declared(content)
     try:
         text = content.decode(name)
-        text = _DECLARATION.sub("", text.lstrip("\ufeff"), count=1)
+        text = text.removeprefix("\ufeff")
+        declaration = _DECLARATION.match(text)
+        text = text[declaration.end() :] if declaration else text
         if "<!ENTITY" in text:
             raise ValueError(f"{path}: declares entities, which are not read; save it without its DOCTYPE")
         return ElementTree.fromstring(text)
@@ -41,6 +44,7 @@ def parse_xml(path: Path, encoding: str | None = None) -> ElementTree.Element:
 def _declared(content: bytes) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    declared = _DECLARATION.match(content[:200].decode("latin-1").removeprefix("\xef\xbb\xbf"))
-    name = declared[1] if declared and declared[1] else "utf-8"
+    declaration = _DECLARATION.match(content[:200].decode("latin-1").removeprefix("\xef\xbb\xbf"))
+    encoding = _ENCODING.search(declaration[0]) if declaration else None
+    name = encoding[1] if encoding else "utf-8"
     return "gb18030" if name.lower() in ("gb2312", "gbk") else name  # a superset, which tools write under the old name
