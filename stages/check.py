@@ -48,7 +48,7 @@ def _plan(workspace: Workspace) -> Plan:
     from pipeline.reid.params import load_model
 
     sections = [name for name in SECTIONS if name not in ("runtime", "report", "train_reid")]
-    of_the_set = {name: workspace.load(name, SECTIONS[name]) for name in sections}
+    of_the_set: dict[str, Any] = {name: workspace.load(name, SECTIONS[name]) for name in sections}
     document = read(workspace.parameters)
     listed = document["models"] if workspace.dataset in document["datasets"] else []
     models = {name: load_model(workspace.parameters, workspace.dataset, name) for name in listed}
