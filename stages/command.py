@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from tqdm import tqdm
 
 from pipeline.store import params
+from pipeline.store.names import check_data_set_name
 from pipeline.store.places import Workspace
 
 T = TypeVar("T")
@@ -80,6 +81,8 @@ def stage(function: Callable[..., None]) -> click.Command:
         names = {name: options.pop(name) for name in ("dataset", "model", "trained_on") if name in options}
         workspace = Workspace(root, parameters=parameters or root / "params.yaml", **names)
         try:
+            if "dataset" in names:
+                check_data_set_name(names["dataset"], "--dataset")
             params.read(workspace.parameters)
             function(workspace=workspace, **options)
             workspace.check_unchanged()

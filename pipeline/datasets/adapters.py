@@ -13,7 +13,7 @@ from pipeline.datasets.folder import check_regular
 from pipeline.datasets.held_out import UnseenParams, keep_unseen
 from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.official import Benchmark
-from pipeline.datasets.records import Found
+from pipeline.datasets.records import Found, ImageRecord
 from pipeline.datasets.sources import cityflow_reid, frames, table, vehicleid, veri776, veri_wild, vric
 from pipeline.store.images import ImageStore
 from pipeline.store.params import parameters
@@ -132,5 +132,15 @@ def read_truth(root: Path, values: PrepareParams, store: ImageStore) -> Truth | 
     if values.ground_truth is not None:
         return rendered_truth(root / values.ground_truth, store.paths.tolist())
     if values.view_polygons is not None:
-        return polygon_truth(root, store.paths.tolist(), values.view_polygons)
+        return polygon_truth(root, _records_of(store), values.view_polygons)
     return None
+
+
+def _records_of(store: ImageStore) -> list[ImageRecord]:
+    """What tells the images of a table apart."""
+    roles = {name: column.tolist() for name, column in store.roles.items()}
+    columns = (store.paths.tolist(), store.splits.tolist(), store.vehicle_ids.tolist(), store.camera_ids.tolist())
+    return [
+        ImageRecord(path, split, vehicle or None, camera or None, roles={n: c[row] for n, c in roles.items() if c[row]})
+        for row, (path, split, vehicle, camera) in enumerate(zip(*columns, strict=True))
+    ]

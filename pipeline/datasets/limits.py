@@ -11,6 +11,11 @@ from pydantic import PositiveInt
 from pipeline.store.decoding import BadImageError, decode
 from pipeline.store.params import parameters
 
+Links = Literal["inside", "anywhere"]
+
+LARGEST_SIDE = 2**24
+"""Pixels of a side above which an image's size, as an annotation gives it, is taken for a mistake."""
+
 
 @parameters
 class ImageLimitsParams:
@@ -23,6 +28,9 @@ class ImageLimitsParams:
     """Pixels of the shorter side; smaller images are refused."""
     on_bad_image: Literal["stop", "skip"]
     """stop, or skip: list unusable images and leave them out."""
+    links: Links = "inside"
+    """Where image files that are links may lead: inside the data set's folder, or anywhere, as those of a DVC cache of
+    type symlink do."""
 
 
 def check_image(encoded: bytes, limits: ImageLimitsParams) -> NDArray[np.uint8]:

@@ -60,7 +60,7 @@ def write_store(
             were drawn on an image of another size, or an image changed while the stage ran.
     """
     check_records(records, source)
-    files = readers_of(records, root, contents or {})
+    files = readers_of(records, root, contents or {}, limits.links)
     inspected = inspect_files(files, limits, progress)
     refused = [(name, found.refusal) for name, found in inspected.items() if found.refusal]
     if refused and limits.on_bad_image == "stop":
@@ -144,7 +144,7 @@ def _inspect(read: Reader, limits: ImageLimitsParams, fingerprint: Callable[[NDA
         return Inspected((image.shape[0], image.shape[1]), digest, len(encoded), "", fingerprint(image))
     except FileNotFoundError:
         return Inspected((0, 0), "", 0, MISSING)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError, MemoryError) as error:  # RuntimeError: links in a circle
         return Inspected((0, 0), "", 0, str(error))
 
 

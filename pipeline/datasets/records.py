@@ -3,16 +3,21 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.datasets.formats.regular import regular
+from pipeline.datasets.limits import Links
 from pipeline.store.boxes import PartBoxes
 from pipeline.store.files import digest_of
 from pipeline.store.vocabulary import PART_CLASSES, ROLES, SPLITS, TEST_SET, VIEWPOINTS, WITHOUT_IDENTITY
 
 Reader = Callable[[], bytes]
+
+LEADS_OUT = "a link that leads out of the data set's folder (prepare.limits.links: anywhere follows it)"
+"""Refusal of a link."""
 """Gives an image's encoded bytes; raises `OSError` or `BadImageError` where it cannot."""
 
 
@@ -170,13 +175,16 @@ def project_path(root: Path, relative: str) -> Path:
     return root / relative
 
 
-def readers_of(records: Sequence[ImageRecord], root: Path, contents: Mapping[str, Reader]) -> dict[str, Reader]:
+def readers_of(
+    records: Sequence[ImageRecord], root: Path, contents: Mapping[str, Reader], links: Links
+) -> dict[str, Reader]:
     """What gives each image's encoded bytes.
 
     Args:
         records: The images.
         root: The data set's folder.
         contents: `Found.contents`; all other images are files.
+        links: Where files that are links may lead.
 
     Returns:
         Path in the table -> its reader.
@@ -184,8 +192,14 @@ def readers_of(records: Sequence[ImageRecord], root: Path, contents: Mapping[str
     Raises:
         ValueError: A path leaves the folder.
     """
-    return {record.path: contents.get(record.path) or _file(project_path(root, record.path)) for record in records}
+    border = root.resolve() if links == "inside" else None
+    files = {record.path: project_path(root, record.path) for record in records if record.path not in contents}
+    read = {path: partial(_content, file, border) for path, file in files.items()}
+    return {record.path: contents.get(record.path) or read[record.path] for record in records}
 
 
-def _file(path: Path) -> Reader:
-    return lambda: regular(path).read_bytes()
+def _content(file: Path, border: Path | None) -> bytes:
+    """Bytes of a regular file, within a folder where one is given; raises ValueError where it is none."""
+    if border is not None and not file.resolve().is_relative_to(border):
+        raise ValueError(LEADS_OUT)
+    return regular(file).read_bytes()

@@ -8,30 +8,35 @@ from pipeline.datasets.adapters import PrepareParams, adapter_of, read_data_set
 from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.official import Size
 from pipeline.datasets.packing import MISSING, Inspected, inspect_files
-from pipeline.datasets.records import Found, ImageRecord, check_records, readers_of, roles_by_test_set
+from pipeline.datasets.records import LEADS_OUT, Found, ImageRecord, check_records, readers_of, roles_by_test_set
+from pipeline.doctor.boxes import find_box_faults
 from pipeline.doctor.duplicates import find_duplicates, is_tested_on
 from pipeline.doctor.findings import CountRow, Finding, Level, Report
 from pipeline.doctor.near_duplicates import find_near_duplicates, fingerprint
+from pipeline.doctor.stages import Plan, find_stage_faults
 from pipeline.doctor.truth import find_truth_faults
 from pipeline.store.vocabulary import SPLITS, TEST_SET, WITHOUT_IDENTITY
 
 Progress = Callable[[Iterable[str], int], Iterable[str]]
 
 
-def check_data_set(root: Path, values: PrepareParams, progress: Progress = lambda items, _: items) -> Report:
+def check_data_set(
+    root: Path, values: PrepareParams, progress: Progress = lambda items, _: items, plan: Plan | None = None
+) -> Report:
     """Read a data set as `prepare` does, look at every image, and report.
 
     Args:
         root: The data set's folder.
         values: The section `prepare` of the parameters.
         progress: Wraps the iteration over paths, given them and their number.
+        plan: What the run does with the data set; None leaves its stages out.
 
     Returns:
         Counts, findings and the adapter's remarks. What the adapter refuses is itself a finding.
     """
     try:
         found = read_data_set(root, values)
-        files = readers_of(found.records, root, found.contents)
+        files = readers_of(found.records, root, found.contents, values.limits.links)
     except (ValueError, OSError) as error:
         return Report(None, [], [_refused_table(error)], [])
     findings = _table(found.records, root)
@@ -44,7 +49,10 @@ def check_data_set(root: Path, values: PrepareParams, progress: Progress = lambd
         records = [record for record in records if not inspected[record.path].refusal]
         findings += _left(records, found, root)
     findings += [*_vehicles(records), *_cameras(records), *_viewpoints(records), *_parts(records, inspected)]
-    findings += find_truth_faults(root, values, {record.path: inspected[record.path].size for record in records})
+    sizes = {record.path: inspected[record.path].size for record in records}
+    findings += find_truth_faults(root, values, records, sizes)
+    findings += find_box_faults(root, values.parts)
+    findings += [] if plan is None else find_stage_faults(records, plan)
     benchmark = adapter_of(values).benchmark
     counts = _counts(found.records, benchmark.sizes if benchmark else {})
     if benchmark is not None:
@@ -139,6 +147,7 @@ def _images(inspected: Mapping[str, Inspected], limits: ImageLimitsParams) -> li
         "images that are not on disk": "Complete the copy of the data set",
         "images that are too small": "Look at them and lower prepare.limits.min_side if they are of use",
         "images that are too large": "Look at them and raise prepare.limits.max_pixels if they are meant",
+        "images that are links out of the folder": "Copy them into it, set prepare.limits.links: anywhere",
         "images that cannot be read": "Fetch these files again",
     }
     level: Level = "warning" if skipped else "error"
@@ -152,6 +161,8 @@ def _images(inspected: Mapping[str, Inspected], limits: ImageLimitsParams) -> li
 def _kind_of(refusal: str) -> str:
     if refusal == MISSING:
         return "images that are not on disk"
+    if refusal == LEADS_OUT:
+        return "images that are links out of the folder"
     if "prepare.limits.min_side" in refusal:
         return "images that are too small"
     return "images that are too large" if "prepare.limits.max_pixels" in refusal else "images that cannot be read"

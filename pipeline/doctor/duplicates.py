@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from pipeline.datasets.annotations.viewpoints import listed_twice
+from pipeline.datasets.annotations.matching import listed_twice
 from pipeline.datasets.packing import Inspected
 from pipeline.datasets.records import ImageRecord, roles_by_test_set
 from pipeline.doctor.findings import Finding, Level
@@ -23,7 +23,7 @@ KINDS: dict[str, tuple[Level, str, str]] = {
         "error",
         "queries whose copy in the gallery counts as a hit",
         "Fill in or correct their cameras (an unknown one is never taken for the same), or take the copy out of "
-        "the gallery, or list one file with the role both, which never finds itself.",
+        "the gallery, or list one file alone, in a table with the split both, which never finds itself.",
     ),
     "listed twice": (
         "note",

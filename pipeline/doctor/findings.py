@@ -17,6 +17,7 @@ SECTIONS: dict[str, str] = {
     "viewpoints": "Viewpoints",
     "parts": "Part annotation",
     "truth": "Ground truth",
+    "run": "What the run does with it",
 }
 """Section of a report -> its title, in the report's order."""
 

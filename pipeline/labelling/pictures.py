@@ -80,7 +80,7 @@ def raw_pictures(root: Path, values: PrepareParams, splits: Sequence[str]) -> Pi
     """Images of some splits of a data set that is not prepared yet, none of them looked at before it is shown."""
     found = read_data_set(root, values)
     records = [record for record in found.records if record.split in splits]
-    files = readers_of(records, root, found.contents)
+    files = readers_of(records, root, found.contents, values.limits.links)
     candidates = [Candidate(r.path, r.vehicle_id or "", r.camera_id or "", r.viewpoint is not None) for r in records]
     _check(candidates, splits, root)
     return Pictures(candidates, lambda position: decode(files[records[position].path]()))

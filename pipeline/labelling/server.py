@@ -93,6 +93,11 @@ class _RefusedError(Exception):
         self.status = status
 
 
+def _is_count(text: str) -> bool:
+    """Whether a text is a whole number that needs no arbitrary precision."""
+    return text.isascii() and text.isdecimal() and len(text) < 12
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: LabellingServer
     protocol_version = "HTTP/1.1"
@@ -142,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/state":
             return self._state()
         folder, _, number = self.path.removeprefix("/").partition("/")
-        if folder == "image" and number.isdecimal() and int(number) < len(self.server.pictures.candidates):
+        if folder == "image" and _is_count(number) and int(number) < len(self.server.pictures.candidates):
             return "image/jpeg", self._jpeg(int(number))
         raise _RefusedError(HTTPStatus.NOT_FOUND, f"no such page: {self.path}")
 
@@ -162,9 +167,12 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if self.headers.get_content_type() != "application/json":
             raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "expected application/json")
-        if not length.isdecimal() or int(length) > LONGEST_REQUEST:
+        if not _is_count(length) or int(length) > LONGEST_REQUEST:
             raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {LONGEST_REQUEST} bytes")
-        request = json.loads(self.rfile.read(int(length)))
+        try:
+            request = json.loads(self.rfile.read(int(length)))
+        except RecursionError as error:
+            raise ValueError("expected a JSON object of texts, got one nested too deeply") from error
         if not isinstance(request, dict) or not all(isinstance(value, str | None) for value in request.values()):
             raise ValueError("expected a JSON object of texts")
         return request

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
+from pipeline.networks.foreign import FILES, read_weights, without_prefixes
 from pipeline.store.files import DamagedFileError, atomic, file_digest
 from pipeline.store.params import build, mapping, parameters
 
@@ -38,8 +39,6 @@ ON_TRAINING = (
 DIGEST = "digest"
 """Key of the metadata that holds the digest of all else."""
 AGAIN = "train them again"
-FILES = (".safetensors", ".pth", ".pt")
-"""How the names of weights' files end; another source is a name that a hub knows."""
 
 
 @parameters
@@ -49,7 +48,8 @@ class PretrainedParams:
     source: str | None
     """null trains from scratch; a torchvision weights name, for example ``IMAGENET1K_V1``, asks its hub; ``timm`` asks
     the hub of timm's networks; ``package:<package>/<file>`` is a file that an installed Python package carries;
-    anything else is a local file, ``.safetensors`` or ``.pth``."""
+    anything else is a local file, ``.safetensors`` or torch's (``.pth``, ``.pt``, ``.bin``, ``.ckpt``, ``.pth.tar``) of
+    weights, alone or as training programs nest them."""
     sha256: str | None = None
     """Full digest the file must have; null skips the check."""
 
@@ -197,14 +197,14 @@ def load_pretrained(network: nn.Module, architecture: str, pretrained: Pretraine
     if pretrained.source is None:
         return sorted(network.state_dict())
     wanted = network.state_dict()
-    state = _renamed(_read_pretrained(architecture, pretrained), wanted)
+    state = _renamed(without_prefixes(_read_pretrained(architecture, pretrained), wanted), wanted)
     fitting = {name: tensor for name, tensor in state.items() if name in wanted and tensor.shape == wanted[name].shape}
     left = sorted(set(wanted) - set(fitting))
     strangers = [name for name in left if not name.startswith(("fc.", "classifier.")) and "num_batches" not in name]
     if strangers:
         raise ValueError(
             f"{pretrained.source}: {len(strangers)} weights of {architecture} are absent or of another shape, "
-            f"for example {', '.join(strangers[:3])}"
+            f"for example {', '.join(strangers[:3])}; its {len(state)} begin with {', '.join(list(state)[:3])}"
         )
     network.load_state_dict(fitting, strict=False)
     return left
@@ -226,16 +226,25 @@ def _read_pretrained(architecture: str, pretrained: PretrainedParams) -> dict[st
         return dict(timm.create_model(architecture, pretrained=True).state_dict())
     path = local_file(pretrained)
     if path is None:
-        weights = get_model_weights(architecture)[source]
-        return dict(weights.get_state_dict(progress=True, check_hash=True))
-    if not path.exists():
+        return _from_torchvision(architecture, source)
+    if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file of pretrained weights")
     if pretrained.sha256 is not None and file_digest(path) != pretrained.sha256:
         raise ValueError(f"{path}: SHA-256 is {file_digest(path)}, expected {pretrained.sha256}")
-    if path.suffix == ".safetensors":
-        with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    return dict(torch.load(path, map_location="cpu", weights_only=True))
+    return read_weights(path)
+
+
+def _from_torchvision(architecture: str, name: str) -> dict[str, Tensor]:
+    try:
+        known: Mapping[str, Any] = get_model_weights(architecture).__members__
+    except ValueError:
+        known = {}  # a network that torchvision does not have
+    if name not in known:
+        expected = ", ".join([*known, "timm"])
+        raise ValueError(
+            f"pretrained.source: expected {expected}, or a file that ends in {', '.join(FILES)}, got {name!r}"
+        )
+    return dict(known[name].get_state_dict(progress=True, check_hash=True))
 
 
 def local_file(pretrained: PretrainedParams) -> Path | None:
@@ -248,7 +257,7 @@ def local_file(pretrained: PretrainedParams) -> Path | None:
     if source is None or source == "timm":
         return None
     path = _packaged(source) if source.startswith(PACKAGED) else Path(source)
-    return path if path.suffix in FILES else None
+    return path if path.name.lower().endswith(FILES) else None
 
 
 def _packaged(source: str) -> Path:

@@ -44,7 +44,7 @@ def training_rows(store: ImageStore, held_back_every: int) -> tuple[NDArray[np.i
         Rows to train on and rows held back, each rising.
 
     Raises:
-        ValueError: Nothing is left to train on.
+        ValueError: Nothing is left to train on, or none of it has a box.
     """
     rows = store.rows("train", "extra")
     rows = rows[store.annotated[rows]]
@@ -56,7 +56,13 @@ def training_rows(store: ImageStore, held_back_every: int) -> tuple[NDArray[np.i
             f"{store.path}: no annotated image of the splits train and extra is left to train the detector on "
             f"({len(rows)} annotated, held_back_every {held_back_every})"
         )
-    return rows[~is_held], rows[is_held]
+    trained = rows[~is_held]
+    if not any(len(parts.boxes) for row in trained if (parts := store.parts(int(row))) is not None):
+        raise ValueError(
+            f"{store.path}: none of the {len(trained)} annotated images of the splits train and extra has a part box, "
+            "so that the detector could only learn that there are none; export the boxes too (prepare.parts)"
+        )
+    return trained, rows[is_held]
 
 
 @dataclass(frozen=True)

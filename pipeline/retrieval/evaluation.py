@@ -145,7 +145,7 @@ def evaluate_table(
     found = {test.name: evaluate_test_set(test, features, params, device, looks) for test in tests}
     metrics = {test: metrics_of(item, params.ranks, params.bootstrap) for test, item in found.items()}
     leading = found[name]
-    _check_matches(leading, store)
+    _check_matches(leading, store, params.protocol)
     everything = {
         **metrics[name],
         "protocol": f"{params.protocol}/{protocol.version}",
@@ -224,12 +224,14 @@ def evaluate_test_set(
     return Evaluated(test, problems, scores, kept[0], found)
 
 
-def _check_matches(evaluated: Evaluated, store: ImageStore) -> None:
+def _check_matches(evaluated: Evaluated, store: ImageStore, protocol: str) -> None:
     if evaluated.test.withheld or any(scores.counted.any() for scores in evaluated.scores):
         return
     queries = len(evaluated.problems[0].queries)
     raise ValueError(
-        f"{store.path}: test set {evaluated.test.name}: none of {queries} queries has a match in the gallery"
+        f"{store.path}: test set {evaluated.test.name}: none of {queries} queries has a match in the gallery that "
+        f"evaluate.protocol ({protocol}) lets count; if the same camera took them all, evaluate.protocol: every_camera "
+        "removes no image of the query's camera"
     )
 
 

@@ -6,6 +6,7 @@ model is made of. So each stage depends on the small file that holds its values,
 those whose file changed, and nothing else.
 """
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,14 @@ from typing import Any
 from pipeline.settings.code import code_of
 from pipeline.store import params
 from pipeline.store.files import atomic_directory, write_json
+from pipeline.store.names import check_data_set_name
 
 BY_MODEL = ("train_reid", "reid_models")
 """Sections that are resolved for each model."""
 
 
 def write_resolved(folder: Path, parameters: Path, root: Path) -> int:
-    """Write the values of every stage, whole or not at all.
+    """Write the values of every stage, whole or not at all, once the data sets' names are known to work.
 
     Args:
         folder: Where to: ``datasets/<dataset>/<section>.json``, ``datasets/<dataset>/train_reid/<model>.json`` and
@@ -31,7 +33,8 @@ def write_resolved(folder: Path, parameters: Path, root: Path) -> int:
         The number of files.
 
     Raises:
-        ValueError: A section, a model's entry or its network is missing or no mapping, or an override names no section.
+        ValueError: A section, a model's entry or its network is missing or no mapping, an override names no section,
+            or a data set has a name that cannot be used.
     """
     document = params.read(parameters)
     files = {**dict(_of_data_sets(document, parameters)), **dict(_of_networks(document, parameters, root))}
@@ -43,8 +46,12 @@ def write_resolved(folder: Path, parameters: Path, root: Path) -> int:
 
 def _of_data_sets(document: dict[str, Any], path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     trained = [document[stage]["dataset"] for stage in ("train_detector", "train_span")]
-    named = [*document["datasets"], *document["fleets"], *document["joint"], *document["across"]["tested_on"], *trained]
-    for dataset in dict.fromkeys(map(str, named)):
+    listed = {key: document[key] for key in ("datasets", "fleets", "joint")}
+    listed["across"] = document["across"]["tested_on"]
+    for key, names in listed.items():
+        for name in names:
+            check_data_set_name(name, f"{path}: {key}")
+    for dataset in dict.fromkeys(map(str, [*itertools.chain(*listed.values()), *trained])):
         for section in [key for key in document if key not in (*params.OF_THE_RUN, *BY_MODEL)]:
             changes = params.overrides(document, path, dataset, (section,))
             yield f"datasets/{dataset}/{section}", params.merge(params.mapping(document, path, section), *changes)

@@ -7,6 +7,7 @@ something is read.
 """
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -27,6 +28,9 @@ AGAIN = "remove it, and `dvc checkout` or `dvc repro` brings it back"
 """What to do about a damaged file."""
 CHUNK_BYTES = 1 << 15
 """About how many bytes one checksum covers: what a read of a few bytes takes at least, far less than HDF5 keeps."""
+
+LOCKED: frozenset[int] = frozenset({errno.EAGAIN, errno.ENOLCK})
+"""Error numbers of a file that cannot be locked."""
 
 
 @dataclass(frozen=True)
@@ -227,7 +231,7 @@ class Cache:
         if self._file is None or self._process != os.getpid():
             self.close()  # else HDF5 would read on through a handle inherited in a fork
             with _naming(self.path, "it"):
-                self._file, self._process = h5py.File(self.path, "r"), os.getpid()
+                self._file, self._process = opened(self.path), os.getpid()
         assert self._file is not None
         return self._file
 
@@ -265,22 +269,39 @@ class Cache:
         return {**self.__dict__, "_file": None}
 
 
+def opened(path: Path) -> h5py.File:
+    """An HDF5 file, opened for reading.
+
+    Raises:
+        BlockingIOError: Another program holds it, or its file system has no locks.
+        OSError: It is no HDF5 file.
+    """
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if error.errno not in LOCKED and "unable to lock file" not in str(error):
+            raise
+        raise BlockingIOError(
+            f"{path}: locked: another program has it open for writing, or its file system has no locks; close "
+            "it there or, where nothing writes it, set HDF5_USE_FILE_LOCKING=FALSE"
+        ) from error
+
+
 def read_header(path: Path) -> Header:
     """Read a cache's header.
 
     Raises:
         FileNotFoundError: `path` does not exist.
-        OSError: Another process holds the file's lock.
         ValueError: The file is not a cache of this pipeline.
+        BlockingIOError: It is locked.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file; `dvc repro` or `dvc pull` makes it")
     try:
-        with h5py.File(path, "r") as file:
+        with opened(path) as file:
             return Header(**json.loads(file.attrs["header"]))
-    except BlockingIOError as error:
-        advice = "wait for it, or set HDF5_USE_FILE_LOCKING=FALSE where the file system has no locks"
-        raise OSError(f"{path}: another process holds its lock; {advice}") from error
+    except BlockingIOError:
+        raise
     except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{path}: not a cache of this pipeline, or damaged ({error}); {AGAIN}") from error
 
@@ -290,6 +311,8 @@ def _naming(path: Path, what: str) -> Iterator[None]:
     """Turn what HDF5 says of damage, which names no file, into one error that does."""
     try:
         yield
+    except BlockingIOError:
+        raise
     except (OSError, KeyError, RuntimeError) as error:
         message = f"{path}: {what} is damaged: expected the content its checksum was made of, found another"
         raise DamagedFileError(f"{message} ({str(error).strip(chr(39))}); {AGAIN}") from error

@@ -46,12 +46,15 @@ def annotated(**changes: Any) -> Callable[[dict[str, Any]], Any]:
     [
         (lambda _: "{", "not a COCO file"),
         (lambda _: [1], "not a COCO file"),
-        (drop("categories"), "not a COCO file .*categories"),
+        (drop("categories"), "not a COCO file: expected a list 'categories'; the file has images, annotations"),
         (annotated(image_id=9), "annotation 12: image_id 9 is not among"),
         (annotated(category_id=9), "annotation 12: category_id 9 is not among"),
         (annotated(bbox=[1, 2, 3]), r"annotation 12: expected bbox as x, y, width, height, got 1, 2, 3"),
         (annotated(bbox=[1, 2, 3, float("nan")]), "annotation 12: expected bbox"),
-        (lambda content: content | {"images": content["images"] + content["images"][:1]}, "1 images are listed twice"),
+        (
+            lambda content: content | {"images": content["images"] + content["images"][:1]},
+            r"images\[2\]: id 1 comes a second time",
+        ),
     ],
 )
 def test_an_ill_formed_file_is_refused_with_the_place(

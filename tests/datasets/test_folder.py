@@ -45,6 +45,6 @@ def test_what_is_no_regular_file_is_refused_by_name_and_never_opened(tmp_path: P
         check_regular(tmp_path)
     record = ImageRecord("odd.jpg", "train", "1", "1")
     inspected = inspect_files(
-        readers_of([record], tmp_path, {}), ImageLimitsParams(10_000, 8, "stop"), lambda items, _: items
+        readers_of([record], tmp_path, {}, "anywhere"), ImageLimitsParams(10_000, 8, "stop"), lambda items, _: items
     )
     assert inspected["odd.jpg"].refusal.startswith(f"{odd}: expected a regular file, got ")

@@ -136,7 +136,7 @@ def test_faults_of_coco_are_named(pictures: Footage, tmp_path: Path) -> None:
         ({"images": []}, "image_id 10 is not among the file's images"),
         ({"categories": []}, "category_id 1 is not among the file's categories"),
         ({"annotations": [{"id": 4, "image_id": 10, "category_id": 1, "bbox": [0, 0, -1, 5]}]}, "got -1 x 5"),
-        ({"annotations": 3}, "not a COCO file of images, annotations and categories"),
+        ({"annotations": 3}, "not a COCO file: expected a list 'annotations'"),
     ):
         (tmp_path / "boxes.json").write_text(json.dumps(coco_of_frames() | change))
         with pytest.raises(ValueError, match=message):

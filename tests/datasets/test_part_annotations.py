@@ -33,7 +33,12 @@ def test_boxes_are_scaled_mapped_clipped_and_dropped(tmp_path: Path) -> None:
     assert parts.boxes.dtype == np.float32
     np.testing.assert_allclose(parts.boxes, [[0.1, 0.25, 0.4, 0.75], [0, 0, 0.5, 0.625], [0, 0.75, 0.1, 1]])
     assert [PART_CLASSES[label] for label in parts.labels] == ["wheel", "car_light", "wheel"]
-    assert remarks == ["3 part boxes on 2 images", "2 part boxes without area inside their image were left out"]
+    assert remarks == [
+        "3 part boxes on 2 images",
+        "3 of 6 part boxes of parts.json leave their image or are smaller than a pixel; `reid check` says whether "
+        "prepare.parts.boxes is right",
+        "2 part boxes without area inside their image were left out",
+    ]
 
 
 def test_an_image_listed_without_boxes_is_annotated_and_one_not_listed_is_not(tmp_path: Path) -> None:
@@ -43,11 +48,51 @@ def test_an_image_listed_without_boxes_is_annotated_and_one_not_listed_is_not(tm
     assert records[2] == RECORDS[2]
 
 
-def test_without_a_folder_images_match_by_file_name_wherever_they_lie(tmp_path: Path) -> None:
-    twins = [ImageRecord("query/a.jpg", "extra"), ImageRecord("gallery/a.jpg", "extra"), ImageRecord("b.jpg", "extra")]
-    records, _ = attach_parts(twins, tmp_path, values(tmp_path, document(), None))
+def test_a_query_and_its_gallery_copy_share_the_boxes_of_their_bare_file_name(tmp_path: Path) -> None:
+    pair = [ImageRecord(f"{split}/a.jpg", split, "1", "c1") for split in ("query", "gallery")]
+    records, _ = attach_parts([*pair, ImageRecord("x/b.jpg", "extra")], tmp_path, values(tmp_path, document(), None))
+    assert records[0].parts is not None
     assert records[0].parts is records[1].parts
     assert records[2].parts is not None
+
+
+def two_cameras(*names: str) -> dict[str, Any]:
+    """A COCO document of images of equal size and name by two cameras, with a box each."""
+    return {
+        "images": [{"id": i, "file_name": name, "width": 100, "height": 80} for i, name in enumerate(names)],
+        "categories": [{"id": 1, "name": "wheel"}],
+        "annotations": [
+            {"id": i, "image_id": i, "category_id": 1, "bbox": [10 + i, 10, 20, 20]} for i in range(len(names))
+        ],
+    }
+
+
+CAMERAS = [ImageRecord(f"cam{number}/0001.jpg", "extra") for number in (1, 2)]
+
+
+@pytest.mark.parametrize("name", ["cam1/0001.jpg", "cam1\\0001.jpg", "export/cam1/0001.jpg"])
+def test_a_path_names_the_image_of_that_path_alone(tmp_path: Path, name: str) -> None:
+    records, remarks = attach_parts(CAMERAS, tmp_path, values(tmp_path, two_cameras(name), None))
+    assert [record.parts is not None for record in records] == [True, False]
+    assert remarks == ["1 part boxes on 1 images"]
+
+
+def test_a_bare_name_of_several_images_is_refused_with_their_paths(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"'0001\.jpg' fits 2 different images, .*cam1/0001\.jpg, cam2/0001\.jpg"):
+        attach_parts(CAMERAS, tmp_path, values(tmp_path, two_cameras("0001.jpg"), None))
+
+
+def test_an_annotated_image_that_the_table_lacks_gives_its_boxes_to_no_other_of_its_name(tmp_path: Path) -> None:
+    content = two_cameras("cam2/0001.jpg", "cam1/0001.jpg")
+    records, remarks = attach_parts(CAMERAS[:1], tmp_path, values(tmp_path, content, None))
+    assert records[0].parts is not None
+    np.testing.assert_allclose(records[0].parts.boxes[0, 0], 0.11)
+    assert remarks[-1] == "1 images of parts.json are not in the table, for example cam2/0001.jpg"
+
+
+def test_two_annotations_of_one_image_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"'cam1/0001\.jpg' and '0001\.jpg' both mean cam1/0001\.jpg"):
+        attach_parts(CAMERAS[:1], tmp_path, values(tmp_path, two_cameras("cam1/0001.jpg", "0001.jpg"), None))
 
 
 def test_names_that_are_ours_need_no_mapping(tmp_path: Path) -> None:

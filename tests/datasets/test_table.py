@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.records import ImageRecord
+from pipeline.datasets.records import ImageRecord, check_records
 from pipeline.datasets.sources import table
 from pipeline.datasets.sources.table import TableParams
 
@@ -39,14 +39,24 @@ def test_columns_may_come_in_any_order_after_a_byte_order_mark_and_cells_may_be_
     assert found.records == [ImageRecord('a "1".jpg', "gallery", "ö", "c,1", "front", {})]
 
 
+def test_one_file_may_be_query_and_gallery_image(tmp_path: Path) -> None:
+    rows = ("a.jpg,both,7,c1,,", "b.jpg,gallery,7,c2,,", "c.jpg,query,7,c2,,", "d.jpg,train,8,,,", "e.jpg,extra,,,,")
+    found = table.read(tmp_path, written(tmp_path, HEADER + "\n".join(rows))).records
+    assert [record.split for record in found] == ["gallery", "gallery", "query", "train", "extra"]
+    assert [record.roles for record in found] == [{"test": "both"}, {"test": "gallery"}, {"test": "query"}, {}, {}]
+    check_records(found, "table")
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("c.jpg,val,7,c1,front,", "line 3, column split: expected one of train, .*, withheld, got 'val'"),
+        ("c.jpg,val,7,c1,front,", "line 3, column split: expected one of train, .*, withheld, both, got 'val'"),
         ("c.jpg,train,,c1,front,", "line 3, column vehicle_id: split train needs an identity"),
         ("c.jpg,train,7,c1,5,", "line 3, column viewpoint: expected one of front, .* code 0 to 4, got '5'"),
         ("a.jpg,train,7,c1,front,", r"line 3, column path: 'a.jpg' is on line 2 too"),
         (",train,7,c1,front,", "line 3, column path: expected a plain path"),
+        ("b\\a.jpg,train,7,c1,front,", r"line 3, column path: expected folders separated by /.*write 'b/a\.jpg'"),
+        ("c\0.jpg,train,7,c1,front,", "line 3: a cell holds a NUL|not a CSV file"),
         ("/a.jpg,train,7,c1,front,", "line 3, column path: expected a plain path"),
         ("../a.jpg,train,7,c1,front,", "line 3, column path: expected a plain path"),
         ("./a.jpg,train,7,c1,front,", "line 3, column path: expected a plain path"),

@@ -20,6 +20,7 @@ from pipeline.store.vocabulary import OTHER_SURFACE
 
 PATHS = ("a.png", "sub/b.png", "c.png")
 SIZE = (20, 30)
+RECORDS = [ImageRecord(path, "extra") for path in PATHS]
 
 
 @pytest.fixture
@@ -27,8 +28,7 @@ def store(tmp_path: Path) -> ImageStore:
     (tmp_path / "sub").mkdir()
     for path in PATHS:
         cv2.imwrite(str(tmp_path / path), np.zeros((*SIZE, 3), np.uint8))
-    records = [ImageRecord(path, "extra") for path in PATHS]
-    write_store(tmp_path / "images.h5", records, tmp_path, ImageLimitsParams(1000, 8, "stop"), "set")
+    write_store(tmp_path / "images.h5", RECORDS, tmp_path, ImageLimitsParams(1000, 8, "stop"), "set")
     return ImageStore(tmp_path / "images.h5")
 
 
@@ -128,7 +128,7 @@ def coco(path: Path) -> None:
 def test_polygons_are_drawn_by_view_later_categories_over_earlier_ones(store: ImageStore, tmp_path: Path) -> None:
     coco(tmp_path / "parts.json")
     views = {"hood": "front", "door": "side", "wheel": "other", "spare": None}
-    truth = polygon_truth(tmp_path, store.paths, ViewPolygonsParams("parts.json", ".", views))
+    truth = polygon_truth(tmp_path, RECORDS, ViewPolygonsParams("parts.json", ".", views))
     assert set(truth.labels) == {0}
     assert not truth.complete
     write_truth(tmp_path / "truth.h5", store, truth)
@@ -151,4 +151,4 @@ def test_every_category_needs_a_view(
 ) -> None:
     coco(tmp_path / "parts.json")
     with pytest.raises(ValueError, match=message):
-        polygon_truth(tmp_path, store.paths, ViewPolygonsParams("parts.json", ".", views))
+        polygon_truth(tmp_path, RECORDS, ViewPolygonsParams("parts.json", ".", views))

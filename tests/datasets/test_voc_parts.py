@@ -29,8 +29,8 @@ def test_an_image_without_objects_is_annotated_and_subfolders_are_read(tmp_path:
     write(tmp_path, SIZE, WHEEL)
     write(tmp_path, SIZE, file="more/b.xml", name="sub/b.jpg")
     found = read_voc(tmp_path, None)
-    assert list(found) == ["a.jpg", "b.jpg"]
-    assert found["b.jpg"].boxes.shape == (0, 4)
+    assert list(found) == ["a.jpg", "sub/b.jpg"]
+    assert found["sub/b.jpg"].boxes.shape == (0, 4)
 
 
 @pytest.mark.parametrize(

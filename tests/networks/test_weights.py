@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import pytest
@@ -107,7 +108,9 @@ def test_a_name_asks_the_hub_and_checks_what_comes(monkeypatch: pytest.MonkeyPat
             asked.append(options)
             return {"weight": torch.ones(2, 2), "bias": torch.ones(2)}
 
-    monkeypatch.setattr(weights, "get_model_weights", lambda name: {"IMAGENET1K_V1": Weights()})
+    monkeypatch.setattr(
+        weights, "get_model_weights", lambda name: SimpleNamespace(__members__={"IMAGENET1K_V1": Weights()})
+    )
     network = nn.Linear(2, 2)
     load_pretrained(network, "resnet18", PretrainedParams("IMAGENET1K_V1"))
     assert asked == [{"progress": True, "check_hash": True}]

@@ -65,6 +65,14 @@ def test_only_annotated_train_and_extra_rows_are_trained_on(tmp_path: Path) -> N
     assert len(held_back) == 0
 
 
+def test_annotated_images_without_any_box_are_refused_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "PARTS", NO_PARTS)
+    with pytest.raises(ValueError, match=r"store\.h5: none of the 9 annotated images .* has a part box"):
+        training_rows(make_store(tmp_path), 0)
+
+
 def test_every_kth_image_by_digest_is_held_back_with_its_copies(tmp_path: Path) -> None:
     store = make_store(tmp_path)
     rows, held_back = training_rows(store, 3)

@@ -164,6 +164,42 @@ def test_a_model_that_is_gone_leaves_no_file_behind(resolved: Resolved) -> None:
     assert not [name for name in resolved(DOCUMENT | {"models": ["plain"]}) if "attentive" in name]
 
 
+@pytest.mark.parametrize("key", ["datasets", "fleets"])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("v1.0", "letters, digits, - and _"),
+        ("my cars", "letters, digits, - and _"),
+        ("a;b", "letters, digits, - and _"),
+        ("../x", "letters, digits, - and _"),
+        ("-x", "letters, digits, - and _"),
+        ("é", "letters, digits, - and _"),
+        ("", "letters, digits, - and _"),
+        (2024, "write it in quotes"),
+        (True, "write it in quotes"),
+    ],
+)
+def test_a_name_that_dvc_or_a_shell_would_split_is_refused_before_anything_is_written(
+    resolved: Resolved, project: Path, key: str, name: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"params\.yaml: {key}: expected .*{message}.*"):
+        resolved({**DOCUMENT, key: [name]})
+    assert not (project / "data/params").exists()
+
+
+@pytest.mark.parametrize("name", ["mine", "2024", "My_Cars-2"])
+def test_one_line_of_overrides_gives_a_data_set_every_value_of_every_stage(
+    resolved: Resolved, project: Path, name: str
+) -> None:
+    document = params.read(PROJECT / "params.yaml")
+    document |= {"datasets": [name], "overrides": {name: {"prepare": {"adapter": "table"}}}}
+    found = resolved(document)
+    for section, cls in OF_A_DATA_SET.items():
+        params.build(cls, found[f"datasets/{name}/{section}.json"], section)
+    for model in document["models"]:
+        load_model(project / "params.yaml", name, model)
+
+
 @pytest.mark.parametrize("section", ["runtime", "report", "datasets", "prepair"])
 def test_a_data_set_overrides_nothing_that_belongs_to_the_run(resolved: Resolved, section: str) -> None:
     with pytest.raises(

@@ -24,7 +24,7 @@ def root(tmp_path: Path) -> Path:
         cv2.imwrite(str(folder / f"{name}.png"), pixels)
     lines = [f"{name}.png,{row}" for name, row in rows.items()]
     (folder / "images.csv").write_text("\n".join(["path,split,vehicle_id,camera_id,viewpoint", *lines]) + "\n")
-    document = {"prepare": read(PROJECT / "params.yaml")["prepare"]}
+    document = read(PROJECT / "params.yaml") | {"datasets": ["shop"], "models": []}
     document["overrides"] = {"shop": {"prepare": {"adapter": "table"}}}
     (tmp_path / "params.yaml").write_text(json.dumps(document))
     return tmp_path
@@ -76,3 +76,20 @@ def test_a_data_set_that_has_neither_overrides_nor_a_folder_is_named_by_the_fold
 def test_looking_at_data_sets_needs_no_torch(stage: str) -> None:
     code = f"import sys, stages.{stage}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0
+
+
+def test_what_the_run_would_fail_at_later_is_said_now(root: Path) -> None:
+    document = read(root / "params.yaml") | {"models": ["baseline"]}
+    (root / "params.yaml").write_text(json.dumps(document))
+    result = run(root)
+    assert result.exit_code == 1
+    assert "train_reid: baseline takes 16 vehicles a batch, the split train has 1" in result.output
+
+
+def test_a_value_of_a_later_stage_is_checked_before_any_runs(root: Path) -> None:
+    document = read(root / "params.yaml")
+    del document["embed"]["batch_size"]
+    (root / "params.yaml").write_text(json.dumps(document))
+    result = run(root)
+    assert result.exit_code == 1
+    assert "params.yaml: embed: key 'batch_size' is missing" in result.output

@@ -1,3 +1,4 @@
+import fcntl
 import multiprocessing
 import pickle
 from pathlib import Path
@@ -171,3 +172,12 @@ def test_a_dataset_without_rows_is_written_and_read(tmp_path: Path) -> None:
 def test_a_header_longer_than_hdf5_keeps_in_one_piece_comes_back(tmp_path: Path) -> None:
     header = Header("masks/1", "table", notes={"remarks": ["größer " * 30_000]})
     assert read_header(write(tmp_path / "a.h5", header)) == header
+
+
+def test_a_file_that_another_program_holds_is_called_locked_not_foreign(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.h5")
+    with open(path, "rb+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError, match=r"a\.h5: locked: .*HDF5_USE_FILE_LOCKING=FALSE"):
+            read_header(path)
+    assert read_header(path) == HEADER

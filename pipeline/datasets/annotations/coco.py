@@ -1,7 +1,7 @@
 """COCO annotations of parts: boxes for the detector, polygons for the ground truth of views."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.datasets.annotations.images import AnnotatedImage, key_of_file
+from pipeline.datasets.annotations.conventions import Convention, corners
+from pipeline.datasets.annotations.images import AnnotatedImage, path_of_file
+from pipeline.datasets.formats import coco_file
 
 
 @dataclass(frozen=True)
@@ -24,86 +26,58 @@ class CocoImage(AnnotatedImage):
     polygons: list[list[NDArray[np.float64]]]
 
 
-def read_coco(path: Path, images: str | None, *, polygons: bool = False) -> dict[str, CocoImage]:
+def read_coco(
+    path: Path, images: str | None, *, boxes: Convention | None = "xywh", polygons: bool = False
+) -> dict[str, CocoImage]:
     """Read a COCO file of boxes and polygons; annotations of crowds are left out.
 
     Args:
-        path: The JSON file.
+        path: The JSON file, UTF-8, UTF-16 or UTF-32, with or without a byte-order mark.
         images: As `prepare.parts.images`.
+        boxes: What the four numbers of ``bbox`` mean; None reads no boxes.
         polygons: Read the polygons too.
 
     Returns:
-        `image_key` of an image -> its annotations, in the file's order.
+        `path_of_file` of an image -> its annotations, in the file's order.
 
     Raises:
         FileNotFoundError: `path` does not exist.
-        ValueError: It is no COCO file, or an annotation names an image or category the file lacks, or has an
-            ill-formed box or (where asked for) polygon; the message gives the annotation's id.
+        ValueError: It is no COCO file, or an entry lacks a key, names an image or category the file lacks, or has an
+            ill-formed size, box or (where asked for) polygon; the message gives the entry's list and place or id.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        names = {item["id"]: str(item["name"]) for item in document["categories"]}
-        annotations: dict[int, list[dict[str, Any]]] = {item["id"]: [] for item in document["images"]}
-        for annotation in document["annotations"]:
-            if not annotation.get("iscrowd"):
-                check_annotation(annotation, annotations, names, path)
-                rings = _rings(annotation, path) if polygons else []
-                annotations[annotation["image_id"]].append({**annotation, "polygons": rings})
-        keys = [key_of_file(item["file_name"], images) for item in document["images"]]
-        if len(set(keys)) < len(keys):
-            raise ValueError(f"{path}: {len(keys) - len(set(keys))} images are listed twice")
-        return {
-            key: _coco_image(item, annotations[item["id"]], names)
-            for key, item in zip(keys, document["images"], strict=True)
-        }
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: not a COCO file of images, annotations and categories ({error!r})") from error
+    file = coco_file.read(path)
+    found: dict[Hashable, tuple[str, tuple[int, int], list[dict[str, Any]]]] = {}
+    for number, (where, item) in file.images.items():
+        name = path_of_file(coco_file.text_of(item, "file_name", where), images)
+        found[number] = name, coco_file.size_of(item, where), []
+    for where, item, image, category in file.annotations:
+        box = coco_file.box_of(item, where) if boxes else [0.0] * 4
+        rings = _rings(item, where) if polygons else []
+        found[image][2].append({"box": box, "category": category, "polygons": rings})
+    keys = [name for name, _, _ in found.values()]
+    if len(set(keys)) < len(keys):
+        twice = Counter(keys).most_common(1)[0][0]
+        raise ValueError(f"{path}: {len(keys) - len(set(keys))} images are listed twice, for example {twice}")
+    return {name: _coco_image(size, items, boxes or "xywh") for name, size, items in found.values()}
 
 
-def check_annotation(
-    annotation: Mapping[str, Any], images: Mapping[int, Any], names: Mapping[int, str], path: Path
-) -> None:
-    """Check that an annotation's image, category and box are what they should be.
-
-    Args:
-        annotation: An entry of ``annotations``.
-        images: The file's images by id.
-        names: Its categories' names by id.
-        path: The file, for messages.
-
-    Raises:
-        ValueError: They are not; the message gives the annotation's id.
-        KeyError: It lacks one of them.
-    """
-    where = f"{path}: annotation {annotation.get('id')}"
-    if annotation["image_id"] not in images:
-        raise ValueError(f"{where}: image_id {annotation['image_id']} is not among the file's images")
-    if annotation["category_id"] not in names:
-        raise ValueError(f"{where}: category_id {annotation['category_id']} is not among the file's categories")
-    box = annotation["bbox"]
-    if len(box) != 4 or not np.isfinite(box).all():
-        raise ValueError(f"{where}: expected bbox as x, y, width, height, got {', '.join(map(str, box))}")
-
-
-def _rings(annotation: Mapping[str, Any], path: Path) -> list[NDArray[np.float64]]:
-    rings = annotation.get("segmentation") or []
+def _rings(item: Mapping[str, Any], where: str) -> list[NDArray[np.float64]]:
+    rings = item.get("segmentation") or []
+    if not isinstance(rings, list):
+        rings = [rings]
     for ring in rings:
-        if not isinstance(ring, list) or len(ring) < 6 or len(ring) % 2 or not np.isfinite(ring).all():
+        if not isinstance(ring, list) or len(ring) < 6 or len(ring) % 2 or not coco_file.are_numbers(ring):
             raise ValueError(
-                f"{path}: annotation {annotation.get('id')}: expected segmentation as lists of x, y, x, y, ..., "
+                f"{where}: expected segmentation as lists of x, y, x, y, ..., "
                 f"three points or more (run-length masks are not read)"
             )
     return [np.array(ring, np.float64).reshape(-1, 2) for ring in rings]
 
 
-def _coco_image(
-    item: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]], names: Mapping[int, str]
-) -> CocoImage:
-    corners = np.array([annotation["bbox"] for annotation in annotations], np.float64).reshape(-1, 4)
-    corners[:, 2:] += corners[:, :2]
+def _coco_image(size: tuple[int, int], items: Sequence[Mapping[str, Any]], boxes: Convention) -> CocoImage:
     return CocoImage(
-        size=(int(item["height"]), int(item["width"])),
-        boxes=corners,
-        categories=[names[annotation["category_id"]] for annotation in annotations],
-        polygons=[annotation["polygons"] for annotation in annotations],
+        size=size,
+        boxes=corners([item["box"] for item in items], boxes, size),
+        categories=[item["category"] for item in items],
+        polygons=[item["polygons"] for item in items],
     )

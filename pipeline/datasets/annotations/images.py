@@ -22,11 +22,16 @@ class AnnotatedImage:
     categories: list[str]
 
 
-def image_key(path: str, images: str | None) -> str:
-    """What identifies an annotated image: its path in the data set, or its file name where `images` is None."""
-    return PurePosixPath(path).name if images is None else path
+def path_of_file(name: str, images: str | None) -> str:
+    """What an annotation calls an image, relative to the data set's folder.
+
+    Args:
+        name: As the annotation writes it, with slashes or Windows' backslashes.
+        images: As `prepare.parts.images`.
+    """
+    return str(PurePosixPath(images or ".", with_slashes(name)))
 
 
-def key_of_file(name: str, images: str | None) -> str:
-    """`image_key` of an image that an annotation names `name`, relative to the folder `images`."""
-    return image_key(str(PurePosixPath(images or ".", name)), images)
+def with_slashes(name: str) -> str:
+    """A path with Windows' backslashes turned into slashes."""
+    return name.replace("\\", "/")

@@ -7,12 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.datasets.annotations.coco import read_coco
-from pipeline.datasets.annotations.images import AnnotatedImage, image_key
+from pipeline.datasets.annotations.conventions import Convention, misplaced
+from pipeline.datasets.annotations.images import AnnotatedImage
+from pipeline.datasets.annotations.matching import Matching
 from pipeline.datasets.annotations.voc import read_voc
 from pipeline.datasets.records import ImageRecord
 from pipeline.store.boxes import PartBoxes, clip_boxes, have_area
 from pipeline.store.params import parameters
 from pipeline.store.vocabulary import PART_CLASSES
+
+MISPLACED_SHARE = 0.2
+"""Share of boxes that leave their image above which all of them are likely meant otherwise."""
 
 
 @parameters
@@ -23,10 +28,15 @@ class PartsParams:
     """COCO JSON, or a folder of Pascal VOC XML files; relative to the data set's folder."""
     images: str | None
     """Folder the file names in it are relative to (``file_name`` or ``filename``), itself relative to the data set's
-    (``.`` is the data set's folder); null matches images by file name alone, whatever their folder."""
+    (``.`` is the data set's folder), so that they are paths; null also takes a bare file name, or a path that starts in
+    other folders, where one image alone fits it."""
     categories: dict[str, str | None] | None
     """Category name -> one of `PART_CLASSES`, or null to leave its boxes out; null for the whole mapping where the
     annotation's names are ours."""
+    boxes: Convention | None = None
+    """What a box's four numbers mean: xywh (left, top, width, height), xyxy (left, top, right, bottom), centre (centre,
+    width, height), in pixels; any of them with _shares, as xywh_shares, as shares of the image's width and height; voc,
+    first and last pixel counted from 1. null: xywh in COCO, voc in Pascal VOC."""
 
 
 def attach_parts(
@@ -50,24 +60,38 @@ def attach_parts(
             class; or no annotated image is in the table.
     """
     path = root / values.file
-    annotated: Mapping[str, AnnotatedImage]
-    annotated = read_voc(path, values.images) if path.is_dir() else read_coco(path, values.images)
+    annotated = read_annotated(root, values)
     labels = part_labels({name for image in annotated.values() for name in image.categories}, values, path)
-    keys = [image_key(record.path, values.images) for record in records]
-    strangers = sorted(set(annotated) - set(keys))
+    rows = Matching(records).assign(annotated, str(path), paths_only=values.images is not None)
+    strangers = sorted(set(annotated) - set(rows))
     if len(strangers) == len(annotated):
-        raise ValueError(f"{path}: none of its {len(annotated)} images is in the table, for example {strangers[0]}")
-    parts = {key: _part_boxes(annotated[key], labels) for key in keys if key in annotated}
-    result = [
-        replace(record, parts=parts[key][0]) if key in parts else record
-        for record, key in zip(records, keys, strict=True)
-    ]
+        shown = f", for example {strangers[0]}" if strangers else ""
+        raise ValueError(f"{path}: none of its {len(annotated)} images is in the table{shown}")
+    parts = {name: _part_boxes(annotated[name], labels) for name in rows}
+    result = list(records)
+    for name, images in rows.items():
+        for row in images:
+            result[row] = replace(records[row], parts=parts[name][0])
     dropped = sum(without_area for _, without_area in parts.values())
     remarks = [f"{sum(len(found.boxes) for found, _ in parts.values())} part boxes on {len(parts)} images"]
+    wrong, total = misplaced(annotated.values())
+    if wrong > MISPLACED_SHARE * total:
+        remarks.append(
+            f"{wrong} of {total} part boxes of {values.file} leave their image or are smaller than a pixel; "
+            "`reid check` says whether prepare.parts.boxes is right"
+        )
     remarks += [f"{dropped} part boxes without area inside their image were left out"] if dropped else []
     if strangers:
         remarks.append(f"{len(strangers)} images of {values.file} are not in the table, for example {strangers[0]}")
     return result, remarks
+
+
+def read_annotated(root: Path, values: PartsParams) -> Mapping[str, AnnotatedImage]:
+    """Annotated images by what the annotation calls them; raises as `read_coco` or `read_voc`."""
+    path = root / values.file
+    if path.is_dir():
+        return read_voc(path, values.images, values.boxes or "voc")
+    return read_coco(path, values.images, boxes=values.boxes or "xywh")
 
 
 def part_labels(found: set[str], values: PartsParams, path: Path) -> dict[str, int | None]:

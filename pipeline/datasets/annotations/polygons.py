@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from pipeline.artifacts.truth import Truth
 from pipeline.datasets.annotations.coco import CocoImage, read_coco
-from pipeline.datasets.annotations.images import image_key
+from pipeline.datasets.annotations.matching import Matching
+from pipeline.datasets.records import ImageRecord
 from pipeline.store.params import parameters
 from pipeline.store.vocabulary import OTHER_SURFACE, VIEWS
 
@@ -27,28 +28,29 @@ class ViewPolygonsParams:
     Later categories of this mapping are drawn over earlier ones."""
 
 
-def polygon_truth(root: Path, names: Sequence[str], values: ViewPolygonsParams) -> Truth:
+def polygon_truth(root: Path, records: Sequence[ImageRecord], values: ViewPolygonsParams) -> Truth:
     """Rasterise part polygons into view label maps; what no polygon covers is unlabelled.
 
     Args:
         root: The data set's folder.
-        names: The table's paths.
+        records: The table.
         values: The polygons and the meaning of their categories.
 
     Raises:
         FileNotFoundError: The COCO file does not exist.
-        ValueError: It is ill-formed, a category has no entry in `values.views`, or an entry is no view.
+        ValueError: It is ill-formed, one of its images fits several of the table, a category has no entry in
+            `values.views`, or an entry is no view.
     """
     annotated, codes = read_polygons(root, values)
-    rows = {row: image_key(name, values.images) for row, name in enumerate(names)}
-    maps = {row: draw_views(annotated[key], codes) for row, key in rows.items() if key in annotated}
-    return Truth({row: _png(labels) for row, labels in maps.items()}, None, complete=False)
+    found = Matching(records).assign(annotated, str(root / values.file), paths_only=values.images is not None)
+    maps = {row: _png(draw_views(annotated[name], codes)) for name, rows in found.items() for row in rows}
+    return Truth(dict(sorted(maps.items())), None, complete=False)
 
 
 def read_polygons(root: Path, values: ViewPolygonsParams) -> tuple[dict[str, CocoImage], dict[str, int | None]]:
-    """`image_key` -> its polygons, and category -> label or None, as `draw_views` takes them; raises as above."""
+    """Annotated image -> its polygons, and category -> label or None, as `draw_views` takes them; raises as above."""
     path = root / values.file
-    annotated = read_coco(path, values.images, polygons=True)
+    annotated = read_coco(path, values.images, boxes=None, polygons=True)
     return annotated, _view_codes({name for image in annotated.values() for name in image.categories}, values, path)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import h5py
 
 from pipeline.artifacts.truth import Truth
+from pipeline.store import hdf5
 
 
 def rendered_truth(path: Path, names: Sequence[str]) -> Truth:
@@ -23,7 +24,9 @@ def rendered_truth(path: Path, names: Sequence[str]) -> Truth:
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file (prepare.ground_truth)")
     try:
-        file = h5py.File(path, "r")
+        file = hdf5.opened(path)
+    except BlockingIOError:
+        raise
     except OSError as error:
         raise ValueError(f"{path}: not an HDF5 file ({error})") from error
     with file:

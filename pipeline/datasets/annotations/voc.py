@@ -4,14 +4,16 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline.datasets.annotations.images import AnnotatedImage, key_of_file
+from pipeline.datasets.annotations.conventions import Convention, corners
+from pipeline.datasets.annotations.images import AnnotatedImage, path_of_file
+from pipeline.datasets.formats.xml_file import parse_xml
+from pipeline.datasets.limits import LARGEST_SIDE
 
 CORNERS: tuple[str, ...] = ("xmin", "ymin", "xmax", "ymax")
 
 
-def read_voc(folder: Path, images: str | None) -> dict[str, AnnotatedImage]:
+def read_voc(folder: Path, images: str | None, boxes: Convention = "voc") -> dict[str, AnnotatedImage]:
     """Read a folder of Pascal VOC XML files, subfolders too.
 
     VOC counts pixels from 1 and its corners are inside the box, so that ``xmin`` 1 and ``xmax`` W span an image of
@@ -21,9 +23,10 @@ def read_voc(folder: Path, images: str | None) -> dict[str, AnnotatedImage]:
         folder: The folder.
         images: As `prepare.parts.images`, for the files' ``filename``; their ``folder`` and ``path`` are not read,
             for they tell where the annotator's own copy was.
+        boxes: What the four corners mean.
 
     Returns:
-        `image_key` of an image -> its annotations, in the order of the files' paths.
+        `path_of_file` of an image -> its annotations, in the order of the files' paths.
 
     Raises:
         ValueError: There is no XML file, or one is ill-formed, lacks an element or annotates an image another
@@ -35,32 +38,24 @@ def read_voc(folder: Path, images: str | None) -> dict[str, AnnotatedImage]:
     annotated: dict[str, AnnotatedImage] = {}
     sources: dict[str, Path] = {}
     for file in files:
-        name, image = _read_file(file)
-        key = key_of_file(name, images)
+        name, image = _read_file(file, boxes)
+        key = path_of_file(name, images)
         if key in annotated:
             raise ValueError(f"{file}: annotates {key}, which {sources[key]} annotates too")
         annotated[key], sources[key] = image, file
     return annotated
 
 
-def _read_file(path: Path) -> tuple[str, AnnotatedImage]:
-    try:
-        root = ElementTree.parse(path).getroot()
-    except ElementTree.ParseError as error:
-        raise ValueError(f"{path}: not an XML file ({error})") from error
+def _read_file(path: Path, convention: Convention) -> tuple[str, AnnotatedImage]:
+    root = parse_xml(path)
     objects = root.findall("object")
     height, width = (int(_number(root, f"size/{side}", path)) for side in ("height", "width"))
-    if height < 1 or width < 1:
+    if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE):
         raise ValueError(f"{path}: expected the image's size in pixels, got {width} x {height}")
-    boxes = [_box(item, path) for item in objects]
+    numbers = [[_number(item, f"bndbox/{corner}", path) for corner in CORNERS] for item in objects]
     categories = [_text(item, "name", path) for item in objects]
-    image = AnnotatedImage((height, width), np.array(boxes, np.float64).reshape(-1, 4), categories)
+    image = AnnotatedImage((height, width), corners(numbers, convention, (height, width)), categories)
     return _text(root, "filename", path), image
-
-
-def _box(item: ElementTree.Element, path: Path) -> NDArray[np.float64]:
-    left, top, right, bottom = (_number(item, f"bndbox/{corner}", path) for corner in CORNERS)
-    return np.array([left - 1, top - 1, right, bottom])
 
 
 def _text(element: ElementTree.Element, name: str, path: Path) -> str:

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.datasets.formats.regular import regular
 from pipeline.store.vocabulary import VIEWPOINTS
 
 
@@ -17,10 +18,10 @@ def read_csv(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[
     Raises:
         FileNotFoundError: `path` does not exist.
         ValueError: It is no UTF-8, a required column is missing, a column is named twice or not at all, or a line
-            has another number of cells than the header.
+            has another number of cells than the header or holds a NUL.
     """
     try:
-        with open(path, newline="", encoding="utf-8-sig") as stream:
+        with open(regular(path), newline="", encoding="utf-8-sig") as stream:
             reader = csv.reader(stream, strict=True)
             header = [cell.strip() for cell in next(reader, [])]
             _check_header(path, header, required)
@@ -29,6 +30,10 @@ def read_csv(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[
                     raise ValueError(
                         f"{path}, line {reader.line_num}: expected {len(header)} cells as in the header, "
                         f"got {len(cells)}"
+                    )
+                if any("\0" in cell for cell in cells):
+                    raise ValueError(
+                        f"{path}, line {reader.line_num}: a cell holds a NUL; save the file as text in UTF-8"
                     )
                 if cells:
                     yield reader.line_num, {name: cell.strip() for name, cell in zip(header, cells, strict=True)}

@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.datasets.formats.regular import regular
+
 IMAGE_ENDINGS: tuple[str, ...] = (".jpg", ".jpeg", ".png")
 
 
@@ -86,7 +88,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         FileNotFoundError: `path` does not exist.
         ValueError: It is in neither encoding.
     """
-    content = path.read_bytes()
+    content = regular(path).read_bytes()
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

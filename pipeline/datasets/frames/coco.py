@@ -1,11 +1,11 @@
 """Boxes of a COCO file over whole frames."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.datasets.annotations.coco import check_annotation
+from pipeline.datasets.annotations.images import with_slashes
+from pipeline.datasets.formats import coco_file
 from pipeline.datasets.frames.boxes import FrameBox, corners, number
 from pipeline.datasets.frames.footage import Footage
 
@@ -28,47 +28,39 @@ def read(path: Path, footage: Footage) -> list[FrameBox]:
         ValueError: It is no such file, an annotation is ill-formed (the message gives its id), or an image with
             annotations is no frame.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        images = {item["id"]: item for item in document["images"]}
-        names = {item["id"]: str(item["name"]) for item in document["categories"]}
-        places: dict[Any, int] = {}
-        found = []
-        for annotation in document["annotations"]:
-            if annotation.get("iscrowd"):
-                continue
-            check_annotation(annotation, images, names, path)
-            image = images[annotation["image_id"]]
-            if image["id"] not in places:
-                places[image["id"]] = _place(image, footage, path)
-            found.append(_box(annotation, image, places[image["id"]], names, path))
-        return found
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: not a COCO file of images, annotations and categories ({error!r})") from error
+    file = coco_file.read(path)
+    places: dict[Hashable, int] = {}
+    found = []
+    for where, annotation, image_id, label in file.annotations:
+        named, image = file.images[image_id]
+        if image_id not in places:
+            places[image_id] = _place(coco_file.text_of(image, "file_name", named), footage, named)
+        size = coco_file.size_of(image, named) if image.get("height") and image.get("width") else None
+        found.append(_box(annotation, label, places[image_id], size, where))
+    return found
 
 
-def _place(image: Mapping[str, Any], footage: Footage, path: Path) -> int:
+def _place(name: str, footage: Footage, where: str) -> int:
     try:
-        return footage.named(str(image["file_name"]))
+        return footage.named(with_slashes(name))
     except ValueError as error:
-        raise ValueError(f"{path}: image {image['id']}: {error}") from error
+        raise ValueError(f"{where}: {error}") from error
 
 
-def _box(
-    annotation: Mapping[str, Any], image: Mapping[str, Any], place: int, names: Mapping[Any, str], path: Path
-) -> FrameBox:
-    where = f"{path}: annotation {annotation.get('id')}"
-    facts = {str(name): str(value) for name, value in (annotation.get("attributes") or {}).items()}
+def _box(annotation: Mapping[str, Any], label: str, place: int, size: tuple[int, int] | None, where: str) -> FrameBox:
+    attributes = annotation.get("attributes") or {}
+    if not isinstance(attributes, dict):
+        raise ValueError(f"{where}: expected attributes as an object, got {attributes!r}")
+    facts = {str(name): str(value) for name, value in attributes.items()}
     track = annotation.get(TRACK, facts.get(TRACK))
-    left, top, width, height = map(float, annotation["bbox"])
-    sized = bool(image.get("height") and image.get("width"))
+    left, top, width, height = map(float, coco_file.box_of(annotation, where))
     return FrameBox(
         place=place,
         box=corners(left, top, width, height, where),
-        label=names[annotation["category_id"]],
+        label=label,
         track="" if track is None else str(track),
         score=number(str(annotation.get("score", 1.0)), where, "score"),
         where=where,
         facts=facts,
-        size=(int(image["height"]), int(image["width"])) if sized else None,
+        size=size,
     )

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from pipeline.datasets.formats.xml_file import parse_xml
 from pipeline.datasets.frames.boxes import FrameBox, corners, number, whole
 from pipeline.datasets.frames.footage import Footage
 
@@ -25,10 +25,7 @@ def read(path: Path, footage: Footage) -> list[FrameBox]:
         FileNotFoundError: `path` does not exist.
         ValueError: It is no such file, a box is ill-formed, or an image or frame is not there.
     """
-    try:
-        root = ElementTree.fromstring(path.read_bytes())
-    except (ElementTree.ParseError, LookupError, ValueError) as error:
-        raise ValueError(f"{path}: not an XML file ({error})") from error
+    root = parse_xml(path)
     if root.tag != "annotations":
         raise ValueError(f"{path}: expected CVAT's element annotations, got {root.tag}")
     try:
