@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.store import hdf5
 from pipeline.store.files import digest_of
+from pipeline.store.origin import by_content
 
 SCHEMA = "foreground/1"
 
@@ -24,7 +25,7 @@ def open_foreground(path: Path, table: str | None = None) -> hdf5.Cache:
 
 def maker_of(cache: hdf5.Cache) -> str:
     """Digest of what made foreground masks, whatever their images: by one maker an image has one mask."""
-    return digest_of(cache.header.made_by)
+    return digest_of(by_content(cache.header.made_by))
 
 
 def write_foreground(

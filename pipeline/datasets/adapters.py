@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pydantic import Field
+
 from pipeline.artifacts.truth import Truth
 from pipeline.datasets.annotations.parts import PartsParams, attach_parts
 from pipeline.datasets.annotations.polygons import ViewPolygonsParams, polygon_truth
@@ -39,7 +41,7 @@ class PrepareParams:
     viewpoints: tuple[str, ...]
     """Tables of viewpoints in the data set's folder, told by content: a CSV ``image,viewpoint`` (names or SPAN's codes
     0 to 4), or VeRi-776's keypoint release. Merged with the adapter's own."""
-    unseen: UnseenParams | None
+    unseen: UnseenParams | None = Field(default=None, kw_only=True)
     """Kinds of vehicles that no training sees, a test set of their own: {column, values, seed}; null: none."""
     limits: ImageLimitsParams
     """What counts as a usable image."""
@@ -107,7 +109,8 @@ def read_data_set(root: Path, values: PrepareParams) -> Found:
         raise ValueError("prepare: give ground_truth or view_polygons, not both")
     if not root.is_dir():
         raise FileNotFoundError(f"{root}: no such folder; put the data set there or link it")
-    check_regular(root)
+    if values.limits.on_bad_image == "stop":
+        check_regular(root)
     found = adapter_of(values).read(root, values)
     records, remarks = attach_viewpoints(found.records, root, values.viewpoints)
     if values.parts is not None:

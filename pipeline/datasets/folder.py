@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.datasets.formats.regular import regular
+
 
 def check_regular(folder: Path) -> None:
     """Refuse a folder that holds what cannot be read as a file: a pipe, a socket, a device, or a link to one.
@@ -13,31 +15,37 @@ def check_regular(folder: Path) -> None:
     Raises:
         ValueError: It does; the message names it.
     """
-    for _ in _files(folder):
-        pass
+    for entry in _entries(folder):
+        try:
+            regular(Path(entry.path))
+        except FileNotFoundError:
+            continue
 
 
 def listing(folder: Path) -> dict[str, tuple[int, int]]:
-    """Path below the folder -> time of the last change, nanoseconds, and size, bytes; raises as `check_regular`.
+    """Path below the folder -> time of the last change, nanoseconds, and size, bytes, of every regular file.
 
     Hidden files are left out, as are those behind a linked folder.
     """
     found = {}
-    for entry in _files(folder):
-        status = entry.stat()
+    for entry in _entries(folder):
+        try:
+            status = regular(Path(entry.path)).stat()
+        except (FileNotFoundError, ValueError):
+            continue
         found[os.path.relpath(entry.path, folder)] = (status.st_mtime_ns, status.st_size)
     return found
 
 
-def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """All files that are there and not hidden, deep."""
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """All that is not hidden and no folder, deep."""
     waiting = [str(folder)] if folder.is_dir() else []
     while waiting:
         with os.scandir(waiting.pop()) as entries:
             for entry in entries:
+                if entry.name.startswith("."):
+                    continue
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
-                elif entry.is_file() and not entry.name.startswith("."):
+                elif not os.path.isdir(entry.path):
                     yield entry
-                elif not entry.is_file() and os.path.exists(entry.path) and not entry.is_dir():
-                    raise ValueError(f"{entry.path}: expected a regular file, got a pipe, a socket or a device")

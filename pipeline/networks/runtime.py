@@ -11,6 +11,7 @@ from lightning_fabric import Fabric
 
 from pipeline.networks.devices import launch, process
 from pipeline.networks.loggers import loggers_of
+from pipeline.store.memory import keep_memory
 from pipeline.store.runtime import RuntimeParams
 
 
@@ -33,6 +34,7 @@ def start(runtime: RuntimeParams, logs: Path | None = None) -> Fabric:
         synchronised_norm=runtime.synchronised_norm,
         loggers=[] if logs is None else loggers_of(runtime.logger, logs),
     )
+    keep_memory()
     seed_everything(runtime.seed, runtime.threads)
     torch.manual_seed(runtime.seed + process())  # dropout may not repeat itself from share to share
     repeat = runtime.deterministic and fabric.device.type == "cuda"

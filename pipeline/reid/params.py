@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from pipeline.networks.weights import PretrainedParams
 from pipeline.reid.augmentation import ReidAugmentationParams
@@ -26,7 +26,7 @@ class ReidTrainingParams(ReidShapeParams, ReidAugmentationParams, ScheduleParams
     """P, vehicles per batch."""
     images_per_identity: PositiveInt
     """K, images of each vehicle."""
-    together: tuple[str, ...]
+    together: tuple[str, ...] = Field(default=(), kw_only=True)
     """Data sets trained on together, as many vehicles of each in a batch, where the entry is one of ``joint``; [] for a
     data set, which is trained on alone."""
     identity_weight: NonNegativeFloat

@@ -17,6 +17,7 @@ from pipeline.reid.augmentation import ReidAugmentationParams, Sample, augment
 from pipeline.reid.network import ReidBatch
 from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
+from pipeline.store.origin import by_content
 from pipeline.store.resizing import resize
 from pipeline.store.vocabulary import VIEWS
 
@@ -39,7 +40,7 @@ class ReidSources:
     @property
     def makers(self) -> dict[str, dict[str, str]]:
         """Kind of cache -> name and digest of what made it."""
-        return {kind: cache.header.made_by for kind, cache in self.caches.items()}
+        return {kind: by_content(cache.header.made_by) for kind, cache in self.caches.items()}
 
 
 def open_sources(store: ImageStore, path: Callable[[str], Path], inputs: Sequence[str]) -> ReidSources:
@@ -63,7 +64,7 @@ def check_makers(sources: ReidSources, trained_with: dict[str, dict[str, str]]) 
         ValueError: They were not; the message names the cache, the maker and both digests.
     """
     for kind, cache in sources.caches.items():
-        found, expected = cache.header.made_by, trained_with[kind]
+        found, expected = sources.makers[kind], trained_with[kind]
         for name in sorted(set(found) | set(expected)):
             hdf5.check_same(name, expected, found, cache.path)
 

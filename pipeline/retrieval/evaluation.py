@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from pipeline.artifacts.features import Features
 from pipeline.retrieval.alike import AlikeRanking, AlikeScores, look_alikes
@@ -45,7 +45,7 @@ class EvaluateParams:
     alike: str | None
     """Column of the table; vehicles that share its value, as a model's name, look alike, and each query is also ranked
     among its look-alikes alone. Null: none."""
-    tracks: str | None
+    tracks: str | None = Field(default=None, kw_only=True)
     """Column of the table that names each image's track; features averaged over a track are then ranked too, images
     against tracks and tracks against tracks. Null: none."""
     draws: DrawsParams

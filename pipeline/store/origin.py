@@ -107,6 +107,11 @@ def current(workspace: Workspace, name: str) -> Path:
     return path
 
 
+def by_content(made_by: Mapping[str, str]) -> dict[str, str]:
+    """What made a cache, by digests of content alone: the same files made it, whatever set or values it names."""
+    return {name: digest for name, digest in made_by.items() if name not in (MADE_FOR, VALUES)}
+
+
 def read_origin(path: Path) -> dict[str, str]:
     """What a cache or a file of weights says it was made by, empty where it does not say.
 

@@ -11,6 +11,7 @@ from pipeline.artifacts.foreground import open_foreground
 from pipeline.export.views import ForegroundGraph, ViewGraph, area_ratios
 from pipeline.foreground import network as foreground_network
 from pipeline.foreground.prediction import ForegroundPredictionParams
+from pipeline.maps.columns import joined
 from pipeline.networks.runtime import start
 from pipeline.store.vocabulary import VIEWS
 from pipeline.views import network as views_network
@@ -22,9 +23,9 @@ def test_view_masks_are_those_the_stages_make(finished_run: TinyData, within: bo
     run = finished_run
     params = replace(run.workspace().load("predict_part_masks", ViewPredictionParams), within_foreground=within)
     foreground = run.workspace().load("predict_foreground", ForegroundPredictionParams)
-    cache = open_foreground(run.path("foreground"))
+    masks = open_foreground(run.path("foreground"))["masks"]
     span = views_network.restore(run.path("span"), VIEWS)
-    expected = np.concatenate(list(predict(span, run.store, cache, params, RUNTIME, start(RUNTIME))))
+    expected = joined(predict(span, run.store, masks, params, RUNTIME, start(RUNTIME)))["masks"]
     network = foreground_network.restore(run.path("foreground_network"))
     graph = ViewGraph(
         views_network.restore(run.path("span"), VIEWS),

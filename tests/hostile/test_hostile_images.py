@@ -126,7 +126,7 @@ ODD_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a folder": (Path.mkdir, "expected a regular file, got a folder"),
     "a pipe": (os.mkfifo, "expected a regular file, got a pipe"),
     "a socket": (make_socket, "expected a regular file, got a socket"),
-    "a device": (lambda path: path.symlink_to("/dev/zero"), "a link that leads out"),
+    "a device": (lambda path: path.symlink_to("/dev/zero"), "expected a regular file, got a device"),
     "a link out": (lambda path: path.symlink_to(path.parent.parent / "secret.png"), "a link that leads out"),
     "a relative link out": (lambda path: path.symlink_to("../secret.png"), "a link that leads out"),
     "a link to nothing": (lambda path: path.symlink_to("nothing.png"), "the file does not exist"),

@@ -22,6 +22,11 @@ SECTION = {
     "vehicleid": {"test_sets": {}},
     "veri_wild": {"test_sets": {}},
     "cityflow_reid": {"local_share": 0, "local_seed": 0, "train_on_test": False},
+    "frames": {
+        "sequences": {},
+        "vehicle": None,
+        "crops": {"labels": [], "score_above": 0, "least_side": 8, "every": 1, "margin": 0, "quality": None},
+    },
     "viewpoints": [],
     "limits": {"max_pixels": 10_000, "min_side": 8, "on_bad_image": "stop"},
     "parts": None,
@@ -147,7 +152,10 @@ def test_a_damaged_image_is_left_out_and_named_when_asked(source: Path, tmp_path
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        (SHOP | {"adapter": "veri"}, "prepare.adapter: expected one of table, veri776, vehicleid, vric, veri_wild"),
+        (
+            SHOP | {"adapter": "veri"},
+            "prepare.adapter: expected one of table, frames, veri776, vehicleid, vric, veri_wild",
+        ),
         (SHOP | {"ground_truth": "t.h5"}, "give ground_truth or view_polygons, not both"),
         (SHOP | {"table": {"file": "absent.csv"}}, "absent.csv"),
         (SHOP | {"parts": {"file": "parts.json", "images": None}}, "prepare.parts: key 'categories' is missing"),
