@@ -21,6 +21,10 @@ from ruamel.yaml import YAML
 from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.packing import write_store
 from pipeline.datasets.records import ImageRecord
+from pipeline.foreground import trained_on as foreground_network
+from pipeline.networks import weights
+from pipeline.reid import build
+from pipeline.reid.samples import open_sources
 from pipeline.store.images import ImageStore
 from pipeline.store.params import read
 from pipeline.store.places import Workspace
@@ -33,6 +37,8 @@ STAGES = {
     "embed": "features",
 }
 """Map stage -> the cache it writes."""
+TRAINED = {"predict_foreground": ("foreground_network", foreground_network.KIND), "embed": ("reid", build.KIND)}
+"""Map stage -> the data set's own network that it reads, and its kind."""
 
 
 def prepare(source: ImageStore, workspace: Workspace, count: int) -> None:
@@ -52,7 +58,7 @@ def prepare(source: ImageStore, workspace: Workspace, count: int) -> None:
 def fresh(finished: Workspace, folder: Path, runtime: dict[str, object], parameters: Path) -> Workspace:
     """A workspace with the networks of a finished run and nothing else."""
     folder.mkdir()
-    (folder / "models").symlink_to((finished.root / "models").resolve())
+    shutil.copytree(finished.root / "models", folder / "models")
     document = read(parameters)
     document["runtime"] |= runtime
     with open(folder / "params.yaml", "w", encoding="utf-8") as stream:
@@ -60,8 +66,23 @@ def fresh(finished: Workspace, folder: Path, runtime: dict[str, object], paramet
     return replace(finished, root=folder, parameters=folder / "params.yaml")
 
 
+def train_anew(workspace: Workspace, name: str, kind: str) -> None:
+    """Let a network of the data set's own say that it was trained on the present table and caches; its weights stay.
+
+    It stands for a training that new images of the gallery change nothing in.
+    """
+    store, path = ImageStore(workspace.path("images")), workspace.path(name)
+    state, metadata = weights.load(path, kind)
+    facts = {key: value for key, value in metadata.items() if key not in ("kind", "origin")} | {"table": store.digest}
+    if "makers" in facts:
+        facts["makers"] = open_sources(store, workspace.path, tuple(facts["makers"])).makers
+    weights.save(path, state, kind, facts)
+
+
 def seconds_of(workspace: Workspace, stage: str) -> float:
     """Run a stage in a process of its own."""
+    if stage in TRAINED:
+        train_anew(workspace, *TRAINED[stage])
     names = ["--dataset", workspace.dataset, *(["--model", workspace.model] if stage == "embed" else [])]
     begun = time.perf_counter()
     subprocess.run(

@@ -9,14 +9,13 @@ import pytest
 from drawn_vehicles import ROWS, TinyData, true_parts
 from tiny_run import run_stage, write_params
 
+from benchmarks.added_images import train_anew
 from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.packing import write_store
 from pipeline.datasets.records import ImageRecord
 from pipeline.foreground import trained_on as foreground_network
 from pipeline.maps import job
-from pipeline.networks import weights
 from pipeline.reid import build
-from pipeline.reid.samples import open_sources
 from pipeline.store.places import PLACES
 from stages.detect_parts import detect_parts
 from stages.embed import embed
@@ -49,15 +48,6 @@ def prepare(data: TinyData, rows: list[int]) -> None:
     write_store(data.path("images"), records, data.path("raw"), ImageLimitsParams(10_000, 8, "stop"), "tiny")
 
 
-def train_anew(data: TinyData, name: str, kind: str, model: str = "") -> None:
-    """Let a network of the data set's own say that it was trained on the present table and caches; its weights stay."""
-    state, metadata = weights.load(data.path(name, model), kind)
-    facts = {key: value for key, value in metadata.items() if key != "kind"} | {"table": data.store.digest}
-    if "makers" in facts:
-        facts["makers"] = open_sources(data.store, data.path, tuple(facts["makers"])).makers
-    weights.save(data.path(name, model), state, kind, facts)
-
-
 def fresh(finished_run: TinyData, folder: Path) -> TinyData:
     """A workspace with every network, in which nothing says what its caches are of."""
     data = finished_run.copy(folder)
@@ -78,9 +68,9 @@ def run(data: TinyData, patch: pytest.MonkeyPatch) -> dict[str, int]:
 
         patch.setattr(job, "keep", counting)
         if stage is predict_foreground:
-            train_anew(data, "foreground_network", foreground_network.KIND)
+            train_anew(data.workspace(model), "foreground_network", foreground_network.KIND)
         if stage is embed:
-            train_anew(data, "reid", build.KIND, model)
+            train_anew(data.workspace(model), "reid", build.KIND)
         run_stage(stage, data.root, model=model)
     patch.setattr(job, "keep", original)
     return computed
