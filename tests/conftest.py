@@ -11,6 +11,14 @@ from miniature import write_miniature
 from tiny_run import write_run
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--remotes",
+        default="folder",
+        help="Kinds of DVC remote that tests push to and pull from, with commas: folder, ssh, s3, webdav.",
+    )
+
+
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> TinyData:
     """A data set of eight drawn images with every cache, made once; tests read it and must not change it."""
