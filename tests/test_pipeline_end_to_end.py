@@ -11,6 +11,8 @@ from ruamel.yaml import YAML
 
 pytestmark = pytest.mark.slow
 
+REID = ("train_reid", "embed", "evaluate", "digest_evaluation")
+"""Stages a re-ID model has."""
 ON_DEMAND = {"train_together", "embed_across", "evaluate_across", "digest_across"}
 """Stages of what the default run has none of: joint sets, and models on other data sets."""
 
@@ -78,7 +80,7 @@ def test_editing_the_reid_learning_rate_reruns_reid_training_and_what_follows_on
         document["train_reid"]["learning_rate"] = 2.0e-4
 
     edit(workspace, change)
-    assert set(repro(workspace)) == {"resolve_params", "train_reid", "embed", "evaluate", "report"}
+    assert set(repro(workspace)) == {"resolve_params", *REID, "report"}
 
 
 def test_a_model_added_as_the_docs_say_trains_embeds_and_evaluates_and_reruns_nothing_else(workspace: Path) -> None:
@@ -91,7 +93,7 @@ def test_a_model_added_as_the_docs_say_trains_embeds_and_evaluates_and_reruns_no
         document["models"].append("pooled")
 
     edit(workspace, change)
-    own = [f"{stage}@synthetic-pooled" for stage in ("train_reid", "embed", "evaluate")]
+    own = [f"{stage}@synthetic-pooled" for stage in REID]
     assert stages_run(workspace) == ["resolve_params", *own, "report"]
     metrics = json.loads((workspace / "data/evaluation/synthetic/pooled/metrics.json").read_text())
     assert 0.0 < metrics["mAP"] <= 1.0

@@ -15,7 +15,7 @@ STAGES = {"detect_parts": "parts", "predict_part_masks": "part_masks", "embed": 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "kind" in metafunc.fixturenames:
-        metafunc.parametrize("kind", metafunc.config.getoption("--remotes").split(","), scope="module")
+        metafunc.parametrize("kind", metafunc.config.getoption("--remotes").split(","))
 
 
 @pytest.fixture
