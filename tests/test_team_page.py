@@ -143,7 +143,7 @@ def test_a_colleague_pulls_exactly_parts_and_masks_and_sees_figures(team: Team) 
     figure = metrics(team.roles["the author's clone"])["data/evaluation/synthetic/baseline/metrics.json"]["mAP"]
     assert f"{figure:.5g}" in printed
     (python,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert "(60, 3," in run([sys.executable, "-c", python], colleague)
+    assert re.match(r"\(\d+, 3, \d+, \d+\) ", run([sys.executable, "-c", python], colleague))
 
 
 def test_after_an_edit_a_colleague_runs_through_to_the_report_without_raw_data(team: Team) -> None:
@@ -152,9 +152,7 @@ def test_after_an_edit_a_colleague_runs_through_to_the_report_without_raw_data(t
     before = metrics(colleague)
     printed = team.run_section("Edit and run")
     again = ("train_reid", "embed", "evaluate", "digest_evaluation")
-    assert ran(printed) == ["resolve_params", *(stage for stage in again for _ in range(2)), "report"] or (
-        sorted(ran(printed)) == sorted(["resolve_params", *again, *again, "report"])
-    )
+    assert sorted(ran(printed)) == sorted(["resolve_params", *again, *again, "report"])
     assert not (colleague / "data/raw/synthetic").exists()
     assert "<html" in (colleague / "data/report/index.html").read_text(encoding="utf-8")
     assert metrics(colleague) != before

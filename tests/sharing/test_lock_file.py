@@ -10,7 +10,7 @@ def lock(**digests: str) -> str:
     lines = ["schema: '2.0'", "stages:"]
     for name, digest in digests.items():
         lines += [f"  {name}:", f"    cmd: run {name}", "    outs:"]
-        lines += [f"    - path: data/{name}.json", "      hash: md5", f"      md5: {digest}"]
+        lines += [f"    - path: data/{name}.json", "      hash: md5", f"      md5: '{digest}'"]
     return "\n".join(lines) + "\n"
 
 
