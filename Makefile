@@ -1,13 +1,15 @@
 # `make repro` runs the whole pipeline on the embedded fleet; `make test` runs the tests; `make ablations TABLE=pgan1`
-# trains the models of a paper's table over seeds. Each installs what it needs.
+# trains the models of a paper's table over seeds; `make test-sharing` pushes to and pulls from servers it starts. Each
+# installs what it needs.
 
 PYTHON ?= python3
 DATASET ?= synthetic
 SEEDS ?= 3
+REMOTES ?= folder,ssh,s3,webdav
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: repro test lint ablations clean
+.PHONY: repro test test-sharing lint ablations clean
 
 repro: $(INSTALLED)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
@@ -16,6 +18,13 @@ repro: $(INSTALLED)
 
 test: $(INSTALLED) lint
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+
+test-sharing: $(INSTALLED)
+	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --locked --inexact -q --group sharing --python $(BIN)/python
+	@case ",$(REMOTES)," in *,ssh,*) PATH="$$PATH:/usr/sbin" command -v sshd > /dev/null \
+		|| { apt-get update -qq && apt-get install -qq -y --no-install-recommends openssh-server; } \
+		|| { echo "sshd is needed; as root: apt install openssh-server"; exit 1; } ;; esac
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest --remotes $(REMOTES) tests/sharing/test_remotes.py
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check .

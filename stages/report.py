@@ -1,13 +1,19 @@
 """Build the report: one page that shows artifacts, metrics, curves and rankings of every data set and model listed.
 
-Reads, below `data`, `images`, `truth`, `grabcut`, `foreground`, `parts`, `part_masks`, `quality`, `attention`,
-`evaluation` and `history`; writes `data/report/index.html`.
+Reads `data/digests` and what these list: below `data`, `images`, `truth`, `grabcut`, `foreground`, `parts`,
+`part_masks`, `quality`, `attention`, `evaluation` and `history`; writes `data/report/index.html`.
 """
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from pipeline.report.page import build_page
 from pipeline.report.sources import ReportParams
+from pipeline.sharing.shown import missing
 from pipeline.store.files import atomic_directory
 from pipeline.store.places import Workspace
 from stages.command import stage
@@ -18,10 +24,26 @@ def report(workspace: Workspace) -> None:
     """Write one self-contained page."""
     listed = workspace.document()
     values = workspace.load("report", ReportParams)
+    if absent := missing(workspace.root, listed["datasets"], listed["models"], listed["across"]):
+        _pull(workspace.root, absent)
     page = build_page(workspace.root, listed["datasets"], listed["models"], values, listed["across"])
     with atomic_directory(output := workspace.path("report")) as folder:
         (folder / "index.html").write_text(page, encoding="utf-8")
     click.echo(f"{output / 'index.html'}: {len(page.encode()) / 1e6:.1f} MB")
+
+
+def _pull(root: Path, paths: Sequence[str]) -> None:
+    """Fetch what DVC did not, as these stages were up to date and it was the report alone that needed their outputs.
+
+    Raises:
+        RuntimeError: DVC did not find all of it.
+    """
+    click.echo(f"Pulling {len(paths)} files that the page shows: {', '.join(paths[:3])} ...")
+    done = subprocess.run([sys.executable, "-m", "dvc", "pull", "--quiet", *paths], cwd=root, check=False)
+    if done.returncode:
+        raise RuntimeError(
+            f"{root / paths[0]}, and {len(paths) - 1} more, are missing, and `dvc pull` did not bring them"
+        )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,22 @@
 """Shared fixtures."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 from drawn_vehicles import TinyData, write_tiny_data
+from miniature import write_miniature
 from tiny_run import write_run
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--remotes",
+        default="folder",
+        help="Kinds of DVC remote that tests push to and pull from, with commas: folder, ssh, s3, webdav.",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +32,15 @@ def finished_run(tiny_data: TinyData, tmp_path_factory: pytest.TempPathFactory) 
     run = write_run(tiny_data, tmp_path_factory.mktemp("run"))
     torch.set_num_threads(threads)
     return run
+
+
+@pytest.fixture(scope="session")
+def miniature(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The default run as a miniature, made once; tests copy it and must not change it."""
+    folder = tmp_path_factory.mktemp("miniature") / "project"
+    write_miniature(folder)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(autouse=True)

@@ -139,9 +139,9 @@ def test_every_output_lies_where_places_says_and_is_made_by_the_stage_it_names()
     assert by_stage == {stage: outputs(stage) for stage in STAGES}
 
 
-def test_every_stage_but_the_report_gets_its_values_from_the_file_that_holds_them() -> None:
+def test_every_stage_that_has_values_gets_them_from_the_file_that_holds_them() -> None:
     for stage, entry in STAGES.items():
-        if stage not in ("resolve_params", "report"):
+        if stage not in ("resolve_params", "report") and not stage.startswith("digest_"):
             section = SECTIONS.get(stage, stage)
             name = re.escape(f"{section}/${{item.model}}.json") if section == "train_reid" else rf"{section}\.json"
             form = rf"data/params/datasets/\$\{{[\w.]+\}}/{name}"

@@ -64,6 +64,9 @@ PLACES: dict[str, Place] = {
     "curve_across": Place("data/evaluation/{dataset}/from_{trained_on}/{model}/cmc.csv", "evaluate_across"),
     "ranking_across": Place("data/evaluation/{dataset}/from_{trained_on}/{model}/ranking.h5", "evaluate_across"),
     "tables_across": Place("data/evaluation/{dataset}/from_{trained_on}/{model}/tables", "evaluate_across"),
+    "artifact_digests": Place("data/digests/{dataset}.json", "digest_artifacts"),
+    "evaluation_digests": Place("data/digests/{dataset}/{model}.json", "digest_evaluation"),
+    "across_digests": Place("data/digests/{dataset}/from_{trained_on}/{model}.json", "digest_across"),
     "report": Place("data/report", "report"),
 }
 """Name of an output -> where it lies."""

@@ -24,3 +24,14 @@ def test_the_stage_writes_one_page_about_the_data_sets_and_models_listed(tiny_da
     assert result.exit_code == 0, result.output
     assert [path.name for path in data.path("report").iterdir()] == ["index.html"]
     assert "tiny" in (data.path("report") / "index.html").read_text(encoding="utf-8")
+
+
+def test_what_digests_list_and_dvc_does_not_bring_is_named(tmp_path: Path) -> None:
+    listed = {"datasets": ["tiny"], "models": [], "across": ACROSS, "report": asdict(VALUES)}
+    with open(tmp_path / "params.yaml", "w", encoding="utf-8") as stream:
+        YAML(typ="safe").dump(listed, stream)
+    write_json(tmp_path / "data/digests/tiny.json", {"data/images/tiny.h5": "0", "data/parts/tiny.h5": "0"})
+    result = CliRunner().invoke(report, ["--root", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "data/images/tiny.h5 and 1 more are missing; `dvc pull` did not bring them" in result.output
+    assert not (tmp_path / "data/report").exists()

@@ -1,0 +1,79 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from ruamel.yaml import YAML
+
+from stages.resolve_lock import resolve_lock
+from tests.sharing.test_lock_file import lock
+
+
+def git(folder: Path, *words: str) -> None:
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
+
+
+def commit(folder: Path, text: str, digests: dict[str, str]) -> None:
+    (folder / "dvc.lock").write_text(text)
+    for name, digest in digests.items():
+        (folder / "data").mkdir(exist_ok=True)
+        (folder / "data" / f"{name}.json").write_text(digest)
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "run")
+
+
+@pytest.fixture
+def merging(tmp_path: Path) -> Path:
+    """A merge of two branches that both added a data set and drew the report."""
+    (tmp_path / "params.yaml").write_text("{}\n")
+    git(tmp_path, "init", "-qb", "main")
+    commit(tmp_path, lock(report="1"), {"report": "1"})
+    git(tmp_path, "checkout", "-qb", "other")
+    commit(tmp_path, lock(vans="5", report="3"), {"vans": "5", "report": "3"})
+    git(tmp_path, "checkout", "-q", "main")
+    commit(tmp_path, lock(cars="4", report="2"), {"cars": "4", "report": "2"})
+    with pytest.raises(subprocess.CalledProcessError):
+        git(tmp_path, "merge", "-q", "other")
+    return tmp_path
+
+
+def run(folder: Path, *words: str) -> Result:
+    return CliRunner().invoke(resolve_lock, ["--root", str(folder), *words])
+
+
+@pytest.mark.parametrize(("prefer", "report"), [("ours", "2"), ("theirs", "3")])
+def test_a_conflict_is_resolved_by_keeping_both_and_git_can_commit(merging: Path, prefer: str, report: str) -> None:
+    result = run(merging, "--prefer", prefer)
+    assert result.exit_code == 0, result.output
+    assert "Both ran report" in result.output
+    assert "Still in conflict" not in result.output
+    stages = YAML(typ="safe").load((merging / "dvc.lock").read_text())["stages"]
+    assert {name: entry["outs"][0]["md5"] for name, entry in stages.items()} == {
+        "cars": "4",
+        "report": report,
+        "vans": "5",
+    }
+    assert (merging / "data/report.json").read_text() == report
+    git(merging, "commit", "-qm", "merge")
+
+
+def test_other_files_in_conflict_are_left_and_named(merging: Path) -> None:
+    git(merging, "merge", "--abort")
+    for branch, value in (("other", "1"), ("main", "2")):
+        git(merging, "checkout", "-q", branch)
+        (merging / "notes.txt").write_text(value)
+        git(merging, "add", ".")
+        git(merging, "commit", "-qm", "notes")
+    with pytest.raises(subprocess.CalledProcessError):
+        git(merging, "merge", "-q", "other")
+    assert "Still in conflict: notes.txt" in run(merging).output
+
+
+def test_without_a_conflict_nothing_is_written(merging: Path) -> None:
+    git(merging, "merge", "--abort")
+    before = (merging / "dvc.lock").read_bytes()
+    result = run(merging)
+    assert result.exit_code == 1
+    assert "Git finds no conflict" in result.output
+    assert (merging / "dvc.lock").read_bytes() == before
