@@ -139,6 +139,14 @@ def test_every_logger_is_on_its_page(loggers_page: dict[str, list[str]]) -> None
     assert tuple(loggers_page) == get_args(LoggerName)
 
 
+@pytest.fixture(scope="module")
+def unlogged(finished_run: TinyData, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Weights of a training without a logger."""
+    run_of = finished_run.copy(tmp_path_factory.mktemp("unlogged"))
+    run_stage(train_reid, run_of.root, model="baseline")
+    return run_of.path("reid", "baseline").read_bytes()
+
+
 @pytest.mark.filterwarnings("ignore")  # of the packages themselves
 @pytest.mark.parametrize("name", get_args(LoggerName))
 def test_a_training_is_logged_where_the_page_says_and_learns_the_same(
@@ -146,21 +154,18 @@ def test_a_training_is_logged_where_the_page_says_and_learns_the_same(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     loggers_page: dict[str, list[str]],
+    unlogged: bytes,
     name: LoggerName,
 ) -> None:
     if name not in ("none", "csv"):
         pytest.importorskip(name, reason="dependency group loggers")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
-    run_of = finished_run.copy(tmp_path)
-    weights = run_of.path("reid", "baseline")
-    run_stage(train_reid, Path(), model="baseline")
-    expected = weights.read_bytes()
-    assert not (tmp_path / "data/logs").exists()
+    weights = finished_run.copy(tmp_path).path("reid", "baseline")
     (block,) = blocks("loggers.md", "yaml")
     lay_over(tmp_path, parse(block, Path("docs")), {"runtime": {"logger": name}})
     run_stage(train_reid, Path(), model="baseline")
-    assert weights.read_bytes() == expected
+    assert weights.read_bytes() == unlogged
     folder = tmp_path / "data/logs/train_reid/tiny/baseline"
     if name == "none":
         assert not (tmp_path / "data/logs").exists()

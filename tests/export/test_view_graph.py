@@ -22,9 +22,10 @@ def test_view_masks_are_those_the_stages_make(finished_run: TinyData, within: bo
     run = finished_run
     params = replace(run.workspace().load("predict_part_masks", ViewPredictionParams), within_foreground=within)
     foreground = run.workspace().load("predict_foreground", ForegroundPredictionParams)
-    cache = open_foreground(run.path("foreground"))
+    seen = open_foreground(run.path("foreground"))["masks"][()]
     span = views_network.restore(run.path("span"), VIEWS)
-    expected = np.concatenate(list(predict(span, run.store, cache, params, RUNTIME, start(RUNTIME))))
+    blocks = list(predict(span, run.store, seen, params, RUNTIME, start(RUNTIME)))
+    expected = np.concatenate([block["masks"] for block in blocks])
     network = foreground_network.restore(run.path("foreground_network"))
     graph = ViewGraph(
         views_network.restore(run.path("span"), VIEWS),
