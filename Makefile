@@ -42,7 +42,7 @@ $(INSTALLED): uv.lock pyproject.toml .ci/uv.txt
 		|| { echo "Python 3.11 to 3.13 is needed; choose one with make PYTHON=python3.12 ..."; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv \
 		|| { echo "The venv module is needed; on Debian and Ubuntu: apt install python3-venv"; rm -rf .venv; exit 1; }
-	@echo "Installing the locked dependencies (about 5 GB the first time) ..."
+	@echo "Installing the locked dependencies (about 6 GB the first time) ..."
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r .ci/uv.txt
 	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --locked --inexact -q --python $(BIN)/python
 	@touch $@

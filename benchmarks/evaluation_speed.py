@@ -20,7 +20,7 @@ import torch
 from benchmarks.retrieval_problem import DIMENSIONS, generate
 from pipeline.artifacts.features import Features
 from pipeline.retrieval.blocks import distance_blocks, rank_problem
-from pipeline.retrieval.protocols import Problem
+from pipeline.retrieval.problems import Problem
 from pipeline.retrieval.scores import Scores, summarise
 
 SIZE = {"queries": 1678, "gallery": 11_579, "vehicles": 200, "cameras": 20}

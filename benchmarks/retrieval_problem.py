@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipeline.artifacts.features import Features
-from pipeline.retrieval.protocols import Problem
+from pipeline.retrieval.problems import Problem
 
 DIMENSIONS = (1024, 512, 512, 512)
 """Lengths of SPAN's feature (§4.2): 2,560 in all."""

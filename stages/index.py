@@ -23,10 +23,12 @@ from stages.command import PATH, dataset_option, model_option, stage
 @click.option("--output", type=PATH, default=Path("gallery.faiss"), show_default=True, help="Index; the table is .csv.")
 def index(workspace: Workspace, tracks: str | None, factory: str, output: Path) -> None:
     """Write a data set's gallery as a FAISS index with its table."""
+    table = output.with_suffix(".csv")
+    if table == output:
+        raise click.UsageError(f"--output: expected a name whose table is another file, got {output}")
     network, metadata = restore(workspace.existing("reid"), workspace.model)
     gallery = open_gallery(workspace, network.inputs, metadata["makers"])
     gallery = gallery if tracks is None else by_tracks(gallery, tracks)
-    table = output.with_suffix(".csv")
     count = write_index(output, table, gallery, factory)
     click.echo(f"{output}: {count} features of {sum(network.dimensions)} values, {factory}; their table: {table}")
 

@@ -51,6 +51,8 @@ def search(
         raise click.UsageError("--boxes and --format go together, with one IMAGE: a folder of frames or a video")
     if table_path is not None:
         check_ending(table_path)
+        if table_path == output:
+            raise click.UsageError(f"--output and --table: expected two files, got {output} twice")
     params = load_params(workspace)
     fabric = start(replace(params.runtime, devices=1))
     sources = files_at(images) if boxes is None or kind is None else crops_of(images[0], boxes, kind, params.crops)

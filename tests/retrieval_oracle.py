@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.artifacts.features import Features
-from pipeline.retrieval.protocols import Problem
+from pipeline.retrieval.problems import Problem
 
 
 @dataclass

@@ -1,12 +1,19 @@
-"""The commands of pages in `docs/`, run as they stand there, on parameters as they stand there."""
+"""The commands of pages in `docs/`, run as they stand there, on parameters as they stand there.
+
+Those of `export.md` are run by `tests/stages/test_export_stage.py`.
+"""
 
 import re
 import shlex
 import shutil
+import subprocess
+import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import click
 import cv2
 import pytest
 from click.testing import CliRunner
@@ -17,6 +24,7 @@ from tiny_run import PROJECT, TINY, run_stage, write_params
 from pipeline.datasets.adapters import PrepareParams
 from pipeline.datasets.held_out import UnseenParams
 from pipeline.store.params import merge, parse, read
+from pipeline.store.runtime import LoggerName
 from stages.cli import reid
 from stages.embed import embed
 from stages.train_reid import train_reid
@@ -117,3 +125,91 @@ def test_stages_that_a_page_names_are_in_dvc_yaml(page: str) -> None:
     text = (PROJECT / "docs" / page).read_text(encoding="utf-8")
     for name in re.findall(r"dvc repro (\w+)@", text):
         assert name in stages
+
+
+@pytest.fixture
+def loggers_page() -> dict[str, list[str]]:
+    """Logger -> the code spans of where the page's table says its curves go."""
+    text = (PROJECT / "docs/loggers.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", text, re.MULTILINE)
+    return {name: re.findall(r"`([^`]+)`", where) for name, where in rows}
+
+
+def test_every_logger_is_on_its_page(loggers_page: dict[str, list[str]]) -> None:
+    assert tuple(loggers_page) == get_args(LoggerName)
+
+
+@pytest.fixture(scope="module")
+def unlogged(finished_run: TinyData, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Weights of a training without a logger."""
+    run_of = finished_run.copy(tmp_path_factory.mktemp("unlogged"))
+    run_stage(train_reid, run_of.root, model="baseline")
+    return run_of.path("reid", "baseline").read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore")  # of the packages themselves
+@pytest.mark.parametrize("name", get_args(LoggerName))
+def test_a_training_is_logged_where_the_page_says_and_learns_the_same(
+    finished_run: TinyData,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    loggers_page: dict[str, list[str]],
+    unlogged: bytes,
+    name: LoggerName,
+) -> None:
+    if name not in ("none", "csv"):
+        pytest.importorskip(name, reason="dependency group loggers")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    weights = finished_run.copy(tmp_path).path("reid", "baseline")
+    (block,) = blocks("loggers.md", "yaml")
+    lay_over(tmp_path, parse(block, Path("docs")), {"runtime": {"logger": name}})
+    run_stage(train_reid, Path(), model="baseline")
+    assert weights.read_bytes() == unlogged
+    folder = tmp_path / "data/logs/train_reid/tiny/baseline"
+    if name == "none":
+        assert not (tmp_path / "data/logs").exists()
+    elif name == "csv":
+        (pattern,) = loggers_page[name]
+        for word, value in (("<stage>", "train_reid"), ("<data set>", "tiny"), ("<model>", "baseline")):
+            pattern = pattern.replace(word, value)
+        assert (tmp_path / pattern.replace("version_N", "version_0")).is_file()
+    elif name == "tensorboard":
+        (command,) = loggers_page[name]
+        done = subprocess.run(
+            [sys.executable, "-m", "tensorboard.main", *shlex.split(command)[1:], "--inspect"],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "data/logs/train_reid/tiny/baseline/version_0" in done.stdout
+        assert "loss" in done.stdout
+    elif name == "mlflow":
+        from mlflow import MlflowClient
+
+        file, command = loggers_page[name][0], loggers_page[name][1]
+        assert (tmp_path / file).is_file()
+        client = MlflowClient(tracking_uri=shlex.split(command)[-1])
+        (run_found,) = client.search_runs([item.experiment_id for item in client.search_experiments()])
+        assert run_found.info.run_name == "train_reid/tiny/baseline"
+    else:
+        (file,) = folder.glob("plots/metrics/loss.tsv")
+        assert len(file.read_text(encoding="utf-8").splitlines()) == 3
+
+
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_options_and_groups_that_a_page_names_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    context = click.Context(reid)
+    lines = [line for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    for _, name, *words in (shlex.split(line, comments=True) for line in lines if line.startswith("reid ")):
+        if not name.startswith("--"):
+            command = reid.get_command(context, name)
+            assert command is not None, name
+            command.make_context(name, words)
+    groups = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    for name in re.findall(r"uv sync --group (\w+)", text):
+        assert name in groups

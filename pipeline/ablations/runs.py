@@ -22,7 +22,7 @@ from pipeline.reid.params import ModelParams
 from pipeline.reid.samples import ReidLoader, ReidSources, open_sources
 from pipeline.reid.training import build_network, train
 from pipeline.retrieval.evaluation import evaluate_table, evaluate_test_set
-from pipeline.retrieval.protocols import column
+from pipeline.retrieval.problems import column
 from pipeline.retrieval.scores import average_precision
 from pipeline.retrieval.summary import Evaluated, metrics_of
 from pipeline.store.code import loaded_code

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from pipeline.networks.runtime import generator_of
 from pipeline.reid.training import training_rows
-from pipeline.retrieval.protocols import TestSet, drawn_gallery, protocol_of
+from pipeline.retrieval.problems import TestSet
+from pipeline.retrieval.protocols import drawn_gallery, protocol_of
 from pipeline.store.images import ImageStore
 
 

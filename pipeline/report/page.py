@@ -8,10 +8,11 @@ from pipeline.report.across import across_table
 from pipeline.report.attention import attention_sheets
 from pipeline.report.curves import Curves, matching_curves, training_curves
 from pipeline.report.overview import Overview, overview
+from pipeline.report.quality import class_table, quality_table
 from pipeline.report.retrieval import Retrieval, retrieval
 from pipeline.report.sheets import Sheets, artifact_sheets
 from pipeline.report.sources import ReportParams, Sources
-from pipeline.report.tables import Table, class_table, dataset_table, percent, quality_table, reid_table, total
+from pipeline.report.tables import Table, dataset_table, percent, reid_table, total
 from pipeline.report.views import ViewPairs, view_pairs
 from pipeline.store.pages import environment
 from pipeline.store.places import HISTORY

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.retrieval.protocols import Problem, TestSet
+from pipeline.retrieval.problems import Problem, TestSet
 from pipeline.retrieval.ranking import Pairs, pairs_of_runs, rank_among, rows_at_once
 from pipeline.retrieval.scores import Scores
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipeline.artifacts.features import Features
 from pipeline.retrieval.distances import DISTANCES
-from pipeline.retrieval.protocols import Problem
+from pipeline.retrieval.problems import Problem
 from pipeline.retrieval.ranking import Ranks, rank_block, rows_at_once
 
 BUFFERS = 2

@@ -12,16 +12,8 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from pipeline.artifacts.features import Features
 from pipeline.retrieval.alike import AlikeRanking, AlikeScores, look_alikes
 from pipeline.retrieval.blocks import check_finite, distance_blocks, rank_problem
-from pipeline.retrieval.protocols import (
-    MODES,
-    DrawsParams,
-    Problem,
-    TestSet,
-    column,
-    find_test_sets,
-    protocol_of,
-    withheld_problem,
-)
+from pipeline.retrieval.problems import Problem, TestSet, column, find_test_sets, withheld_problem
+from pipeline.retrieval.protocols import MODES, DrawsParams, protocol_of
 from pipeline.retrieval.ranking import Ranks
 from pipeline.retrieval.reranking import RerankParams, announced_memory, reranked_blocks
 from pipeline.retrieval.scores import Scores

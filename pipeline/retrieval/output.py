@@ -12,7 +12,8 @@ from pipeline.artifacts.features import Features
 from pipeline.artifacts.ranking import Ranking, write_ranking
 from pipeline.retrieval.distances import DISTANCES, paired_views
 from pipeline.retrieval.evaluation import Evaluation
-from pipeline.retrieval.protocols import MODES, Problem
+from pipeline.retrieval.problems import Problem
+from pipeline.retrieval.protocols import MODES
 from pipeline.retrieval.scores import Scores, average_precision, cumulative_matches
 from pipeline.retrieval.summary import Evaluated
 from pipeline.store.files import atomic_directory, write_csv, write_json

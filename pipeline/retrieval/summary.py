@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import NonNegativeInt
 
 from pipeline.retrieval.alike import AlikeScores
-from pipeline.retrieval.protocols import Problem, TestSet
+from pipeline.retrieval.problems import Problem, TestSet
 from pipeline.retrieval.ranking import Ranks
 from pipeline.retrieval.scores import (
     METRICS,

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.artifacts.features import Features
-from pipeline.retrieval.protocols import MODES, TestSet
+from pipeline.retrieval.problems import TestSet
+from pipeline.retrieval.protocols import MODES
 
 UNIT = 1e-3
 """Features whose lengths differ from 1 by no more are of length 1, and so are their tracks' made."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.artifacts.features import Features, open_features
 from pipeline.reid.samples import ReidSources, check_makers, open_sources
 from pipeline.retrieval.distances import DISTANCES
-from pipeline.retrieval.protocols import column
+from pipeline.retrieval.problems import column
 from pipeline.retrieval.tracks import averaged, track_codes
 from pipeline.search.queries import middle_images
 from pipeline.store import hdf5

@@ -11,7 +11,8 @@ from tiny_run import PROJECT
 from pipeline.artifacts.features import Features
 from pipeline.retrieval.evaluation import EvaluateParams, evaluate_table
 from pipeline.retrieval.output import write_evaluation
-from pipeline.retrieval.protocols import DrawsParams, cross_camera, find_test_sets
+from pipeline.retrieval.problems import find_test_sets
+from pipeline.retrieval.protocols import DrawsParams, cross_camera
 from pipeline.retrieval.ranking import Pairs
 from pipeline.store import params
 from pipeline.store.images import ImageStore

@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -102,6 +103,14 @@ def test_pictures_are_found_by_the_number_in_their_names_whatever_it_begins_with
     pictures = open_footage(write_pictures(tmp_path / "img", first=7))
     write_lines(tmp_path / "gt.txt", ["8,1,0,0,20,20"])
     assert [box.place for box in mot.read(tmp_path / "gt.txt", pictures)] == [1]
+
+
+def test_pictures_that_differ_by_their_ending_alone_keep_it_in_their_names(tmp_path: Path) -> None:
+    for file in ("a.jpg", "a.png", "b.jpg", "more/a.jpg"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / file), np.zeros((4, 4, 3), np.uint8))
+    pictures = open_footage(tmp_path)
+    assert [pictures.name(place) for place in range(4)] == ["a.jpg", "a.png", "b", "more/a"]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from parsed_page import HOSTILE, ParsedPage, check_hostile_names
 from report_example import MODELS, PARAMS, write_results
 
 from pipeline.report.page import build_page
+from pipeline.report.quality import class_table, quality_table
 from pipeline.report.retrieval import read_answers
 from pipeline.report.sources import Sources
-from pipeline.report.tables import Cell, class_table, dataset_table, quality_table, reid_table
+from pipeline.report.tables import Cell, dataset_table, reid_table
 from pipeline.store.images import ImageStore
 
 

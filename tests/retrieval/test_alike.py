@@ -21,7 +21,8 @@ from pipeline.retrieval.alike import AlikeRanking, AlikeScores, look_alikes
 from pipeline.retrieval.blocks import rank_problem
 from pipeline.retrieval.evaluation import EvaluateParams, evaluate_table
 from pipeline.retrieval.output import outcome, write_evaluation
-from pipeline.retrieval.protocols import DrawsParams, Problem, TestSet, cross_camera
+from pipeline.retrieval.problems import Problem, TestSet
+from pipeline.retrieval.protocols import DrawsParams, cross_camera
 from pipeline.retrieval.reranking import RerankParams
 from pipeline.retrieval.scores import Scores, average_precision
 from pipeline.retrieval.summary import BootstrapParams

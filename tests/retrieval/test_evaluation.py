@@ -18,7 +18,8 @@ from pipeline.datasets.records import ImageRecord
 from pipeline.retrieval.blocks import distance_blocks, queries_at_once
 from pipeline.retrieval.evaluation import EvaluateParams, evaluate_problem, evaluate_table
 from pipeline.retrieval.output import outcome, write_evaluation
-from pipeline.retrieval.protocols import DrawsParams, Problem
+from pipeline.retrieval.problems import Problem
+from pipeline.retrieval.protocols import DrawsParams
 from pipeline.retrieval.reranking import RerankParams
 from pipeline.retrieval.scores import Scores, summarise
 from pipeline.retrieval.summary import BootstrapParams

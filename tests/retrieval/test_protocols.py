@@ -6,19 +6,15 @@ from drawn_vehicles import TinyData
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.retrieval.problems import Problem, TestSet, column, find_test_sets, withheld_problem
 from pipeline.retrieval.protocols import (
     PROTOCOLS,
     DrawsParams,
-    Problem,
     Rule,
-    TestSet,
-    column,
     cross_camera,
     drawn_gallery,
     every_camera,
-    find_test_sets,
     protocol_of,
-    withheld_problem,
 )
 from pipeline.retrieval.ranking import Pairs
 

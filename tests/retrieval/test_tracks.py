@@ -13,7 +13,8 @@ from pipeline.datasets.packing import write_store
 from pipeline.datasets.records import ImageRecord
 from pipeline.retrieval.evaluation import EvaluateParams, evaluate_table, evaluate_test_set
 from pipeline.retrieval.output import outcome, write_evaluation
-from pipeline.retrieval.protocols import MODES, DrawsParams, TestSet
+from pipeline.retrieval.problems import TestSet
+from pipeline.retrieval.protocols import MODES, DrawsParams
 from pipeline.retrieval.summary import BootstrapParams
 from pipeline.retrieval.tracks import averaged, images_of_tracks, track_sets
 from pipeline.store.images import ImageStore

@@ -1,5 +1,6 @@
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +11,15 @@ from pipeline.search import index as module
 from pipeline.search.gallery import find, open_gallery
 from stages.index import index
 
-faiss = pytest.importorskip("faiss", reason="dependency group faiss")
+
+@pytest.fixture(scope="module")
+def faiss() -> Any:
+    return pytest.importorskip("faiss", reason="dependency group faiss")
 
 
-def test_faiss_reads_the_index_and_finds_what_a_search_finds(finished_run: TinyData, tmp_path: Path) -> None:
+def test_faiss_reads_the_index_and_finds_what_a_search_finds(
+    finished_run: TinyData, tmp_path: Path, faiss: Any
+) -> None:
     result = invoke(index, finished_run.root, "--output", tmp_path / "tiny.faiss", model="pgan")
     assert result.exit_code == 0, result.output
     read = faiss.read_index(str(tmp_path / "tiny.faiss"))
@@ -40,28 +46,36 @@ def test_faiss_reads_the_index_and_finds_what_a_search_finds(finished_run: TinyD
     }
 
 
-def test_tracks_are_indexed_in_place_of_images(finished_run: TinyData, tmp_path: Path) -> None:
+def test_tracks_are_indexed_in_place_of_images(finished_run: TinyData, tmp_path: Path, faiss: Any) -> None:
     result = invoke(index, finished_run.root, "--tracks", "type", "--output", tmp_path / "t.faiss", model="baseline")
     assert result.exit_code == 0, result.output
     assert faiss.read_index(str(tmp_path / "t.faiss")).ntotal == 1
     assert (tmp_path / "t.csv").read_text().splitlines()[1].endswith(",van,van,2")
 
 
-@pytest.mark.parametrize(
-    ("model", "factory", "message"),
-    [
-        ("span_cpdm", "Flat", "expected features that compare by euclidean distance, as FAISS does, got cpdm"),
-        ("baseline", "Nothing", "FAISS knows no index 'Nothing'"),
-    ],
-)
-def test_what_faiss_cannot_hold_is_refused_and_nothing_is_written(
-    finished_run: TinyData, tmp_path: Path, model: str, factory: str, message: str
+def test_features_that_faiss_cannot_compare_are_refused_and_nothing_is_written(
+    finished_run: TinyData, tmp_path: Path
 ) -> None:
-    options = ["--factory", factory, "--output", tmp_path / "none.faiss"]
-    result = invoke(index, finished_run.root, *options, model=model)
+    result = invoke(index, finished_run.root, "--output", tmp_path / "none.faiss", model="span_cpdm")
     assert result.exit_code == 1
-    assert message in result.output
+    assert "expected features that compare by euclidean distance, as FAISS does, got cpdm" in result.output
     assert not list(tmp_path.glob("none.*"))
+
+
+@pytest.mark.usefixtures("faiss")
+def test_an_unknown_kind_of_index_is_refused_and_nothing_is_written(finished_run: TinyData, tmp_path: Path) -> None:
+    options = ["--factory", "Nothing", "--output", tmp_path / "none.faiss"]
+    result = invoke(index, finished_run.root, *options, model="baseline")
+    assert result.exit_code == 1
+    assert "FAISS knows no index 'Nothing'" in result.output
+    assert not list(tmp_path.glob("none.*"))
+
+
+def test_an_index_named_as_its_table_is_refused(finished_run: TinyData, tmp_path: Path) -> None:
+    result = invoke(index, finished_run.root, "--output", tmp_path / "gallery.csv", model="baseline")
+    assert result.exit_code == 2
+    assert "expected a name whose table is another file" in result.output
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_faiss_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

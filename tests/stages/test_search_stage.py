@@ -90,6 +90,10 @@ def test_all_matches_are_written_as_a_table_beside_the_page(finished_run: TinyDa
     result = invoke(search, finished_run.root, "--table", tmp_path / "found.xml", finished_run.file(7), model="pgan")
     assert result.exit_code == 1
     assert "expected a file name that ends with .csv or .json" in result.output
+    same = ["--table", tmp_path / "same.csv", "--output", tmp_path / "same.csv"]
+    result = invoke(search, finished_run.root, *same, finished_run.file(7), model="pgan")
+    assert result.exit_code == 2
+    assert "--output and --table: expected two files, got" in result.output
 
 
 @pytest.mark.parametrize("model", MODELS)

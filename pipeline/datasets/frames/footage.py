@@ -4,7 +4,7 @@ import os
 import re
 import threading
 from abc import ABC, abstractmethod
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -94,6 +94,10 @@ def open_footage(path: Path) -> Footage:
     return PictureFolder(path) if path.is_dir() else Video(path)
 
 
+def _without_ending(file: str) -> str:
+    return PurePosixPath(file).with_suffix("").as_posix()
+
+
 class PictureFolder(Footage):
     """Pictures of a folder, deep, in the order of their paths; a number is what a file's stem ends with."""
 
@@ -103,11 +107,12 @@ class PictureFolder(Footage):
         self.files = [file for file in files if file.lower().endswith(IMAGE_ENDINGS)]
         if not self.files:
             raise ValueError(f"{path}: expected a folder of pictures ({', '.join(IMAGE_ENDINGS)}), found none")
+        self._bare = Counter(map(_without_ending, self.files))
         self._places: dict[str, list[int]] = {}
         self._numbers: dict[int, list[int]] = {}
         for place, file in enumerate(self.files):
             plain = PurePosixPath(file)
-            for name in {file, plain.with_suffix("").as_posix(), plain.name, plain.stem}:
+            for name in {file, _without_ending(file), plain.name, plain.stem}:
                 self._places.setdefault(name, []).append(place)
             if match := NUMBER.search(plain.stem):
                 self._numbers.setdefault(int(match[1]), []).append(place)
@@ -130,8 +135,10 @@ class PictureFolder(Footage):
         return self._only(found, repr(name))
 
     def name(self, place: int) -> str:
-        """Path in the folder, without its ending."""
-        return str(PurePosixPath(self.files[place]).with_suffix(""))
+        """Path in the folder, without its ending unless pictures differ by that alone."""
+        file = self.files[place]
+        bare = _without_ending(file)
+        return bare if self._bare[bare] == 1 else file
 
     def size(self, place: int) -> tuple[int, int]:
         """Height and width by the file's header."""
