@@ -122,6 +122,14 @@ class Problem:
         junk |= asking[start:stop][queries] == found[gallery]
         return Pairs(queries[~junk], gallery[~junk]), Pairs(queries[junk], gallery[junk])
 
+    def unlabelled(self) -> "Problem":
+        """The same to one who knows no vehicle: nothing is relevant, and no image is junk but the query itself."""
+        asking = self.queries if self.query_origins is None else self.query_origins
+        found = self.gallery if self.gallery_origins is None else self.gallery_origins
+        alone = np.unique(np.concatenate([asking, found]), return_inverse=True)[1]
+        vehicles = np.split(alone, [len(asking)])
+        return replace(self, query_vehicles=vehicles[0], gallery_vehicles=vehicles[1], remove_same_camera=False)
+
 
 Rule = Callable[[TestSet, DrawsParams], list[Problem]]
 """A protocol: one problem, or one for each draw, whose metrics are averaged."""
