@@ -11,7 +11,7 @@ from pipeline.networks.backbone import Backbone
 from pipeline.networks.tensors import channels_last, normalise
 from pipeline.networks.weights import PretrainedParams
 from pipeline.reid.blocks.distances import pairwise_cpdm, pairwise_euclidean
-from pipeline.reid.blocks.masked_mean import mask_guided_mean
+from pipeline.reid.blocks.masked_mean import LEAST_AREA
 from pipeline.reid.blocks.part_grid import average_masks
 from pipeline.reid.blocks.view_features import ProjectedMean, ViewParams
 from pipeline.reid.network import BatchNormNeck, ReidBatch, ReidNetwork, ReidOutput, ReidShapeParams
@@ -62,8 +62,9 @@ class Branch(nn.Module):
         features = self.layer4(features)
         if weights is None:
             return self.head(features.mean((2, 3)))  # type: ignore[no-any-return]
-        weights = nn.functional.adaptive_avg_pool2d(weights[:, None], (features.shape[2], features.shape[3]))
-        return self.head(mask_guided_mean(features, weights)[:, 0])  # type: ignore[no-any-return]
+        weights = nn.functional.adaptive_avg_pool2d(weights, (features.shape[2], features.shape[3]))
+        total = torch.einsum("bchw,bhw->bc", features, weights)
+        return self.head(total / weights.sum((1, 2)).clamp(min=LEAST_AREA)[:, None])  # type: ignore[no-any-return]
 
 
 class PartFeatures(nn.Module):
