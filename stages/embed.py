@@ -74,7 +74,8 @@ def embed_images(
     keys = row_keys(store.image_digests[rows], [column for name, column in columns.items() if name != "files"])
     job = job_of(workspace, names, store.digest, columns, keys, maker, runtime, params.batch_size)
     digest, form, parts = file_digest(weights), embedding.attention_form(network), sources.makers.get("parts")
-    header = features.header_of(workspace.model, network.distance, network.dimensions, store.digest, digest)
+    about = workspace.model, network.distance, network.dimensions, store.digest, digest
+    header = features.header_of(*about, mirrored_too=params.mirrored_too)
     header = replace(header, made_by=header.made_by | origin_of(workspace, f"features{ending}"))
     looked = attention.header_of(workspace.model, form, store.digest, digest, parts)
     output, seen = (workspace.path(f"{kind}{ending}") for kind in ("features", "attention"))

@@ -180,7 +180,8 @@ def _embedded(
     load = ReidLoader(sources, network.shape.input_size, {})
     blocks = embed(network, load, rows, experiment.embedding, runtime, fabric)
     batches = ((block["features"], block["area_ratios"]) for block in blocks)
-    header = header_of(model, network.distance, network.dimensions, experiment.store.digest, file_digest(weights))
+    about = model, network.distance, network.dimensions, experiment.store.digest, file_digest(weights)
+    header = header_of(*about, mirrored_too=experiment.embedding.mirrored_too)
     write_features(path, header, rows, batches, has_parts="part_masks" in network.inputs)
     return read_features(path, experiment.store.digest)[0]
 

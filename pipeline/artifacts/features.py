@@ -1,7 +1,7 @@
 """Features of queries and gallery as a file: written as a stream, read without any network."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +30,19 @@ class Features:
     distance: str
     dimensions: tuple[int, ...]
 
+    def some(self, positions: NDArray[np.int64]) -> "Features":
+        """Those at some positions, which may repeat."""
+        return replace(
+            self,
+            rows=self.rows[positions],
+            features=self.features[positions],
+            area_ratios=self.area_ratios[positions],
+        )
 
-def header_of(model: str, distance: str, dimensions: tuple[int, ...], table: str, weights: str) -> hdf5.Header:
+
+def header_of(
+    model: str, distance: str, dimensions: tuple[int, ...], table: str, weights: str, *, mirrored_too: bool = False
+) -> hdf5.Header:
     """Header of a features file.
 
     Args:
@@ -40,8 +51,9 @@ def header_of(model: str, distance: str, dimensions: tuple[int, ...], table: str
         dimensions: Lengths of the blocks of a feature.
         table: Digest of the image table.
         weights: Digest of the model's weights.
+        mirrored_too: Whether each is the mean of an image's and its mirror image's.
     """
-    notes = {"model": model, "distance": distance, "dimensions": list(dimensions)}
+    notes = {"model": model, "distance": distance, "dimensions": list(dimensions), "mirrored_too": mirrored_too}
     return hdf5.Header(SCHEMA, table, {"weights": weights}, notes)
 
 

@@ -22,7 +22,7 @@ class Ranking(NamedTuple):
         view_weights: `(Q, R, P)` float32 in [0, 1], how much the whole and each view counted for the pair, w of SPAN
             (4), summing to 1; 0 where fewer are left. P is 0 for models that do not compare views apart.
         view_distances: `(Q, R, P)` float32, their Euclidean distances, of which `distances` is the weighted sum, SPAN
-            (5), unless it was re-ranked; 0 where fewer are left.
+            (5), unless queries were expanded or re-ranked; 0 where fewer are left.
     """
 
     rows: NDArray[np.int64]

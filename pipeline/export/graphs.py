@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from pipeline.export.parts import PartGraph
 from pipeline.export.resizing import resized
 from pipeline.export.views import ViewGraph, area_ratios
+from pipeline.reid.mirroring import mean_of_both, mirrored
 from pipeline.reid.network import ReidBatch, ReidNetwork
 from pipeline.store.vocabulary import VIEWS
 
@@ -15,15 +16,17 @@ class ModelGraph(nn.Module):
 
     Args:
         network: Trained; put into evaluation mode.
+        mirrored_too: Average each feature with that of the mirror image.
 
     Attributes:
         part_count: D, part boxes it reads of each image; 0 where it reads none.
         reads_masks: Whether it reads view masks.
     """
 
-    def __init__(self, network: ReidNetwork) -> None:
+    def __init__(self, network: ReidNetwork, mirrored_too: bool) -> None:
         super().__init__()
         self.network = network.eval()
+        self.mirrored_too = mirrored_too
         self.part_count = network.top_d if "parts" in network.inputs else 0
         self.reads_masks = "part_masks" in network.inputs
 
@@ -57,7 +60,11 @@ class ModelGraph(nn.Module):
             area_ratios=ratios[0] if ratios else torch.ones(count, 1 + len(VIEWS)),
             identities=torch.zeros(count, dtype=torch.int64),
         )
-        return self.network(batch).feature.float(), *ratios
+        feature = self.network(batch).feature.float()
+        if self.mirrored_too:
+            other = self.network(mirrored(batch)).feature.float()
+            feature = mean_of_both(feature, other, self.network.dimensions)
+        return feature, *ratios
 
 
 class WholeGraph(nn.Module):

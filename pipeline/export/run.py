@@ -111,12 +111,13 @@ def export(
         "dataset": workspace.dataset,
         "distance": network.distance,
         "dimensions": list(network.dimensions),
+        "mirrored_too": values.embedding.mirrored_too,
         "views": list(VIEWS),
         "training_table": metadata["table"],
         "makers": metadata["makers"],
         "weights_sha256": file_digest(weights),
     }
-    model = ModelGraph(network)
+    model = ModelGraph(network, values.embedding.mirrored_too)
     yield from _files(source, model, folder / f"{workspace.model}.onnx", facts, quantise)
     if len(model.inputs) > 1:
         whole, others = _whole(model, workspace, values)

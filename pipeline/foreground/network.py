@@ -98,8 +98,7 @@ def build_foreground(shape: ForegroundNetworkParams, pretrained: PretrainedParam
     check_frozen(shape.frozen_levels, pretrained)
     network = ForegroundNetwork(shape)
     if pretrained.source is not None:
-        backbone = _backbone(shape)
-        backbone.load_pretrained(pretrained)
+        backbone = _backbone(shape, pretrained)
         loaded = backbone if shape.last_layer == "layer4" else backbone.stem
         network.encoder.load_state_dict(loaded.state_dict())
     return network
@@ -121,10 +120,9 @@ def restore(path: Path) -> ForegroundNetwork:
     return network.eval()
 
 
-def _backbone(shape: ForegroundNetworkParams) -> Backbone:
-    return Backbone(
-        BackboneParams(shape.backbone, shape.stem_pooling, shape.last_stride, frozen_levels=shape.frozen_levels)
-    )
+def _backbone(shape: ForegroundNetworkParams, pretrained: PretrainedParams | None = None) -> Backbone:
+    kept = BackboneParams(shape.backbone, shape.stem_pooling, shape.last_stride, frozen_levels=shape.frozen_levels)
+    return Backbone(kept, pretrained)
 
 
 def _decoder(width: int, widths: tuple[int, ...]) -> nn.Sequential:

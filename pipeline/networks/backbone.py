@@ -68,6 +68,8 @@ class Backbone(nn.Module):
 
     Args:
         params: Which network.
+        pretrained: Where its first weights come from; None, as `PretrainedParams(None)`, leaves them random, but does
+            not mind frozen levels, as trained weights will follow.
 
     Attributes:
         stem: First stage, `(B, 3, H, W)` float32 -> `(B, stem_width, h, w)`.
@@ -76,13 +78,19 @@ class Backbone(nn.Module):
         width: Channels after the second.
 
     Raises:
-        ValueError: The backbone is unknown or does not have the levels asked for.
+        FileNotFoundError: The file of pretrained weights does not exist.
+        ValueError: The backbone is unknown or does not have the levels asked for; or pretrained weights do not fit, or
+            there are none for levels that are to be frozen.
     """
 
-    def __init__(self, params: BackboneParams) -> None:
+    def __init__(self, params: BackboneParams, pretrained: PretrainedParams | None = None) -> None:
         super().__init__()
         self.params = params
-        levels = _kept_levels(params, build_architecture(params.backbone))
+        network = build_architecture(params.backbone)
+        if pretrained is not None:
+            check_frozen(params.frozen_levels, pretrained)
+            load_pretrained(network, params.backbone, pretrained)
+        levels = _kept_levels(params, network)
         maps = level_maps(levels)
         _set_stride(levels[_last_halving(maps)], params.last_stride)
         split = _split(params, maps)
@@ -90,20 +98,10 @@ class Backbone(nn.Module):
         self.stem_width, self.width = maps[split - 1].channels, maps[-1].channels
 
     def load_pretrained(self, pretrained: PretrainedParams) -> None:
-        """Load ImageNet weights, or keep the random initial ones where `pretrained.source` is null.
-
-        Raises:
-            ValueError: They do not fit, or there are none for levels that are to be frozen.
-        """
+        """Load ImageNet weights, or keep what there is where `pretrained.source` is null; raises as the class."""
         check_frozen(self.params.frozen_levels, pretrained)
-        if pretrained.source is None:
-            return
-        network = build_architecture(self.params.backbone)
-        load_pretrained(network, self.params.backbone, pretrained)
-        levels = _kept_levels(self.params, network)
-        stem, layer4 = _stages(self.params, levels, _split(self.params, level_maps(levels)))
-        self.stem.load_state_dict(stem.state_dict())
-        self.layer4.load_state_dict(layer4.state_dict())
+        if pretrained.source is not None:
+            self.load_state_dict(Backbone(self.params, pretrained).state_dict())
 
     def cells(self, side: int, *, of_first_stage: bool = False) -> Cells:
         """Where the cells of the map of a square image look.

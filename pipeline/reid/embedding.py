@@ -15,6 +15,7 @@ from pipeline.artifacts.attention import AttentionForm, Looks
 from pipeline.maps.columns import Arrays, Column, Columns
 from pipeline.prediction.batches import predicted
 from pipeline.reid.augmentation import Sample
+from pipeline.reid.mirroring import mean_of_both, mirrored
 from pipeline.reid.network import ReidBatch, ReidNetwork
 from pipeline.reid.samples import ReidSources, collate, sample_of
 from pipeline.store.images import EncodedImages
@@ -31,6 +32,8 @@ class EmbedParams:
 
     batch_size: PositiveInt
     """Images per batch; bounds memory."""
+    mirrored_too: bool
+    """Average each feature with that of the mirror image, at twice the cost; neither paper does."""
 
 
 def columns_of(sources: ReidSources, rows: NDArray[np.int64]) -> dict[str, Column]:
@@ -97,20 +100,24 @@ def embed(
         network: A trained model.
         load: Row -> its sample, of the network's input size, and its vehicle's class, which is not used.
         rows: Rows to embed, in the order wanted.
-        params: Images per batch.
+        params: Images per batch, and whether their mirror images are embedded too.
         runtime: Loader processes.
         fabric: Places network and batches.
 
     Yields:
         ``features`` `(B, C)` float32 and ``area_ratios`` `(B, 4)` float32 of the next rows; and of a network with
-        attention ``weights`` and ``cells``, see `Looks`.
+        attention ``weights`` and ``cells`` of the images as they are, see `Looks`.
     """
     network.to(memory_format=torch.channels_last)
     module = fabric.setup_module(network.eval())
 
     def seen_in(batch: ReidBatch) -> Arrays:
-        output = module(fabric.to_device(batch))
-        found = {"features": _array(output.feature), "area_ratios": batch.area_ratios.numpy()}
+        placed = fabric.to_device(batch)
+        output = module(placed)
+        feature = output.feature
+        if params.mirrored_too:
+            feature = mean_of_both(feature, module(mirrored(placed)).feature, network.dimensions)
+        found = {"features": _array(feature), "area_ratios": batch.area_ratios.numpy()}
         if network.attention_cells is None:
             return found
         return found | {"weights": _array(output.attention.weights), "cells": _array(output.attention.cells)}

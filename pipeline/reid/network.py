@@ -110,6 +110,9 @@ class BatchNormNeck(nn.Module):
     Args:
         dimension: Length of the feature.
         classes: Vehicles to tell apart.
+
+    Attributes:
+        classifier: Class scores of what the neck gives, `(B, C)` float32 -> `(B, classes)` float32.
     """
 
     def __init__(self, dimension: int, classes: int) -> None:
@@ -119,10 +122,13 @@ class BatchNormNeck(nn.Module):
         self.classifier = nn.Linear(dimension, classes, bias=False)
         nn.init.normal_(self.classifier.weight, std=0.001)
 
-    def normalised(self, feature: Tensor) -> Tensor:
-        """Test feature: `(B, C)` float32 -> `(B, C)` float32 of length 1 after the normalisation."""
-        return nn.functional.normalize(self.norm(feature))
-
     def forward(self, feature: Tensor) -> Tensor:
-        """Class scores: `(B, C)` float32 -> `(B, classes)` float32."""
-        return self.classifier(self.norm(feature))  # type: ignore[no-any-return]
+        """The feature after the normalisation, which `classifier` scores and whose direction is compared at test.
+
+        Args:
+            feature: `(B, C)` float32.
+
+        Returns:
+            `(B, C)` float32.
+        """
+        return self.norm(feature)  # type: ignore[no-any-return]

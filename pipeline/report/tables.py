@@ -13,6 +13,9 @@ from pipeline.store.vocabulary import SPLITS
 
 LAST = ("mINP", "mAP_trapezoid")
 
+MANNER = ("distance", "query_expansion", "rerank")
+"""Metrics that say how images were compared, the same for all groups of images."""
+
 ALIKE_HEADS = ("mAP among look-alikes", "its 95 %", "its chance")
 
 
@@ -127,7 +130,7 @@ def _reid_groups(name: str, models: dict[str, dict[str, Any]], ranks: Sequence[i
             groups.append(_reid_group(f"{name}, {other}", sets, ranks, alike))
     for part in sorted({part for values in models.values() for part in values["groups"]}):
         parts = {
-            model: {"distance": values["distance"], "rerank": values["rerank"], **values["groups"][part]}
+            model: {**{key: values[key] for key in MANNER}, **values["groups"][part]}
             for model, values in models.items()
             if part in values["groups"]
         }
@@ -184,7 +187,8 @@ def _interval(values: dict[str, Any]) -> str:
 def _manner(values: dict[str, Any]) -> str:
     """How images were compared, and over how many draws."""
     draws = values.get("draws")
-    note = str(values["distance"]) + (", re-ranked" if values["rerank"] else "")
+    expanded = ", queries expanded" if values["query_expansion"] else ""
+    note = str(values["distance"]) + expanded + (", re-ranked" if values["rerank"] else "")
     if draws is None:
         return note
     deviation = percent(draws["deviation"]["mAP"])

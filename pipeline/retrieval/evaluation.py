@@ -12,6 +12,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from pipeline.artifacts.features import Features
 from pipeline.retrieval.alike import AlikeRanking, AlikeScores, look_alikes
 from pipeline.retrieval.blocks import check_finite, distance_blocks, rank_problem
+from pipeline.retrieval.expansion import ExpansionParams, expanded
 from pipeline.retrieval.problems import Problem, TestSet, column, find_test_sets, withheld_problem
 from pipeline.retrieval.protocols import MODES, DrawsParams, protocol_of
 from pipeline.retrieval.ranking import Ranks
@@ -42,6 +43,9 @@ class EvaluateParams:
     against tracks and tracks against tracks. Null: none."""
     draws: DrawsParams
     """Galleries drawn where the protocol draws them (VehicleID: 10)."""
+    query_expansion: ExpansionParams | None
+    """Average query expansion, before re-ranking: {neighbours: 2, power: 3}; null: each query asks by itself, beside
+    which figures of expanded ones never stand."""
     rerank: RerankParams | None
     """k-reciprocal re-ranking: {k1: 20, k2: 6, original_weight: 0.3}; null: plain distances, beside which re-ranked
     figures never stand."""
@@ -80,6 +84,8 @@ def evaluate_problem(
     """
     check_finite(features)
     queries, gallery, megabytes = problem.queries, problem.gallery, params.chunk_megabytes
+    if params.query_expansion is not None:
+        features, queries = expanded(features, problem, params.query_expansion, megabytes, device)
     blocks: Iterator[NDArray[np.float32]]
     if params.rerank is None:
         blocks = distance_blocks(features, queries, gallery, megabytes, device)
@@ -96,9 +102,10 @@ class Evaluation:
         leading: The test set whose figures lead.
         test_sets: All of them, in the table's order.
         metrics: Those of the leading test set as `metrics_of` gives them, ``protocol`` with its version, ``test_set``,
-            ``distance``, ``rerank`` (false for plain distances, else its parameters), the leading set's groups under
-            ``groups``, its tracks under ``tracks`` (their ``column``, and metrics of each of `MODES`; None without
-            tracks) and, where there are several, each test set's own metrics under ``test_sets``.
+            ``distance``, ``query_expansion`` and ``rerank`` (false where there is none, else its parameters), the
+            leading set's groups under ``groups``, its tracks under ``tracks`` (their ``column``, and metrics of each of
+            `MODES`; None without tracks) and, where there are several, each test set's own metrics under
+            ``test_sets``.
         by_tracks: Test sets without identities, their images ranked by the tracks they are in.
     """
 
@@ -143,6 +150,7 @@ def evaluate_table(
         "protocol": f"{params.protocol}/{protocol.version}",
         "test_set": name,
         "distance": features.distance,
+        "query_expansion": False if params.query_expansion is None else asdict(params.query_expansion),
         "rerank": False if params.rerank is None else asdict(params.rerank),
         "groups": _groups(store, features, leading.test, params, device, looks),
         "tracks": _tracks(store, features, leading.test, params, device),

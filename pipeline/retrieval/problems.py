@@ -109,6 +109,14 @@ class Problem:
         junk |= asking[start:stop][queries] == found[gallery]
         return Pairs(queries[~junk], gallery[~junk]), Pairs(queries[junk], gallery[junk])
 
+    def unlabelled(self) -> "Problem":
+        """The same to one who knows no vehicle: nothing is relevant, and no image is junk but the query itself."""
+        asking = self.queries if self.query_origins is None else self.query_origins
+        found = self.gallery if self.gallery_origins is None else self.gallery_origins
+        alone = np.unique(np.concatenate([asking, found]), return_inverse=True)[1]
+        vehicles = np.split(alone, [len(asking)])
+        return replace(self, query_vehicles=vehicles[0], gallery_vehicles=vehicles[1], remove_same_camera=False)
+
 
 def find_test_sets(store: ImageStore, rows: NDArray[np.int64]) -> list[TestSet]:
     """The test sets of a table, in its order.

@@ -1,6 +1,6 @@
 """Tracks: the images that one camera took of a vehicle while it passed, averaged and ranked as one."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,9 @@ UNIT = 1e-3
 """Features whose lengths differ from 1 by no more are of length 1, and so are their tracks' made."""
 
 
-def averaged(features: Features, codes: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def averaged(
+    features: Features, codes: NDArray[np.int64], weights: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Average the features of each track.
 
     Every block of a feature is averaged by itself, each image weighing what its area ratio of that block does, so that
@@ -22,28 +24,29 @@ def averaged(features: Features, codes: NDArray[np.int64]) -> tuple[NDArray[np.f
     Args:
         features: Of M images.
         codes: `(M,)` track of each, every number from 0 to T - 1 at least once.
+        weights: `(M,)` further weight of each image, not negative, above 0 for one of each track; None: 1.
 
     Returns:
         `(T, C)` float32 features, and `(T, P)` float32 mean area ratios.
     """
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.arange(codes.max(initial=-1) + 1))
+    own = np.ones(len(codes)) if weights is None else weights
     ratios = features.area_ratios.astype(np.float64)
     blocks = np.split(features.features, np.cumsum(features.dimensions)[:-1], axis=1)
     means = []
     for place, block in enumerate(blocks):
-        weights = ratios[:, place] if ratios.shape[1] == len(blocks) else np.ones(len(codes))
-        shown = np.add.reduceat(weights[order], starts)[codes] > 0
-        weights = np.where(shown, weights, 1.0)  # a track that never shows a view: all its images alike
-        total = np.add.reduceat((block * weights[:, None])[order], starts, axis=0)
-        mean = total / np.add.reduceat(weights[order], starts)[:, None]
+        says = own * ratios[:, place] if ratios.shape[1] == len(blocks) else own
+        shown = np.add.reduceat(says[order], starts)[codes] > 0
+        says = np.where(shown, says, own)  # a track that never shows a view: all its images by their own weights
+        total = np.add.reduceat((block * says[:, None])[order], starts, axis=0)
+        mean = total / np.add.reduceat(says[order], starts)[:, None]
         if np.all(np.abs(np.linalg.norm(block, axis=1) - 1) < UNIT):
             mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), np.finfo(np.float32).tiny)
         means.append(mean)
-    counts = np.bincount(codes)[:, None]
-    return np.concatenate(means, 1).astype(np.float32), (
-        np.add.reduceat(ratios[order], starts, axis=0) / counts
-    ).astype(np.float32)
+    seen = np.add.reduceat((ratios * own[:, None])[order], starts, axis=0)
+    seen /= np.add.reduceat(own[order], starts)[:, None]
+    return np.concatenate(means, 1).astype(np.float32), seen.astype(np.float32)
 
 
 def track_codes(names: NDArray[np.str_]) -> NDArray[np.int64]:
@@ -103,7 +106,7 @@ def track_sets(test: TestSet, features: Features, tracks: NDArray[np.str_]) -> T
     names = track_codes(tracks)
     _check_tracks(test, names, tracks)
     gallery, queries = (_side(test.listed(role), names) for role in ("gallery", "query"))
-    means = [averaged(_some(features, test.positions[side.images]), side.codes) for side in (gallery, queries)]
+    means = [averaged(features.some(test.positions[side.images]), side.codes) for side in (gallery, queries)]
     extended = Features(
         rows=np.concatenate([features.rows, *(features.rows[test.positions[s.first]] for s in (gallery, queries))]),
         features=np.concatenate([features.features, *(values for values, _ in means)]),
@@ -137,15 +140,6 @@ def _check_tracks(test: TestSet, names: NDArray[np.int64], tracks: NDArray[np.st
 def _side(images: NDArray[np.int64], names: NDArray[np.int64]) -> _Side:
     own, first, codes = np.unique(names[images], return_index=True, return_inverse=True)
     return _Side(images[first], own, codes, images)
-
-
-def _some(features: Features, positions: NDArray[np.int64]) -> Features:
-    return replace(
-        features,
-        rows=features.rows[positions],
-        features=features.features[positions],
-        area_ratios=features.area_ratios[positions],
-    )
 
 
 def _test_set(

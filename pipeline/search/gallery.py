@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.artifacts.features import Features, open_features
+from pipeline.reid.embedding import EmbedParams
 from pipeline.reid.samples import ReidSources, check_makers, open_sources
 from pipeline.retrieval.distances import DISTANCES
 from pipeline.retrieval.problems import column
@@ -123,7 +124,8 @@ def open_gallery(workspace: Workspace, inputs: Sequence[str], trained_with: dict
 
     Raises:
         FileNotFoundError: A file is missing; the message names the stage that makes it.
-        ValueError: Files do not fit each other, the features are of another model, or there is no gallery.
+        ValueError: Files do not fit each other, the features are of another model or made by another value of
+            `embed.mirrored_too`, or there is no gallery.
     """
     store = ImageStore(workspace.existing("images"))
     sources = open_sources(store, workspace.existing, inputs)
@@ -134,12 +136,24 @@ def open_gallery(workspace: Workspace, inputs: Sequence[str], trained_with: dict
         raise ValueError(f"{features.path}: expected features of model {workspace.model!r}, got {found!r}")
     weights = {"weights": file_digest(workspace.existing("reid"))}
     hdf5.check_same("weights", weights, features.header.made_by, features.path)
+    _check_mirrored(features, workspace)
     rows = features["rows"][()]
     roles = [np.isin(roles, GALLERY_ROLES) for roles in store.roles.values()]
     member = np.any([in_gallery[rows] for in_gallery in roles] or np.zeros((1, len(rows)), np.bool_), axis=0)
     if not member.any():
         raise ValueError(f"{features.path}: none of its {len(rows)} images is in a gallery")
     return Gallery(sources, rows, stored_features(features, member))
+
+
+def _check_mirrored(features: hdf5.Cache, workspace: Workspace) -> None:
+    """Check that features are averaged with those of mirror images if, and only if, new ones will be."""
+    found = bool(features.header.notes.get("mirrored_too", False))
+    expected = workspace.load("embed", EmbedParams).mirrored_too
+    if found != expected:
+        raise ValueError(
+            f"{features.path}: made with embed.mirrored_too {str(found).lower()}, expected {str(expected).lower()}, "
+            f"that of {workspace.parameters}; `dvc repro` makes the one that fits"
+        )
 
 
 def by_tracks(gallery: Gallery, name: str) -> Gallery:

@@ -87,8 +87,7 @@ def build_span(shape: SpanNetworkParams, labels: Sequence[str], pretrained: Pret
     check_frozen(shape.frozen_levels, pretrained)
     span = Span(shape, labels)
     if pretrained.source is not None:
-        backbone = _backbone(shape)
-        backbone.load_pretrained(pretrained)
+        backbone = _backbone(shape, pretrained)
         span.encoder.load_state_dict(backbone.stem.state_dict())
     return span
 
@@ -113,10 +112,9 @@ def restore(path: Path, labels: Sequence[str] | None = None) -> Span:
     return span.to(memory_format=torch.channels_last).eval()
 
 
-def _backbone(shape: SpanNetworkParams) -> Backbone:
-    return Backbone(
-        BackboneParams(shape.backbone, shape.stem_pooling, last_stride=1, frozen_levels=shape.frozen_levels)
-    )
+def _backbone(shape: SpanNetworkParams, pretrained: PretrainedParams | None = None) -> Backbone:
+    kept = BackboneParams(shape.backbone, shape.stem_pooling, last_stride=1, frozen_levels=shape.frozen_levels)
+    return Backbone(kept, pretrained)
 
 
 def _generator(width: int) -> nn.Sequential:

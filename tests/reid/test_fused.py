@@ -1,7 +1,8 @@
 import torch
 
-from pipeline.networks.cells import Cells
 from pipeline.reid.blocks.distances import pairwise_cpdm
+from pipeline.reid.blocks.part_grid import average_masks
+from pipeline.reid.blocks.view_features import ViewParams
 from pipeline.reid.models import fused
 from pipeline.reid.models.fused import ViewFeatures
 from pipeline.reid.network import ReidNetwork
@@ -9,7 +10,7 @@ from pipeline.retrieval.distances import paired_cpdm
 from tests.reid.reid_example import batch, network
 
 
-def seeded(**changes: float) -> ReidNetwork:
+def seeded(**changes: object) -> ReidNetwork:
     torch.manual_seed(0)
     return network(fused, **changes)
 
@@ -60,7 +61,8 @@ def test_the_distance_trained_on_is_the_one_of_the_test_features() -> None:
 
 def test_a_views_feature_is_of_the_mean_under_its_mask_however_little_it_shows() -> None:
     torch.manual_seed(0)
-    features, views = torch.randn(4, 16, 6, 6), ViewFeatures(16, 8).eval()
+    params = fused.NetworkParams()
+    features, views = torch.randn(4, 16, 6, 6), ViewFeatures(16, 8, params).eval()
     masks = torch.zeros(4, 3, 6, 6)
     masks[:, 0, 2, 3] = 0.2
     whole = masks.clone()
@@ -69,7 +71,25 @@ def test_a_views_feature_is_of_the_mean_under_its_mask_however_little_it_shows()
     assert all(view.isfinite().all() for view in views(features, masks * 0))
 
 
-def test_masks_and_boxes_lie_on_the_same_cells() -> None:
-    model = seeded()
-    assert isinstance(model.cells, Cells)
-    assert model.cells == model.guidance.cells
+def test_a_views_feature_may_be_spans_own_of_the_masked_map_averaged_everywhere_and_left_as_it_is() -> None:
+    torch.manual_seed(0)
+    features, masks = torch.randn(4, 16, 6, 6), torch.rand(4, 3, 6, 6)
+    views = ViewFeatures(16, 8, ViewParams()).eval()
+    for found, head, mask in zip(views(features, masks), views.heads, masks.unbind(1), strict=True):
+        assert torch.allclose(found, head.project((features * mask[:, None]).mean((2, 3))), atol=1e-5)
+    model = seeded(normalised=False, within_views=False).eval()
+    with torch.no_grad():
+        blocks = model(batch()).feature.split(model.dimensions, 1)
+    lengths = torch.stack([block.norm(dim=1) for block in blocks], 1)
+    assert torch.allclose(lengths[:, 0], torch.ones(4))
+    assert (lengths[:3, 1:] != 1).all()
+
+
+def test_the_masks_of_a_view_lie_on_the_cells_of_the_parts() -> None:
+    model = seeded().eval()
+    given = batch()
+    seen: list[torch.Tensor] = []
+    model.views.register_forward_hook(lambda _, inputs, __: seen.append(inputs[1]))
+    with torch.no_grad():
+        model(given)
+    assert torch.equal(seen[0], average_masks(given.masks, model.guidance.cells))

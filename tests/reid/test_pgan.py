@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pipeline.networks.cells import Cells
-from pipeline.reid.blocks.part_attention import mask_guided_mean
+from pipeline.reid.blocks.masked_mean import mask_guided_mean
 from pipeline.reid.blocks.part_grid import rasterise
 from pipeline.reid.blocks.part_guidance import GuidanceParams, PartGuidance, part_guided
 from pipeline.reid.models import fused, pgan
@@ -138,7 +138,7 @@ def test_a_network_tells_the_attention_its_feature_was_made_with(module: ModuleT
         assert torch.allclose(weights.sum(1), torch.ones(4))
         assert torch.allclose(cells, (weights[..., None, None] * masks).sum(1))
     seen = []
-    model.refine_fused.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    model.refine.fused.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
     with torch.no_grad():
         model(given)
     whole, strengthened = seen[0].chunk(2, dim=1)

@@ -18,6 +18,7 @@ TRAINING: dict[str, Any] = {
     "input_size": 64,
     "pretrained": {"source": None},
     "identities_per_batch": 2,
+    "together": [],
     "images_per_identity": 2,
     "identity_weight": 1,
     "label_smoothing": 0,

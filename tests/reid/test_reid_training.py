@@ -119,7 +119,7 @@ def test_features_come_in_the_order_asked_for_whatever_the_batch(tiny_data: Tiny
     load = ReidLoader(open_sources(tiny_data.store, tiny_data.path, network.inputs), SIZE, {})
 
     def features(rows: list[int], size: int) -> np.ndarray:
-        blocks = list(embed(network, load, rows, EmbedParams(size), RUNTIME, start(RUNTIME)))
+        blocks = list(embed(network, load, rows, EmbedParams(size, mirrored_too=False), RUNTIME, start(RUNTIME)))
         assert [len(block["features"]) for block in blocks[:-1]] == [size] * (len(blocks) - 1)
         assert all(block["area_ratios"][:, 0].min() == 1 for block in blocks)
         return joined(blocks)["features"]

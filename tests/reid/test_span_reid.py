@@ -78,8 +78,8 @@ def test_normalised_features_have_length_1_each() -> None:
 
 def test_a_view_averaged_over_its_mask_does_not_fade_with_the_masks_size() -> None:
     branch = Branch(nn.Identity(), 3, 3, normalised=False)
-    nn.init.eye_(branch.project.weight)
-    nn.init.zeros_(branch.project.bias)
+    nn.init.eye_(branch.head.project.weight)
+    nn.init.zeros_(branch.head.project.bias)
     features, weights = torch.rand(1, 3, 1, 1).expand(1, 3, 4, 4), torch.zeros(1, 4, 4)
     weights[0, 0, 0] = 1
     masked = features * weights[:, None]

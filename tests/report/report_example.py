@@ -39,6 +39,7 @@ EVALUATE = EvaluateParams(
     alike=None,
     tracks=None,
     draws=DrawsParams(1, 0),
+    query_expansion=None,
     rerank=None,
     ranks=(1, 2),
     curve_length=2,

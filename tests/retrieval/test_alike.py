@@ -36,6 +36,7 @@ PARAMS = EvaluateParams(
     alike="twin",
     tracks=None,
     draws=DrawsParams(count=4, seed=0),
+    query_expansion=None,
     rerank=None,
     ranks=(1,),
     curve_length=5,

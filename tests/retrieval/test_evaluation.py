@@ -17,6 +17,7 @@ from pipeline.datasets.packing import write_store
 from pipeline.datasets.records import ImageRecord
 from pipeline.retrieval.blocks import distance_blocks, queries_at_once
 from pipeline.retrieval.evaluation import EvaluateParams, evaluate_problem, evaluate_table
+from pipeline.retrieval.expansion import ExpansionParams, expanded
 from pipeline.retrieval.output import outcome, write_evaluation
 from pipeline.retrieval.problems import Problem
 from pipeline.retrieval.protocols import DrawsParams
@@ -34,6 +35,7 @@ PARAMS = EvaluateParams(
     alike=None,
     tracks=None,
     draws=DrawsParams(count=10, seed=0),
+    query_expansion=None,
     rerank=None,
     ranks=(1, 5),
     curve_length=50,
@@ -129,6 +131,14 @@ def test_features_too_long_for_float32_are_refused() -> None:
         ({"draws": {"count": 1, "seed": -1}}, r"evaluate\.draws\.seed: expected 0 or more, got -1"),
         ({"bootstrap": {"samples": -1, "seed": 0}}, r"evaluate\.bootstrap\.samples: expected 0 or more, got -1"),
         ({"bootstrap": {"samples": 0, "seed": -1}}, r"evaluate\.bootstrap\.seed: expected 0 or more, got -1"),
+        (
+            {"query_expansion": {"neighbours": 0, "power": 1}},
+            r"evaluate\.query_expansion\.neighbours: expected a number above 0, got 0",
+        ),
+        (
+            {"query_expansion": {"neighbours": 1, "power": -1}},
+            r"evaluate\.query_expansion\.power: expected 0 or more, got -1",
+        ),
         ({"rerank": {**RERANK, "k1": 0}}, r"evaluate\.rerank\.k1: expected a number above 0, got 0"),
         ({"rerank": {**RERANK, "k2": 0}}, r"evaluate\.rerank\.k2: expected a number above 0, got 0"),
         (
@@ -147,7 +157,9 @@ def test_metrics_name_the_protocol_and_each_group_is_measured_apart(tiny_data: T
     metrics = evaluate_table(tiny_data.store, features, replace(PARAMS, group_by="vehicle_id"), CPU).metrics
     assert metrics["mAP"] == pytest.approx((1 + 1 / 2) / 2)
     assert (metrics["protocol"], metrics["test_set"]) == ("cross_camera/1", "test")
-    assert (metrics["distance"], metrics["rerank"], metrics["test_sets"]) == ("euclidean", False, {})
+    manner = {key: metrics[key] for key in ("distance", "query_expansion", "rerank")}
+    assert manner == {"distance": "euclidean", "query_expansion": False, "rerank": False}
+    assert metrics["test_sets"] == {}
     assert (metrics["queries"], metrics["gallery"], metrics["queries_without_match"]) == (2, 2, 0)
     assert set(metrics["CMC"]) == {"1"}, "the gallery has two images: no rank 5"
     assert metrics["interval"]["mAP"] == [0.5, 1.0]
@@ -169,6 +181,24 @@ def test_intervals_draw_vehicles_with_all_their_queries(uneven_store: ImageStore
     # half of the queries are found, those of two of four vehicles; drawing 36 images alone would give at most 0.33
     assert metrics["CMC"]["1"] > 0.5
     assert high - low > 0.5
+
+
+@pytest.mark.parametrize("rerank", [None, RerankParams(5, 2, 0.3)])
+def test_expanded_queries_are_those_that_are_ranked(rerank: RerankParams | None) -> None:
+    features, problem = random_problem(3)
+    params, expansion = replace(PARAMS, rerank=rerank), ExpansionParams(neighbours=4, power=1)
+    further, queries = expanded(features, problem, expansion, 1, CPU)
+    expected = evaluate_problem(further, replace(problem, queries=queries), params, CPU, 5)
+    ranks = evaluate_problem(features, problem, replace(params, query_expansion=expansion), CPU, 5)
+    np.testing.assert_array_equal(ranks.ranks, expected.ranks)
+    np.testing.assert_array_equal(ranks.nearest, expected.nearest)
+    assert not np.array_equal(ranks.nearest, evaluate_problem(features, problem, params, CPU, 5).nearest)
+
+
+def test_query_expansion_is_recorded_with_its_parameters(tiny_data: TinyData) -> None:
+    params = replace(PARAMS, query_expansion=ExpansionParams(neighbours=1, power=3))
+    metrics = evaluate_table(tiny_data.store, tiny_features(tiny_data), params, CPU).metrics
+    assert metrics["query_expansion"] == {"neighbours": 1, "power": 3}
 
 
 def test_re_ranking_announces_its_memory_and_is_recorded_with_its_parameters(tiny_data: TinyData) -> None:

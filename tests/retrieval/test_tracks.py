@@ -27,6 +27,7 @@ PARAMS = EvaluateParams(
     alike=None,
     tracks="track",
     draws=DrawsParams(count=1, seed=0),
+    query_expansion=None,
     rerank=None,
     ranks=(1,),
     curve_length=5,
@@ -65,6 +66,14 @@ def test_an_image_that_does_not_show_a_view_has_no_say_in_it() -> None:
     found, shares = averaged(features, np.array([0, 0, 1, 1]))
     assert found.tolist() == [[3, 8], [7, 15]], "a track that never shows the view takes all its images alike"
     assert shares.tolist() == [[1, 0.25], [1, 0]]
+
+
+def test_an_image_counts_by_its_own_weight_in_every_block_that_it_shows() -> None:
+    ratios = np.array([[1, 0.5], [1, 0.25]], np.float32)
+    features = Features(np.arange(2), np.array([[2, 8], [6, 2]], np.float32), ratios, "cpdm", (1, 1))
+    found, shares = averaged(features, np.array([0, 0]), np.array([3.0, 1.0]))
+    assert found.tolist() == [[3, pytest.approx((1.5 * 8 + 0.25 * 2) / 1.75)]]
+    assert shares.tolist() == [[1, (1.5 + 0.25) / 4]]
 
 
 def ranked(mode: str, test: TestSet, features: Features, tracks: list[str]) -> tuple[list[list[int]], list[int]]:

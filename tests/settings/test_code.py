@@ -28,7 +28,15 @@ def write_module(root: Path, name: str, text: str) -> None:
 
 def test_a_network_consists_of_its_module_and_the_blocks_it_imports(project: Path) -> None:
     code = code_of(project, "pgan")
-    blocks = ("distances", "part_attention", "part_grid", "part_guidance", "refine")
+    blocks = (
+        "distances",
+        "guided_network",
+        "masked_mean",
+        "part_attention",
+        "part_grid",
+        "part_guidance",
+        "refine",
+    )
     assert list(code) == [*(f"pipeline/reid/blocks/{name}.py" for name in blocks), "pipeline/reid/models/pgan.py"]
     assert all(digest == file_digest(project / file) for file, digest in code.items())
 

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from drawn_vehicles import TinyData
-from tiny_run import PROJECT, invoke
+from tiny_run import PROJECT, invoke, run_stage, write_params
 
 from pipeline.artifacts.features import read_features
 from pipeline.artifacts.parts import open_parts
 from pipeline.store.files import file_digest
 from stages.cli import reid
+from stages.embed import embed
 from stages.export import export
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -122,6 +123,20 @@ def test_every_command_of_the_page_writes_what_it_says(exported: Path) -> None:
     assert small == {"pgan.onnx", "pgan_int8.onnx", "pgan_from_images.onnx", "pgan_from_images_int8.onnx"}
     session = onnxruntime.InferenceSession(str(exported / "small/pgan_int8.onnx"))
     assert session.get_modelmeta().custom_metadata_map["quantised"] == "int8: Conv, Gemm"
+
+
+def test_a_file_averages_mirror_images_too_where_the_stage_does(finished_run: TinyData, tmp_path: Path) -> None:
+    run = finished_run.copy(tmp_path / "run")
+    write_params(run.root, embed={"mirrored_too": True})
+    refused = invoke(export, run.root, "--output", tmp_path, model="pgan").output
+    assert "pgan.h5: made with embed.mirrored_too false, expected true, that of" in refused
+    run_stage(embed, run.root, model="pgan")
+    assert np.abs(features(run, "pgan")[1] - features(finished_run, "pgan")[1]).max() > 1e-3
+    result = invoke(export, run.root, "--output", tmp_path, *TINY_CHECK, model="pgan")
+    line = next(line for line in result.output.splitlines() if line.startswith(f"{tmp_path / 'pgan.onnx'}: "))
+    assert float(re.search(r"greatest difference (\S+) over", line)[1]) < 1e-5
+    facts = onnxruntime.InferenceSession(str(tmp_path / "pgan.onnx")).get_modelmeta().custom_metadata_map
+    assert facts["mirrored_too"] == "true"
 
 
 def test_a_file_that_differs_from_the_pipeline_is_not_kept(finished_run: TinyData, tmp_path: Path) -> None:

@@ -57,17 +57,3 @@ class PartAttentionModule(nn.Module):
         """
         scores = self.score(pooled).mean(-1)  # (B, D)
         return torch.softmax(scores.float() * self.scale, dim=1)
-
-
-def mask_guided_mean(features: Tensor, masks: Tensor) -> Tensor:
-    """Mean of the features inside each mask, the MGAP of PGAN §3.3; an empty mask gives 0.
-
-    Args:
-        features: `(B, C, H, W)` float32.
-        masks: `(B, D, H, W)` float32, 0 or 1.
-
-    Returns:
-        `(B, D, C)` float32.
-    """
-    sums = torch.einsum("bchw,bdhw->bdc", features, masks)
-    return sums / masks.sum((2, 3)).clamp(min=1)[..., None]

@@ -7,7 +7,8 @@ from pydantic import NonNegativeInt
 from torch import Tensor, nn
 
 from pipeline.networks.cells import Cells
-from pipeline.reid.blocks.part_attention import AttentionParams, PartAttentionModule, mask_guided_mean
+from pipeline.reid.blocks.masked_mean import mask_guided_mean
+from pipeline.reid.blocks.part_attention import AttentionParams, PartAttentionModule
 from pipeline.reid.blocks.part_grid import rasterise, top_boxes
 from pipeline.reid.network import Attention
 from pipeline.store.params import parameters
@@ -34,6 +35,7 @@ class PartGuidance(nn.Module):
 
     Attributes:
         cells: As given.
+        inputs: Caches it reads beside the images, as `ReidNetwork.inputs`.
         top_d: D, the boxes it reads; 0 on the grid.
         attention_cells: As `ReidNetwork.attention_cells`: those given, None where there are no boxes to weigh.
     """
@@ -43,6 +45,7 @@ class PartGuidance(nn.Module):
         self.cells = cells
         self.top_d = params.top_d if params.attention != "grid" else 0
         self.on_grid = params.attention == "grid"
+        self.inputs: tuple[str, ...] = () if self.on_grid else ("parts",)
         self.attention_cells = cells if self.on_grid or self.top_d else None
         self.pam = None if params.attention == "uniform" else PartAttentionModule(channels, params)
 

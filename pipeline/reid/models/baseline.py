@@ -1,6 +1,7 @@
 """The baseline of PGAN's tables: one global feature, refined as PGAN's are so that the comparison is fair."""
 
 from pydantic import PositiveInt
+from torch.nn.functional import normalize
 
 from pipeline.networks.backbone import Backbone
 from pipeline.networks.tensors import channels_last, normalise
@@ -43,6 +44,7 @@ class Network(ReidNetwork):
     def forward(self, batch: ReidBatch) -> ReidOutput:
         """Compute what the mode calls for, see `ReidOutput`."""
         feature = self.refine(self.backbone(channels_last(normalise(batch.images))))
+        after_neck = self.neck(feature)
         if not self.training:
-            return ReidOutput(self.neck.normalised(feature), None, {})
-        return ReidOutput(None, self.neck(feature), {"global": pairwise_euclidean(feature)})
+            return ReidOutput(normalize(after_neck), None, {})
+        return ReidOutput(None, self.neck.classifier(after_neck), {"global": pairwise_euclidean(feature)})

@@ -3,15 +3,15 @@
 import torch
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
-from pipeline.networks.backbone import Backbone
-from pipeline.networks.tensors import channels_last, normalise
-from pipeline.networks.weights import PretrainedParams
 from pipeline.reid.blocks.distances import pairwise_cpdm, pairwise_euclidean
+from pipeline.reid.blocks.guided_network import GuidedNetwork, GuidedRefinement
+from pipeline.reid.blocks.masked_mean import mask_guided_mean
 from pipeline.reid.blocks.part_grid import average_masks
-from pipeline.reid.blocks.part_guidance import GuidanceParams, PartGuidance, part_guided
-from pipeline.reid.blocks.refine import Refine
-from pipeline.reid.network import BatchNormNeck, ReidBatch, ReidNetwork, ReidOutput, ReidShapeParams
+from pipeline.reid.blocks.part_guidance import GuidanceParams
+from pipeline.reid.blocks.view_features import ProjectedMean, ViewParams
+from pipeline.reid.network import BatchNormNeck, ReidBatch, ReidOutput, ReidShapeParams
 from pipeline.store.params import parameters
 from pipeline.store.vocabulary import VIEWS
 
@@ -20,7 +20,7 @@ WHOLE = 0.1
 
 
 @parameters
-class NetworkParams(GuidanceParams):
+class NetworkParams(GuidanceParams, ViewParams):
     """The network's own parameters."""
 
     dimension: PositiveInt = 512
@@ -28,24 +28,27 @@ class NetworkParams(GuidanceParams):
     view_dimension: PositiveInt = 128
     """Length of the feature of each view."""
     view_scale: PositiveFloat = 1
-    """Length of a view's test feature; that of the fused one is 1. Views count in CPDM by it."""
+    """What a view's feature is multiplied by, its length where `normalised`; that of the fused one is 1. Views count in
+    CPDM by it."""
+    normalised: bool = True
+    within_views: bool = True
 
 
 class ViewFeatures(nn.Module):
-    """A feature of each view: the mean of a map under the view's mask, projected and normalised.
-
-    The mean is over the mask and not over the map, so that a view that shows little keeps its contrast; SPAN multiplies
-    the map by the mask and averages over all of it.
+    """A feature of each view: the mean of a map under the view's mask, projected.
 
     Args:
         width: Channels of the map.
         dimension: Length of each feature.
+        params: How they are made.
     """
 
-    def __init__(self, width: int, dimension: int) -> None:
+    def __init__(self, width: int, dimension: int, params: ViewParams) -> None:
         super().__init__()
-        self.project = nn.ModuleList(nn.Linear(width, dimension, bias=False) for _ in VIEWS)
-        self.norm = nn.ModuleList(nn.BatchNorm1d(dimension) for _ in VIEWS)
+        self.heads = nn.ModuleList(
+            ProjectedMean(width, dimension, normalised=params.normalised, bias=False) for _ in VIEWS
+        )
+        self.within_views = params.within_views
 
     def forward(self, features: Tensor, masks: Tensor) -> list[Tensor]:
         """Features of the views.
@@ -55,17 +58,15 @@ class ViewFeatures(nn.Module):
             masks: `(B, 3, H, W)` float32 in [0, 1], order `VIEWS`.
 
         Returns:
-            One `(B, dimension)` float32 a view, of length 1.
+            One `(B, dimension)` float32 a view.
         """
-        sums = torch.einsum("bchw,bvhw->vbc", features, masks)
-        means = sums / masks.sum((2, 3)).clamp(min=1e-3).T[..., None]
-        return [
-            nn.functional.normalize(norm(project(mean)))
-            for norm, project, mean in zip(self.norm, self.project, means, strict=True)
-        ]
+        means = mask_guided_mean(features, masks)  # (B, 3, C)
+        if not self.within_views:
+            means = means * masks.mean((2, 3))[..., None]  # over the whole map, 0 outside the mask
+        return [head(mean) for head, mean in zip(self.heads, means.unbind(1), strict=True)]
 
 
-class Network(ReidNetwork):
+class Network(GuidedNetwork):
     """One backbone; PGAN's fused feature for the whole, one feature a view, compared by CPDM over all four.
 
     Training distances: ``fused``, ``global``, ``part`` as PGAN's, ``cpdm`` over the fused feature and the views, and
@@ -81,38 +82,26 @@ class Network(ReidNetwork):
     distance = "cpdm"
 
     def __init__(self, shape: ReidShapeParams, params: NetworkParams, classes: int) -> None:
-        super().__init__(shape, (params.dimension, *[params.view_dimension] * len(VIEWS)))
-        self.backbone = Backbone(shape)
+        super().__init__(shape, params, (params.dimension, *[params.view_dimension] * len(VIEWS)))
         width = self.backbone.width
-        self.cells = self.backbone.cells(shape.input_size)
-        self.guidance = PartGuidance(width, self.cells, params)
-        self.top_d = self.guidance.top_d
-        self.attention_cells = self.guidance.attention_cells
-        self.inputs = ("part_masks",) if params.attention == "grid" else ("parts", "part_masks")
-        self.views = ViewFeatures(width, params.view_dimension)
+        self.inputs = (*self.guidance.inputs, "part_masks")
+        self.views = ViewFeatures(width, params.view_dimension, params)
         self.view_scale = params.view_scale
-        self.refine_fused = Refine(2 * width, params.dimension)
-        self.refine_global = Refine(width, params.dimension // 2)
-        self.refine_part = Refine(width, params.dimension // 2)
+        self.refine = GuidedRefinement(width, params.dimension)
         self.neck = BatchNormNeck(params.dimension, classes)
-
-    def load_pretrained(self, pretrained: PretrainedParams) -> None:
-        """Give the backbone ImageNet weights."""
-        self.backbone.load_pretrained(pretrained)
 
     def forward(self, batch: ReidBatch) -> ReidOutput:
         """Compute what the mode calls for, see `ReidOutput`."""
-        whole = self.backbone(channels_last(normalise(batch.images)))  # F_g, (B, C, H, W)
-        attention = self.guidance(whole, batch.boxes)
-        guided = part_guided(whole, attention.cells)  # F_p
-        fused = self.refine_fused(torch.cat([whole, guided], dim=1))
-        views = [self.view_scale * view for view in self.views(guided, average_masks(batch.masks, self.cells))]
-        after_neck = self.neck.norm(fused)
-        feature = torch.cat([nn.functional.normalize(after_neck), *views], 1)
+        maps = self.guided_maps(batch)
+        fused = self.refine(maps)
+        masks = average_masks(batch.masks, self.guidance.cells)
+        views = [self.view_scale * view for view in self.views(maps.guided, masks)]
+        after_neck = self.neck(fused)
+        feature = torch.cat([normalize(after_neck), *views], 1)
         if not self.training:
-            return ReidOutput(feature, None, {}, attention)
-        features = {"fused": fused, "global": self.refine_global(whole), "part": self.refine_part(guided)}
-        distances = {name: pairwise_euclidean(feature) for name, feature in features.items()}
+            return ReidOutput(feature, None, {}, maps.attention)
+        features = {"fused": fused, **self.refine.of_each(maps)}
+        distances = {name: pairwise_euclidean(each) for name, each in features.items()}
         ratios = batch.area_ratios
         distances["cpdm"] = pairwise_cpdm(feature, ratios, self.dimensions)
         by_views = torch.cat([ratios[:, :1] * WHOLE, ratios[:, 1:]], 1)

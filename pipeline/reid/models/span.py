@@ -11,14 +11,16 @@ from pipeline.networks.backbone import Backbone
 from pipeline.networks.tensors import channels_last, normalise
 from pipeline.networks.weights import PretrainedParams
 from pipeline.reid.blocks.distances import pairwise_cpdm, pairwise_euclidean
+from pipeline.reid.blocks.masked_mean import LEAST_AREA
 from pipeline.reid.blocks.part_grid import average_masks
+from pipeline.reid.blocks.view_features import ProjectedMean, ViewParams
 from pipeline.reid.network import BatchNormNeck, ReidBatch, ReidNetwork, ReidOutput, ReidShapeParams
 from pipeline.store.params import parameters
 from pipeline.store.vocabulary import VIEWS
 
 
 @parameters
-class NetworkParams:
+class NetworkParams(ViewParams):
     """SPAN's own parameters."""
 
     global_dimension: PositiveInt = 1024
@@ -30,12 +32,6 @@ class NetworkParams:
     embedded_dimension: NonNegativeInt = 0
     """Length of the feature that a fully-connected layer makes of all of them ("FC" in table 2, which gives none), for
     ``euclidean``; 0: none, they stay side by side."""
-    normalised: bool = False
-    """Batch-normalise each feature and scale it to length 1 before it is compared; the paper compares them as they
-    are."""
-    within_views: bool = False
-    """Average a view's map over its mask, so that a view that shows little keeps its contrast; the paper averages over
-    the whole map, 0 outside the mask."""
 
 
 class Branch(nn.Module):
@@ -51,8 +47,7 @@ class Branch(nn.Module):
     def __init__(self, layer4: nn.Module, width: int, dimension: int, normalised: bool) -> None:
         super().__init__()
         self.layer4 = deepcopy(layer4)
-        self.project = nn.Linear(width, dimension)
-        self.norm = nn.BatchNorm1d(dimension) if normalised else None
+        self.head = ProjectedMean(width, dimension, normalised=normalised, bias=True)
 
     def forward(self, features: Tensor, weights: Tensor | None) -> Tensor:
         """Feature of a map.
@@ -66,12 +61,10 @@ class Branch(nn.Module):
         """
         features = self.layer4(features)
         if weights is None:
-            mean = features.mean((2, 3))
-        else:
-            weights = nn.functional.adaptive_avg_pool2d(weights, (features.shape[2], features.shape[3]))
-            mean = torch.einsum("bchw,bhw->bc", features, weights) / weights.sum((1, 2)).clamp(min=1e-3)[:, None]
-        feature: Tensor = self.project(mean)
-        return feature if self.norm is None else nn.functional.normalize(self.norm(feature))
+            return self.head(features.mean((2, 3)))  # type: ignore[no-any-return]
+        weights = nn.functional.adaptive_avg_pool2d(weights, (features.shape[2], features.shape[3]))
+        total = torch.einsum("bchw,bhw->bc", features, weights)
+        return self.head(total / weights.sum((1, 2)).clamp(min=LEAST_AREA)[:, None])  # type: ignore[no-any-return]
 
 
 class PartFeatures(nn.Module):
@@ -97,8 +90,7 @@ class PartFeatures(nn.Module):
 
     def load_pretrained(self, pretrained: PretrainedParams) -> None:
         """Give the first stage, and every branch's copy of ``layer4``, ImageNet weights."""
-        backbone = Backbone(self.shape)
-        backbone.load_pretrained(pretrained)
+        backbone = Backbone(self.shape, pretrained)
         self.stem.load_state_dict(backbone.stem.state_dict())
         for layer4 in (branch.get_submodule("layer4") for branch in self.branches):
             layer4.load_state_dict(backbone.layer4.state_dict())
@@ -166,4 +158,4 @@ class Network(ReidNetwork):
             distances = pairwise_cpdm(feature, batch.area_ratios, self.dimensions)
         else:
             distances = pairwise_euclidean(feature)
-        return ReidOutput(None, self.neck(feature), {"feature": distances})
+        return ReidOutput(None, self.neck.classifier(self.neck(feature)), {"feature": distances})
