@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.synthetic.arithmetic import cos, dot, sin
 from pipeline.synthetic.light import Light
 from pipeline.synthetic.mesh import Floats
 from pipeline.synthetic.noise import noise
@@ -105,7 +106,7 @@ def draw_plane(color: Floats, plane: Plane, eye: NDArray[np.float64], rays: Floa
         rays: `(H, W, 3)` unit directions of the pixels.
         light: Sun and sky.
     """
-    ahead = np.array([np.cos(plane.bearing), np.sin(plane.bearing)], np.float32)
+    ahead = np.array([cos(plane.bearing), sin(plane.bearing)], np.float32)
     gap = plane.distance - float(eye[0] * ahead[0] + eye[1] * ahead[1])
     if gap <= 0.5:
         return
@@ -122,7 +123,7 @@ def draw_plane(color: Floats, plane: Plane, eye: NDArray[np.float64], rays: Floa
     if ragged:
         broad, close = noise(24, along, np.zeros_like(up), 60 / plane.height), noise(6, along, up, 40 / plane.height)
         tone[up > plane.height * (1 + ragged * (broad + 0.3 * close))] = np.nan
-    lit = light.sky_color * 0.8 + light.sun_color * max(0.1, -float(ahead @ light.sun[:2]))
+    lit = light.sky_color * 0.8 + light.sun_color * max(0.1, -float(dot(ahead, light.sun[:2])))
     painted = np.array(plane.color, np.float32) * lit * np.maximum(tone, 0.03)[:, None]
     color[is_seen] = np.where(np.isnan(tone)[:, None], color[is_seen], painted)
 

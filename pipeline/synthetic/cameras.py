@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.synthetic.arithmetic import apply, cos, exp, length, sin
 from pipeline.synthetic.mesh import Floats
 from pipeline.synthetic.view import View
 
@@ -69,7 +70,7 @@ def sample_cameras(count: int, low: int, long_side: tuple[int, int], rng: np.ran
                 long_side=(shortest, int(min(long_side[1], 1.35 * shortest))),
                 exposure=float(rng.uniform(0.85, 1.4)),
                 contrast=float(rng.uniform(0.85, 1.35)),
-                cast=(float(np.exp(red)), 1.0, float(np.exp(blue))),
+                cast=(float(exp(red)), 1.0, float(exp(blue))),
                 blur=float(rng.uniform(0.25, 0.5) if is_low else rng.uniform(0.3, 0.95)),
                 noise=float(rng.uniform(0.5, 2.5)),
                 quality=int(rng.integers(60, 93)),
@@ -89,7 +90,7 @@ def sample_view(camera: Camera, vertices: Floats, azimuth: float, elevation: flo
         rng: Draws distance, size and margins.
     """
     turn, tilt = np.deg2rad(azimuth), np.deg2rad(elevation)
-    toward = np.array([np.cos(tilt) * np.cos(turn), np.cos(tilt) * np.sin(turn), np.sin(tilt)])
+    toward = np.array([cos(tilt) * cos(turn), cos(tilt) * sin(turn), sin(tilt)])
     reach = float(rng.uniform(*camera.distance)) * max(1.0, float(np.ptp(vertices[:, 0])) / 5.5)
     target = np.array([0.0, 0.0, 0.6])
     eye = target + reach * toward
@@ -97,18 +98,18 @@ def sample_view(camera: Camera, vertices: Floats, azimuth: float, elevation: flo
     roll = np.deg2rad(rng.normal(0, 1.5))
     for _ in range(3):
         rotation = _look(eye, target, roll)
-        points = (vertices - eye) @ rotation.T
+        points = apply(rotation, vertices - eye)
         flat = points[:, :2] / -points[:, 2:]
         low, high = flat.min(0), flat.max(0)
         middle = (low + high) / 2
-        target = eye + rotation.T @ np.array([middle[0], middle[1], -1.0])
+        target = eye + apply(rotation.T, np.array([middle[0], middle[1], -1.0]))
     shift, (width, height) = _frame(camera, high - low, rng)
-    target = target + rotation.T @ np.array([*shift, 0.0])
+    target = target + apply(rotation.T, np.array([*shift, 0.0]))
     rotation = _look(eye, target, roll)
     long_side = int(rng.integers(camera.long_side[0], camera.long_side[1] + 1))
     scale = long_side / max(width, height)
     size = max(int(round(width * scale)), 48), max(int(round(height * scale)), 48)
-    return View(eye, rotation, float(2 * np.arctan(height / 2)), size)
+    return View(eye, rotation, float(height / 2), size)
 
 
 def _frame(
@@ -135,9 +136,9 @@ def _frame(
 
 def _look(eye: NDArray[np.float64], target: NDArray[np.float64], roll: float) -> NDArray[np.float64]:
     """Rotation `(3, 3)` whose rows are right, up and backward."""
-    back = (eye - target) / np.linalg.norm(eye - target)
+    back = (eye - target) / length(eye - target)
     right = np.cross([0.0, 0.0, 1.0], back)
-    right /= np.linalg.norm(right)
+    right /= length(right)
     up = np.cross(back, right)
-    cosine, sine = np.cos(roll), np.sin(roll)
+    cosine, sine = cos(roll), sin(roll)
     return np.stack([cosine * right + sine * up, cosine * up - sine * right, back])

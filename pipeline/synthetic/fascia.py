@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pipeline.synthetic.arithmetic import circle
 from pipeline.synthetic.bodies import BodyShape
 from pipeline.synthetic.drawing import DARK, Arc, darker, draw_sign
 from pipeline.synthetic.glazing import rear_window, windscreen
@@ -141,7 +142,7 @@ def _logo(skin: Skin, region: str, up: float, details: Details) -> None:
     if details.logo == 1:
         skin.polygon(region, [(-0.11, up + 0.03), (0.11, up + 0.03), (0.0, up - 0.07)], chrome, "chrome", part)
     elif details.logo == 2:
-        outline = [(0.1 * r * np.sin(t), up + 0.1 * r * np.cos(t)) for t, r in _STAR]
+        outline = [(along, up + above) for along, above in _STAR]
         skin.polygon(region, outline, chrome, "chrome", part)
     else:
         skin.ellipse(region, center, (0.105, 0.075), chrome, "chrome", part)
@@ -149,7 +150,9 @@ def _logo(skin: Skin, region: str, up: float, details: Details) -> None:
         skin.ellipse(region, center, (0.07, 0.045), inner, "plastic", part)
 
 
-_STAR: list[tuple[float, float]] = [(i * np.pi / 3, 1.0 if i % 2 == 0 else 0.4) for i in range(6)]
+_STAR: list[tuple[float, float]] = [
+    (reach * b, reach * a) for (a, b), reach in zip(circle(6).tolist(), (0.1, 0.04) * 3, strict=True)
+]
 
 
 def _bed(skin: Skin, body: Profile, shape: BodyShape) -> None:

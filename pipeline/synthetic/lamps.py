@@ -1,7 +1,6 @@
 """Front lights, rear lights and fog lights, on the faces and where they wrap into the sides."""
 
-import numpy as np
-
+from pipeline.synthetic.arithmetic import circle
 from pipeline.synthetic.bodies import BodyShape
 from pipeline.synthetic.drawing import DARK, Arc, shrunk
 from pipeline.synthetic.loft import Profile
@@ -21,14 +20,13 @@ def headlight(
     part = skin.add_part("car_light", "front_left" if side > 0 else "front_right")
     inner, outer = side * (1.02 - 0.6 * styling.lamp_wide) * half, side * 1.02 * half
     middle = (inner + outer) / 2
-    turn = np.linspace(0, 2 * np.pi, 17)[:-1]
     eye = 0.5 * min(height, abs(outer - inner))
     forms: tuple[Outline, ...] = (
         [(inner, top - 0.05), (outer, top + 0.02), (outer, top - height), (inner, top - 0.8 * height)],
         [(inner, top - 0.6 * height), (outer, top + 0.03), (outer, top - 0.6 * height), (middle, top - 0.9 * height)],
         [(side * 0.66 * half, top), (outer, top), (outer, top - 1.3 * height), (side * 0.72 * half, top - height)],
         [(inner, top), (outer, top + 0.02), (outer, top - 0.5 * height), (inner, top - 0.4 * height)],
-        [(side * 0.78 * half + 1.2 * eye * np.cos(a), top - eye + eye * np.sin(a)) for a in turn],
+        [(side * 0.78 * half + 1.2 * eye * a, top - eye + eye * b) for a, b in circle(16).tolist()],
         [(inner, top), (outer, top + 0.02), (outer, top - height), (middle, top - height),
          (middle, top - 0.3 * height), (inner, top - 0.25 * height)],
         [(inner, top - 0.45 * height), (middle, top - 0.1 * height), (outer, top + 0.03), (outer, top - 0.45 * height),
@@ -70,7 +68,6 @@ def taillight(
     inner, outer = side * (1.02 - 0.5 * styling.lamp_wide) * half, side * 1.02 * half
     tall = styling.lamp_tall
     column = (top - arc(shape.clearance + 0.45 * (shape.deck - shape.clearance))) * min(1.0, tall)
-    turn = np.linspace(0, 2 * np.pi, 17)[:-1]
     forms: tuple[Outline, ...] = (
         [(inner, top), (outer, top), (outer, top - 0.32 * tall), (inner, top - 0.24 * tall)],
         [(side * 0.78 * half, top + 0.02), (outer, top + 0.02), (outer, top - column),
@@ -79,7 +76,7 @@ def taillight(
          (side * 0.35 * half, top - 0.14 * tall)],
         [(side * 0.48 * half, top - 0.08), (outer, top + 0.02), (outer, top - 0.34 * tall),
          (side * 0.66 * half, top - 0.28 * tall)],
-        [(side * 0.76 * half + 0.13 * np.cos(a), top - 0.14 + 0.12 * np.sin(a)) for a in turn],
+        [(side * 0.76 * half + 0.13 * a, top - 0.14 + 0.12 * b) for a, b in circle(16).tolist()],
         [(0.0, top - 0.03), (outer, top), (outer, top - 0.2 * tall), (side * 0.6 * half, top - 0.12 * tall),
          (0.0, top - 0.1)],
         [(inner, top), (outer, top), (outer, top - column), (side * 0.86 * half, top - column),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.synthetic.arithmetic import cos, length, sin
 from pipeline.synthetic.mesh import Floats
 
 Array = NDArray[np.float64]
@@ -38,10 +39,26 @@ class Light:
     def reflection(self, rays: Floats) -> Floats:
         """Light `(N, 3)` that comes from directions `(N, 3)`."""
         phase, amplitude = self.skyline
-        azimuth = np.arctan2(rays[:, 1], rays[:, 0])
-        outline = amplitude * (np.sin(5 * azimuth + phase) + 0.6 * np.sin(13 * azimuth + 2 * phase))
+        far = np.maximum(length(rays[:, :2]), np.float32(1e-6))
+        # as complex numbers, powers of directions are multiples of their angles
+        once = np.asarray(rays[:, 0] / far, np.float32), np.asarray(rays[:, 1] / far, np.float32)
+        twice = _times(once, once)
+        four = _times(twice, twice)
+        five = _times(four, once)
+        thirteen = _times(five, _times(four, four))
+        outline = amplitude * (_swing(five, phase) + np.float32(0.6) * _swing(thirteen, 2 * phase))
         index = np.clip((rays[:, 2] + outline * 0.5 + 1.0) * 127.5, 0, 255).astype(np.int32)
         return self.mirror[index]
+
+
+def _times(first: tuple[Floats, Floats], second: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Cosine and sine of the sum of two angles, of which each is given by its own."""
+    return first[0] * second[0] - first[1] * second[1], first[0] * second[1] + first[1] * second[0]
+
+
+def _swing(turned: tuple[Floats, Floats], phase: float) -> Floats:
+    """Sine of the angle that is given by cosine and sine, plus `phase` radians."""
+    return turned[1] * np.float32(cos(phase)) + turned[0] * np.float32(sin(phase))
 
 
 def sample_light(rng: np.random.Generator) -> Light:
@@ -49,7 +66,7 @@ def sample_light(rng: np.random.Generator) -> Light:
     is_night = bool(rng.random() < NIGHT_CHANCE)
     cover = float(rng.choice([rng.uniform(0, 0.3), rng.uniform(0.7, 1.0)], p=[0.6, 0.4]))
     bearing, height = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(18, 75))
-    sun = np.array([np.cos(height) * np.cos(bearing), np.cos(height) * np.sin(bearing), np.sin(height)])
+    sun = np.array([cos(height) * cos(bearing), cos(height) * sin(bearing), sin(height)])
     warm = np.array([1.0, 0.95 - 0.12 * rng.random(), 0.86 - 0.24 * rng.random()])
     sun_color = (1 - cover) * rng.uniform(0.9, 1.6) * warm
     blue = np.array([0.86, 0.95, 1.08])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.synthetic.arithmetic import cos, length, power, sin
 from pipeline.synthetic.bodies import BodyShape
 from pipeline.synthetic.mesh import Floats, Mesh, flat_uv, grid_triangles, join
 from pipeline.synthetic.skin import Skin
@@ -58,7 +59,7 @@ class Profile:
 
     def face_half(self, z: float) -> float:
         """Half width of the front (or rear) face at height `z`: where the corner is at 45 degrees."""
-        return self.at(self.half, z) * float(np.sqrt(0.5) ** (2 / self.at(self.sharpness, z)))
+        return self.at(self.half, z) * float(power(0.5, 1 / self.at(self.sharpness, z)))
 
 
 def profile(shape: BodyShape) -> Profile:
@@ -131,7 +132,7 @@ def _stack(
     table[:, 1:-1] = 0.25 * table[:, :-2] + 0.5 * table[:, 1:-1] + 0.25 * table[:, 2:]
     z, front_x, rear_x, half_y, corner, sharp = table
     limit = 0.45 * (front_x - rear_x)
-    arcs = [np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(z), np.diff(x)))]) for x in (front_x, rear_x)]
+    arcs = [np.concatenate([[0.0], np.cumsum(length(np.diff(np.stack([z, x], 1), axis=0)))]) for x in (front_x, rear_x)]
     return Profile(
         z, front_x, rear_x, half_y, np.minimum(corner, limit), np.minimum(0.8 * corner, limit), sharp,
         arcs[0], arcs[1], roof,
@@ -141,8 +142,8 @@ def _stack(
 def outlines(body: Profile) -> Array:
     """Outline points `(K, M, 3)` in metres, counter-clockwise from above, from the front's middle round."""
     angle = np.linspace(0, np.pi / 2, CORNER_STEPS + 1)
-    power = 2 / body.sharpness[:, None]
-    rise, reach = np.sin(angle) ** power, np.abs(np.cos(angle)) ** power
+    exponent = 2 / body.sharpness[:, None]
+    rise, reach = power(sin(angle), exponent), power(np.abs(cos(angle)), exponent)
     front_x = (body.front - body.front_corner)[:, None] + body.front_corner[:, None] * reach
     rear_x = (body.rear + body.rear_corner)[:, None] - body.rear_corner[:, None] * reach
     half = body.half[:, None]
@@ -154,7 +155,8 @@ def outlines(body: Profile) -> Array:
     y = np.concatenate([left_y, -left_y[:, -2:0:-1]], 1)
     middle = (body.front.max() + body.rear.min()) / 2
     reach_x = (body.front.max() - body.rear.min()) / 2
-    y = y * (1 - 0.05 * np.abs((x - middle) / reach_x) ** 3)
+    off = np.abs((x - middle) / reach_x)
+    y = y * (1 - 0.05 * (off * off * off))
     return np.stack([x, y, np.broadcast_to(body.z[:, None], x.shape)], -1)
 
 
@@ -202,7 +204,7 @@ def _normals(points: Array) -> Array:
     across = np.roll(points, -1, 1) - np.roll(points, 1, 1)
     up = np.gradient(points, axis=0)
     normals = np.cross(across, up)
-    return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9))
+    return np.asarray(normals / np.maximum(length(normals)[..., None], 1e-9))
 
 
 def _patch(points: Array, normals: Array, uv: Floats) -> Mesh:

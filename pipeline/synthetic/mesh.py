@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.synthetic.arithmetic import apply, circle, cos, dot, length, sin
+
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int32]
 Point = tuple[float, float, float]
@@ -30,14 +32,14 @@ class Mesh:
     def volume(self) -> float:
         """Signed volume in cubic metres: positive when a closed mesh is the right side out."""
         a, b, c = (self.vertices[self.triangles[:, i]].astype(np.float64) for i in range(3))
-        return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
+        return float(dot(a, np.cross(b, c)).sum() / 6.0)
 
     def moved(self, offset: Point, yaw: float = 0.0) -> "Mesh":
         """The mesh turned by `yaw` radians about z, then shifted by `offset` metres."""
-        cosine, sine = np.cos(yaw), np.sin(yaw)
+        cosine, sine = float(cos(yaw)), float(sin(yaw))
         turn = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]], np.float32)
-        vertices = self.vertices @ turn.T + np.asarray(offset, np.float32)
-        return Mesh(vertices, self.normals @ turn.T, self.uv, self.triangles)
+        vertices = apply(turn, self.vertices) + np.asarray(offset, np.float32)
+        return Mesh(vertices, apply(turn, self.normals), self.uv, self.triangles)
 
 
 def join(meshes: Sequence[Mesh]) -> Mesh:
@@ -85,11 +87,11 @@ def box(center: Point, size: Point, uv: tuple[float, float]) -> Mesh:
 
 def ellipsoid(center: Point, radii: Point, uv: tuple[float, float]) -> Mesh:
     """An ellipsoid of one colour with half axes `radii`, metres."""
-    latitude, longitude = np.meshgrid(np.linspace(-np.pi / 2, np.pi / 2, 7), np.linspace(0, 2 * np.pi, 13))
-    unit = np.stack([np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)], -1)
-    unit = unit.transpose(1, 0, 2).reshape(-1, 3)
+    around = circle(12)[np.arange(13) % 12]
+    level, height = circle(12)[np.arange(-3, 4), :, None].transpose(1, 0, 2)
+    unit = np.stack([level * around[:, 0], level * around[:, 1], np.broadcast_to(height, (7, 13))], -1).reshape(-1, 3)
     normals = unit / np.asarray(radii)
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    normals /= length(normals)[:, None]
     vertices = unit * np.asarray(radii) + np.asarray(center)
     triangles = grid_triangles(7, 13)
     return Mesh(vertices.astype(np.float32), normals.astype(np.float32), flat_uv(len(unit), uv), triangles)
@@ -106,18 +108,17 @@ def ring(profile: NDArray[np.float64], uv: tuple[float, float], segments: int) -
     Returns:
         The mesh; its normals are averaged along the profile.
     """
-    angle = np.linspace(2 * np.pi, 0, segments + 1)
-    across = np.broadcast_to(profile[:, 1:], (len(profile), len(angle)))
+    around = circle(segments)[-np.arange(segments + 1) % segments].T
+    across = np.broadcast_to(profile[:, 1:], (len(profile), segments + 1))
     tangent = np.gradient(profile, axis=0)
     normal = np.stack([tangent[:, 1], -tangent[:, 0]], 1)
-    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
+    normal /= np.maximum(length(normal), 1e-9)[:, None]
     normal_across = np.broadcast_to(normal[:, 1:], across.shape)
-    circle = np.cos(angle), np.sin(angle)
-    vertices = np.stack([profile[:, :1] * circle[0], across, profile[:, :1] * circle[1]], -1)
-    normals = np.stack([normal[:, :1] * circle[0], normal_across, normal[:, :1] * circle[1]], -1)
+    vertices = np.stack([profile[:, :1] * around[0], across, profile[:, :1] * around[1]], -1)
+    normals = np.stack([normal[:, :1] * around[0], normal_across, normal[:, :1] * around[1]], -1)
     return Mesh(
         vertices.reshape(-1, 3).astype(np.float32),
         normals.reshape(-1, 3).astype(np.float32),
         flat_uv(across.size, uv),
-        grid_triangles(len(profile), len(angle)),
+        grid_triangles(len(profile), segments + 1),
     )

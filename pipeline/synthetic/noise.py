@@ -2,10 +2,10 @@
 
 from functools import cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.synthetic.arithmetic import blur
 from pipeline.synthetic.mesh import Floats
 
 SIDE = 512
@@ -32,7 +32,9 @@ def _cell(values: Floats, scale: float) -> NDArray[np.int32]:
 @cache
 def tile(grain: int) -> Floats:
     """A `(SIDE, SIDE)` float32 tile of noise, mean 0, deviation 0.5, blurred to `grain` cells."""
-    values = np.random.default_rng(grain).normal(0, 1, (SIDE, SIDE)).astype(np.float32)
+    drawn = np.random.default_rng(grain).normal(0, 1, (SIDE, SIDE))
+    values = np.round(np.clip(32768 + 6000 * drawn, 0, 65535)).astype(np.uint16)
     if grain > 1:
-        values = np.asarray(cv2.GaussianBlur(values, (0, 0), grain / 2), np.float32)
-    return np.asarray(0.5 * values / values.std(), np.float32)
+        values = blur(values, grain / 2)
+    centered = values - np.round(values.mean())
+    return np.asarray(0.5 * centered / np.sqrt((centered * centered).mean()), np.float32)

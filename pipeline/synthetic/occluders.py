@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.synthetic.arithmetic import circle, sin
 from pipeline.synthetic.mesh import Floats
 from pipeline.synthetic.noise import SIDE, tile
 
@@ -42,7 +43,7 @@ def _pole(height: int, width: int, rng: np.random.Generator) -> tuple[Mask, Floa
     columns = np.arange(start, min(start + thick, width))
     mask, color = np.zeros((height, width), np.bool_), np.zeros((height, width, 3), np.float32)
     mask[:, columns] = True
-    color[:, columns] = (0.1 + 0.25 * np.sin(np.pi * (columns - start + 0.5) / thick))[:, None]
+    color[:, columns] = (0.1 + 0.25 * sin(np.pi * (columns - start + 0.5) / thick))[:, None]
     return mask, color
 
 
@@ -63,8 +64,7 @@ def _person(height: int, width: int, rng: np.random.Generator) -> tuple[Mask, Fl
                 (x + s * step - 0.045 * tall, foot)], trousers) for s in (-1, 1)]  # fmt: skip
     shapes.append(([(x - 0.13 * tall, shoulder), (x + 0.13 * tall, shoulder), (x + 0.11 * tall, hip),
                     (x - 0.11 * tall, hip)], shirt))  # fmt: skip
-    turn = np.linspace(0, 2 * np.pi, 13)[:-1]
-    shapes.append((list(zip(x + 0.055 * tall * np.cos(turn), head + 0.075 * tall * np.sin(turn), strict=True)), skin))
+    shapes.append(([(x + 0.055 * tall * a, head + 0.075 * tall * b) for a, b in circle(12).tolist()], skin))
     for outline, tone in shapes:
         points = np.round(np.array(outline)).astype(np.int32)
         cv2.fillPoly(canvas, [points], [float(value) for value in tone])

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pipeline.synthetic.arithmetic import circle, cos, sin
 from pipeline.synthetic.bodies import BodyShape
 from pipeline.synthetic.drawing import DARK
 from pipeline.synthetic.loft import Profile
@@ -60,21 +61,16 @@ def _draw_wheel(skin: Skin, name: str, radius: float, details: Details, part: in
     skin.ellipse(name, (0, 0), (1.3 * radius, 1.3 * radius), (0.055, 0.055, 0.055), "rubber", part)
     skin.ellipse(name, (0, 0), (rim, rim), details.rim, "chrome", part)
     if details.spokes == 0:
-        for angle in np.arange(8) * np.pi / 4:
-            hole = (0.7 * rim * np.cos(angle), 0.7 * rim * np.sin(angle))
-            skin.ellipse(name, hole, (0.13 * rim, 0.13 * rim), DARK, "rubber", part)
+        for along, up in (0.7 * rim * circle(8)).tolist():
+            skin.ellipse(name, (along, up), (0.13 * rim, 0.13 * rim), DARK, "rubber", part)
         return
     skin.ellipse(name, (0, 0), (0.9 * rim, 0.9 * rim), DARK, "rubber", part)
     width = min(0.32, 1.3 / details.spokes)
     for angle in np.arange(details.spokes) * 2 * np.pi / details.spokes + 0.3:
-        ends = [
-            (0.15, angle + 2.0 * width),
-            (0.93, angle + 0.6 * width),
-            (0.93, angle - 0.6 * width),
-            (0.15, angle - 2.0 * width),
-        ]
-        outline = [(share * rim * np.cos(a), share * rim * np.sin(a)) for share, a in ends]
-        skin.polygon(name, outline, details.rim, "chrome", part)
+        ends = angle + width * np.array([2.0, 0.6, -0.6, -2.0])
+        reach = rim * np.array([0.15, 0.93, 0.93, 0.15])
+        outline = np.stack([reach * cos(ends), reach * sin(ends)], 1)
+        skin.polygon(name, outline.tolist(), details.rim, "chrome", part)
     skin.ellipse(name, (0, 0), (0.2 * rim, 0.2 * rim), details.rim, "chrome", part)
 
 

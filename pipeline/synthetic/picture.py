@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.synthetic import annotation, cameras, scene
 from pipeline.synthetic.annotation import PartBox
+from pipeline.synthetic.arithmetic import cos, dot, length
 from pipeline.synthetic.cameras import Camera
 from pipeline.synthetic.development import develop, encode
 from pipeline.synthetic.mesh import Floats
@@ -94,7 +95,7 @@ def take(
 
 def _turn(yaw: float) -> Floats:
     """Factors that turn points by 0 or 180 degrees about z."""
-    return np.array([np.cos(yaw), np.cos(yaw), 1.0], np.float32)
+    return np.array([cos(yaw), cos(yaw), 1.0], np.float32)
 
 
 def _coarse(values: NDArray[T]) -> NDArray[T]:
@@ -143,7 +144,7 @@ def _place_neighbours(
 ) -> list[Placed]:
     """Vehicles with offset (metres) and heading (radians), in other lanes or the same, few of them in front."""
     placed = []
-    toward = view.eye[:2] / np.linalg.norm(view.eye[:2])
+    toward = view.eye[:2] / length(view.eye[:2])
     for lane in (-1, 0, 1):
         if not others or rng.random() > NEIGHBOUR_CHANCE:
             continue
@@ -151,10 +152,10 @@ def _place_neighbours(
         gap = (vehicle.spec.shape.length + other.spec.shape.length) / 2 + rng.uniform(1.2, 5.0)
         along = float(rng.uniform(-5, 5) if lane else gap * rng.choice([-1, 1]))
         offset = (along, float(lane * (scene.LANE + rng.uniform(-0.2, 0.4))))
-        is_in_front = float(np.dot(offset, toward)) > 1.0
+        is_in_front = float(dot(np.array(offset), toward)) > 1.0
         if is_in_front and rng.random() < 0.8:
             offset = (-offset[0], -offset[1])
-        if float(np.linalg.norm(view.eye[:2] - offset)) > 3.5 + other.spec.shape.length / 2:
+        if float(length(view.eye[:2] - offset)) > 3.5 + other.spec.shape.length / 2:
             placed.append((other, offset, float(np.pi) if lane == 1 and rng.random() < 0.3 else 0.0))
     return placed
 
@@ -165,6 +166,12 @@ def _blend(color: Floats, cover: NDArray[np.bool_], place: Scene, view: View, fo
     strength = float(sun / (sun + place.light.sky_color.sum()))
     shadow = scene.cast_shadow(footprints, place.light.sun, strength)
     behind = scene.paint(place, view, shadow)
-    alpha = cv2.resize(cover.astype(np.float32), view.size, interpolation=cv2.INTER_AREA)[..., None]
-    front = cv2.resize(color, view.size, interpolation=cv2.INTER_AREA)
-    return np.asarray(front + behind * (1 - alpha), np.float32)
+    alpha = _averaged(cover.astype(np.float32))[..., None]
+    return np.asarray(_averaged(color) + behind * (1 - alpha), np.float32)
+
+
+def _averaged(values: Floats) -> Floats:
+    """Means over the rendered pixels of each picture pixel, added in order."""
+    steps = range(OVERSAMPLING)
+    total = sum(values[i::OVERSAMPLING, j::OVERSAMPLING] for i in steps for j in steps)
+    return np.asarray(total / np.float32(OVERSAMPLING * OVERSAMPLING), np.float32)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.synthetic.arithmetic import apply, dot, length, power, whole_power
 from pipeline.synthetic.light import Light
 from pipeline.synthetic.mesh import Floats, Mesh
 from pipeline.synthetic.skin import FRONT, MATERIALS, Skin
@@ -17,10 +18,10 @@ Bytes = NDArray[np.uint8]
 FAR = 200.0
 NEAR = 0.5
 
-LINEAR: Floats = ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
+LINEAR: Floats = power(np.arange(256) / 255.0, 2.2).astype(np.float32)
 """8-bit sRGB -> linear light."""
 
-# diffuse share, mirror reflectance head-on, strength of the sky's mirror image, sun highlight, its exponent
+# diffuse share, mirror reflectance head-on, strength of the sky's mirror image, sun highlight, its whole exponent
 _LOOKS: dict[str, tuple[float, float, float, float, float]] = {
     "paint": (1.00, 0.06, 0.90, 0.80, 80.0),
     "glass": (0.05, 0.07, 0.75, 1.00, 150.0),
@@ -97,12 +98,12 @@ def is_in_sight(vehicle: Vehicle, view: View, offset: tuple[float, float]) -> bo
     """
     outline = silhouette(vehicle)
     size = np.ptp(outline, axis=0)
-    radius = float(np.linalg.norm(size)) / 2
-    right, up, back = view.rotation @ (np.array([*offset, size[2] / 2]) - view.eye)
-    reach = np.tan(view.fov / 2) * np.array([view.size[0] / view.size[1], 1.0])
+    radius = float(length(size)) / 2
+    right, up, back = apply(view.rotation, np.array([*offset, size[2] / 2]) - view.eye)
+    reach = view.slope * np.array([view.size[0] / view.size[1], 1.0])
     beyond = np.abs([right, up]) + back * reach  # grows with the distance from the frustum's sides
-    ahead = -((outline + np.array([*offset, 0.0]) - view.eye) @ view.rotation[2])
-    return bool((beyond <= radius * np.sqrt(1 + reach**2)).all() and ahead.min() >= NEAR)
+    ahead = -dot(outline + np.array([*offset, 0.0]) - view.eye, view.rotation[2])
+    return bool((beyond <= radius * np.sqrt(1 + reach * reach)).all() and ahead.min() >= NEAR)
 
 
 def silhouette(vehicle: Vehicle) -> Floats:
@@ -121,12 +122,12 @@ def _rasterise(mesh: Mesh, view: View, layer: _Layer, origin: int) -> None:
     settings = cv2.TriangleRasterizeSettings()
     settings.setShadingType(cv2.RASTERIZE_SHADING_SHADED)
     settings.setCullingMode(cv2.RASTERIZE_CULLING_CCW if origin == _LINING else cv2.RASTERIZE_CULLING_CW)
-    camera = view.world_to_camera
+    vertices = view.seen(mesh.vertices)
     uv = np.concatenate([mesh.uv, np.full((len(mesh.uv), 1), origin, np.float32)], 1)
     before = layer.depth.copy()
     for values, buffer, depth in ((uv, layer.uv, before), (mesh.normals, layer.normal, layer.depth)):
         cv2.triangleRasterize(
-            mesh.vertices, mesh.triangles, values, buffer, depth, camera, view.fov, NEAR, FAR, settings
+            vertices, mesh.triangles, values, buffer, depth, np.eye(4), np.pi / 2, NEAR, FAR, settings
         )
 
 
@@ -163,8 +164,7 @@ def _texels(skin: Skin, uv: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]
 
 def _level(normal: Floats, to_eye: Floats) -> Floats:
     """Share `(N,)` of the seen area that remains when the camera comes down to the horizon."""
-    flat = np.einsum("ij,ij->i", normal[:, :2], to_eye[:, :2])
-    whole = np.einsum("ij,ij->i", normal, to_eye)
+    flat, whole = dot(normal[:, :2], to_eye[:, :2]), dot(normal, to_eye)
     return np.asarray(np.clip(flat / np.maximum(whole, 1e-3), 0, 1), np.float32)
 
 
@@ -198,7 +198,7 @@ def _behind(
     uv, normal = inner.uv.reshape(-1, 3)[pixels], inner.normal.reshape(-1, 3)[pixels]
     skin, origin = vehicle.skin, np.round(uv[:, 2]).astype(np.int64)
     row, column = _texels(skin, uv)
-    lambert = np.clip(normal @ light.sun, 0, None)[:, None]
+    lambert = np.clip(dot(normal, light.sun), 0, None)[:, None]
     lit = 0.35 * light.sky_color * (0.6 + 0.4 * normal[:, 2:]) + 0.25 * light.sun_color * lambert
     color = np.asarray(LINEAR[skin.albedo[row, column]] * lit, np.float32)
     material = np.where(is_hit, skin.material[row, column], MATERIALS["hole"]).astype(np.uint8)
@@ -207,11 +207,14 @@ def _behind(
 
 def _sample(albedo: Bytes, uv: Floats) -> Floats:
     """Linear light `(N, 3)` at skin positions, interpolated."""
-    columns = 4096
-    padded = np.zeros((-(-len(uv) // columns) * columns, 2), np.float32)
-    padded[: len(uv)] = uv[:, :2]
+    columns, steps = 4096, 32
+    padded = np.zeros((-(-len(uv) // columns) * columns, 2), np.int32)
+    finite = np.nan_to_num(uv[:, :2], posinf=0.0, neginf=0.0)
+    padded[: len(uv)] = np.round(np.clip(finite, 0, [albedo.shape[1] - 1, albedo.shape[0] - 1]) * steps)
     grid = padded.reshape(-1, columns, 2)
-    texels = cv2.remap(albedo, grid[..., 0], grid[..., 1], cv2.INTER_LINEAR)
+    # OpenCV's fixed-point form: whole pixels, and both shares of the next in 32nds, by which it weights integers
+    share = (grid[..., 1] % steps * steps + grid[..., 0] % steps).astype(np.uint16)
+    texels = cv2.remap(albedo, (grid // steps).astype(np.int16), share, cv2.INTER_LINEAR)
     return np.asarray(LINEAR[texels.reshape(-1, 3)[: len(uv)]], np.float32)
 
 
@@ -219,17 +222,18 @@ def _surface(
     albedo: Floats, material: Bytes, normal: Floats, to_eye: Floats, light: Light, is_metallic: bool
 ) -> Floats:
     """Light `(N, 3)` that leaves the surface towards the eye."""
-    normal = normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
-    facing = np.clip(np.einsum("ij,ij->i", normal, to_eye), 0, 1)
+    normal = np.asarray(normal / np.maximum(length(normal), 1e-6)[:, None], np.float32)
+    facing = np.clip(dot(normal, to_eye), 0, 1)
     diffuse, base, mirror, highlight, exponent = LOOKS[material].T
     up = 0.5 + 0.5 * normal[:, 2:]
-    lambert = np.clip(normal @ light.sun, 0, None)[:, None]
+    lambert = np.clip(dot(normal, light.sun), 0, None)[:, None]
     lit = light.ground_color * (1 - up) + light.sky_color * up + light.sun_color * lambert
     if is_metallic:
         diffuse = np.where(material == MATERIALS["paint"], 0.72 + 0.4 * facing, diffuse)
     rays = 2 * facing[:, None] * normal - to_eye
-    fresnel = mirror * (base + (1 - base) * (1 - facing) ** 5)
-    shine = highlight * np.clip(rays @ light.sun, 0, 1) ** exponent
+    grazing = 1 - facing
+    fresnel = mirror * (base + (1 - base) * grazing * grazing * grazing * grazing * grazing)
+    shine = highlight * whole_power(np.clip(dot(rays, light.sun), 0, 1), exponent.astype(np.int64))
     color = albedo * lit * diffuse[:, None]
     color += fresnel[:, None] * light.reflection(rays)
     color += shine[:, None] * light.sun_color

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.synthetic.arithmetic import blur
 from pipeline.synthetic.backdrop import Plane, draw_plane, sample_planes
 from pipeline.synthetic.light import Light, sample_light
 from pipeline.synthetic.mesh import Floats
@@ -156,9 +157,8 @@ def cast_shadow(footprints: list[Floats], sun: Floats, strength: float) -> Float
         for canvas, points in ((cast, along_sun), (contact, vertices[vertices[:, 2] < 1.0, :2])):
             pixels = np.round((points + SHADOW_REACH) * SHADOW_SCALE).astype(np.int32)
             cv2.fillConvexPoly(canvas, cv2.convexHull(pixels), (255.0,))
-    soft = cv2.GaussianBlur(cast, (0, 0), 1.5).astype(np.float32) / 255
-    close = cv2.GaussianBlur(contact, (0, 0), 4.0).astype(np.float32) / 255
-    return np.asarray((1 - strength * soft) * (1 - 0.75 * close**1.5), np.float32)
+    soft, close = (blur(canvas, width).astype(np.float32) / 255 for canvas, width in ((cast, 1.5), (contact, 4.0)))
+    return np.asarray((1 - strength * soft) * (1 - 0.75 * close * np.sqrt(close)), np.float32)
 
 
 def _ground(scene: Scene, x: Floats, y: Floats) -> Floats:

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.synthetic.arithmetic import circle
 from pipeline.synthetic.mesh import Floats
 
 Color = tuple[float, float, float]
@@ -171,9 +172,8 @@ class Skin:
         part: int | None = None,
     ) -> None:
         """Fill an ellipse with half axes `radii`, metres."""
-        angle = np.linspace(0, 2 * np.pi, 25)[:-1]
-        outline = [(center[0] + radii[0] * np.cos(t), center[1] + radii[1] * np.sin(t)) for t in angle]
-        self.polygon(region, outline, color, material, part)
+        outline = np.asarray(center) + np.asarray(radii) * circle(24)
+        self.polygon(region, outline.tolist(), color, material, part)
 
     def line(self, region: str, outline: Outline, width: float, color: Color, is_closed: bool = False) -> None:
         """Draw a line `width` metres thick; it changes the colour only."""

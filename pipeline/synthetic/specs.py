@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.synthetic.arithmetic import exp
 from pipeline.synthetic.bodies import BODY_TYPES, CARS, BodyShape, sample_shape
 from pipeline.synthetic.palette import PAINTS, PLATES, VIVID, between, maybe, pick
 from pipeline.synthetic.skin import Color
@@ -204,7 +205,7 @@ def sample_styling(body_type: str, rng: np.random.Generator) -> Styling:
     black = (0.04, 0.04, 0.05)
     has_black_roof = body_type in CARS and rng.random() < 0.15
     is_rugged, is_tailed = body_type in ("suv", "pickup"), body_type in CARS
-    scale = np.exp(rng.normal(0, 0.22, 6)).clip(0.6, 1.7)
+    scale = exp(rng.normal(0, 0.22, 6)).clip(0.6, 1.7)
     has_lower = body_type in (*CARS, "pickup", "van") and rng.random() < 0.08
     return Styling(
         paint=paint,

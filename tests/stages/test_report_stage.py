@@ -33,5 +33,5 @@ def test_what_digests_list_and_dvc_does_not_bring_is_named(tmp_path: Path) -> No
     write_json(tmp_path / "data/digests/tiny.json", {"data/images/tiny.h5": "0", "data/parts/tiny.h5": "0"})
     result = CliRunner().invoke(report, ["--root", str(tmp_path)])
     assert result.exit_code == 1
-    assert "data/images/tiny.h5 and 1 more are missing; `dvc pull` did not bring them" in result.output
+    assert "data/images/tiny.h5, and 1 more, are missing, and `dvc pull` did not bring them" in result.output
     assert not (tmp_path / "data/report").exists()

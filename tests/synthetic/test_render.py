@@ -75,7 +75,7 @@ def test_the_picture_and_its_mirror_image_show_the_same_silhouette(vehicles: dic
     masks = []
     for side in (1.0, -1.0):
         position = eye * [1, side, 1]
-        view = View(position, cameras._look(position, np.array([0, 0, 0.7]), 0.0), 0.5, (200, 160))
+        view = View(position, cameras._look(position, np.array([0, 0, 0.7]), 0.0), 0.25, (200, 160))
         light = sample_light(np.random.default_rng(0))
         masks.append(render(vehicle, view, light).depth < FAR - 1)
     difference = masks[0] ^ masks[1][:, ::-1]

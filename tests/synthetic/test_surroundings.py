@@ -18,7 +18,7 @@ SEEDS = range(12)
 def view_from(x: float, height: float = 1.6) -> View:
     """Eight metres off, looking at the middle of the scene along the x axis."""
     eye = np.array([x, 0.0, height])
-    return View(eye, _look(eye, np.array([0.0, 0.0, 0.8]), 0.0), 0.6, (60, 40))
+    return View(eye, _look(eye, np.array([0.0, 0.0, 0.8]), 0.0), 0.3, (60, 40))
 
 
 def test_rays_are_unit_vectors_and_the_middle_one_looks_at_the_target() -> None:
