@@ -21,6 +21,7 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pipeline.store.disk_space import INDEX_BYTES, Room, writable
 from pipeline.store.files import DamagedFileError, atomic
 
 FORMAT = ("v110", "v110")
@@ -29,13 +30,6 @@ AGAIN = "remove it, and `dvc checkout` or `dvc repro` brings it back"
 """What to do about a damaged file."""
 CHUNK_BYTES = 1 << 15
 """About how many bytes one checksum covers: what a read of a few bytes takes at least, far less than HDF5 keeps."""
-SLACK = 8 << 20
-"""Bytes kept free beyond what is written: chunks and structure that HDF5 has not written yet."""
-INDEX_BYTES = 64
-"""Bytes of a chunk's place in the structure, at most."""
-END_AT = 28
-"""Where the format says how long the file is, as 8 bytes, the lowest first."""
-
 LOCKED: frozenset[int] = frozenset({errno.EAGAIN, errno.ENOLCK})
 """Error numbers of a file that cannot be locked."""
 
@@ -65,7 +59,7 @@ class RowDataset:
         room: Where its rows find space.
     """
 
-    def __init__(self, dataset: h5py.Dataset, room: "_Room") -> None:
+    def __init__(self, dataset: h5py.Dataset, room: Room) -> None:
         self._dataset = dataset
         self._room = room
         self.filled = 0
@@ -94,7 +88,7 @@ class RowDataset:
 class CacheWriter:
     """Fills one cache; obtained from `create`."""
 
-    def __init__(self, file: h5py.File, path: Path, room: "_Room") -> None:
+    def __init__(self, file: h5py.File, path: Path, room: Room) -> None:
         self._file = file
         self._path = path
         self._room = room
@@ -165,49 +159,12 @@ def create(path: Path, header: Header) -> Iterator[CacheWriter]:
         ValueError: A dataset was left incomplete.
         OSError: The file system refuses what is written, as when it is full.
     """
-    with atomic(path) as temporary, _writable(temporary) as (file, room):
+    with atomic(path) as temporary, writable(temporary, FORMAT) as (file, room):
         # of fixed length: HDF5 keeps other text in a heap that has no checksum
         file.attrs["header"] = np.bytes_(json.dumps(asdict(header), sort_keys=True).encode())
         writer = CacheWriter(file, path, room)
         yield writer
         writer.check_complete()
-
-
-@contextlib.contextmanager
-def _writable(path: Path) -> Iterator[tuple[h5py.File, "_Room"]]:
-    """A new HDF5 file and the room kept free for it, which goes back once it is written."""
-    with open(path, "wb") as probe:
-        os.posix_fallocate(probe.fileno(), 0, 2 * SLACK)  # refused here, where HDF5 has not begun
-    with h5py.File(path, "w", libver=FORMAT) as file:
-        room = _Room(file)
-        room.make(0)
-        yield file, room
-    with open(path, "rb+") as written:
-        written.seek(END_AT)
-        written.truncate(int.from_bytes(written.read(8), "little"))
-
-
-class _Room:
-    """Disk space set aside before HDF5 needs it, because HDF5 crashes the process some time after a write has failed.
-
-    Args:
-        file: The file under construction.
-    """
-
-    def __init__(self, file: h5py.File) -> None:
-        self._file = file
-        self._end = 0
-
-    def make(self, size: int) -> None:
-        """Set space aside for more bytes, compressed or not, and for what HDF5 holds back.
-
-        Raises:
-            OSError: There is none.
-        """
-        needed = self._file.id.get_filesize() + size + size // 32 + SLACK
-        if needed > self._end:
-            os.posix_fallocate(self._file.id.get_vfd_handle(), 0, needed + SLACK)
-            self._end = needed + SLACK
 
 
 class Dataset:
