@@ -1,4 +1,4 @@
-"""Damages artifacts, weights, checkpoints and folders in many ways, counts what holds, and times the checksums.
+"""Damages artifacts, weights and folders, kills stages and workers, counts what holds, and times the checksums.
 
 Writes the table of `docs/reliability.md` anew. Everything is made on the spot, in a temporary folder.
 """
@@ -6,11 +6,14 @@ Writes the table of `docs/reliability.md` anew. Everything is made on the spot, 
 import contextlib
 import io
 import os
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 import h5py
@@ -19,6 +22,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from benchmarks import killed_stages
 from pipeline.artifacts.features import header_of, write_features
 from pipeline.artifacts.foreground import write_foreground
 from pipeline.artifacts.parts import Detections, write_parts
@@ -26,9 +30,14 @@ from pipeline.artifacts.ranking import Ranking, read_ranking, write_ranking
 from pipeline.artifacts.seeds import Seeds, write_seeds
 from pipeline.artifacts.views import write_views
 from pipeline.datasets.folder import check_regular
+from pipeline.maps import pool
+from pipeline.maps.columns import Arrays, Columns
 from pipeline.networks import weights
+from pipeline.networks.loading import batches_of
 from pipeline.store import hdf5
 from pipeline.store.files import atomic
+from pipeline.store.params import load
+from pipeline.store.runtime import RuntimeParams
 from pipeline.training.checkpoint import Checkpoint, Progress
 
 PAGE = Path("docs/reliability.md")
@@ -196,8 +205,57 @@ def _refused(path: Path, schema: str, table: str = "t") -> bool:
     return False
 
 
+def lost_workers() -> Iterator[Case]:
+    """Loader processes and workers of a map that are killed, and a worker that hangs."""
+    for place in range(4):
+        yield Case("loader process killed", partial(_is_refused, partial(_load, place), "DataLoader worker"))
+        died, hung = f"a worker process died (signal 9) at {place}.jpg", f"they hang at {place}.jpg"
+        yield Case("worker of GrabCut's map killed", partial(_is_refused, partial(_map, place, "dies"), died))
+        yield Case("worker of GrabCut's map hangs", partial(_is_refused, partial(_map, place, "hangs"), hung))
+
+
+def _is_refused(work: Callable[[], object], words: str) -> bool:
+    patience, pool.PATIENCE = pool.PATIENCE, 5.0
+    try:
+        work()
+    except (RuntimeError, TimeoutError) as error:
+        return words in str(error)
+    finally:
+        pool.PATIENCE = patience
+    return False
+
+
+def _load(place: int) -> list[Any]:
+    runtime = replace(load(killed_stages.PROJECT / "params.yaml", "runtime", RuntimeParams), workers=2)
+    return list(batches_of(range(4), partial(_reach, place, "dies"), 1, runtime, list))
+
+
+def _map(place: int, how: str) -> list[Any]:
+    shards = [np.array([row]) for row in range(4)]
+    make = partial(partial, _work, place, how)
+    return list(pool.in_processes(make, {"rows": range(4)}, shards, 2, [f"{row}.jpg" for row in range(4)]))
+
+
+def _work(place: int, how: str, columns: Columns) -> Iterator[Arrays]:
+    yield {"row": np.array([_reach(place, how, row) for row in columns["rows"]])}
+
+
+def _reach(place: int, how: str, row: int) -> int:
+    """The row, unless it is the one at which this process dies or hangs."""
+    if row == place:
+        if how == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(killed_stages.SECONDS)
+    return row
+
+
 def all_cases(folder: Path) -> Iterator[Case]:
     """Every case, one after the other; each must be tried before the next is asked for."""
+    (run := folder / "run").mkdir()
+    for what, holds in killed_stages.trials(run):
+        yield Case(f"{what}, {len(killed_stages.STAGES)} stages", holds)
+    yield from lost_workers()
+    (folder := folder / "damaged").mkdir()
     for path in write_caches(folder):
         yield from flips(path, read_cache, "a bit flipped in a cache", 150)
         yield from spoilt(path, read_cache, "a cache cut, empty or junk")
@@ -271,6 +329,7 @@ def reliability(megabytes: int) -> None:
     """Try every case, time the checksums, and write the table."""
     tried: dict[str, list[bool]] = {}
     with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)  # for a process that becomes nobody
         for case in all_cases(Path(name)):
             tried.setdefault(case.group, []).append(case.holds())
         cost = costs(Path(name), megabytes)

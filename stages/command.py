@@ -19,8 +19,9 @@ from safetensors import SafetensorError
 from tqdm import tqdm
 
 from pipeline.store import params
+from pipeline.store.code import check_versions
 from pipeline.store.names import check_data_set_name
-from pipeline.store.places import Workspace
+from pipeline.store.places import PLACES, Workspace
 
 T = TypeVar("T")
 
@@ -29,6 +30,9 @@ OF_BAD_INPUT = (
     *(csv.Error, pickle.PickleError, zipfile.BadZipFile, ParseError, SafetensorError),
 )
 """What libraries raise for bad input, or on a machine too small; anything else is a fault of ours."""
+
+WITH_VERSIONS = {place.stage for place in PLACES.values()} - {"resolve_params"}
+"""Stages whose results depend on versions of libraries."""
 
 PATH = click.Path(path_type=Path)
 """Type of every option that is a path."""
@@ -84,6 +88,8 @@ def stage(function: Callable[..., None]) -> click.Command:
             if "dataset" in names:
                 check_data_set_name(names["dataset"], "--dataset")
             params.read(workspace.parameters)
+            if function.__name__ in WITH_VERSIONS:
+                check_versions(workspace.path("params") / "libraries", (f"stages/{function.__name__}.py",))
             function(workspace=workspace, **options)
             workspace.check_unchanged()
             _clear(workspace)

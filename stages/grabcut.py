@@ -36,7 +36,7 @@ def grabcut(workspace: Workspace) -> None:
     columns, keys = {"files": Column(store.encoded, np.arange(len(store)))}, row_keys(store.image_digests)
     maker = maker_digest(asdict(params), (cutting.__name__, seeds.__name__))
     job = job_of(workspace, NAMES, store.digest, columns, keys, maker, runtime)
-    with job.finished(engine_of(partial(cutting.seeds_of, params), runtime)) as blocks:
+    with job.finished(engine_of(partial(cutting.seeds_of, params), runtime, store.paths.tolist())) as blocks:
         made = (seeds.Seeds(**block) for block in blocks)
         made_by = {"params": digest_of(asdict(params)), **origin_of(workspace, "grabcut")}
         failed = seeds.write_seeds(output := job.files["grabcut"], store.digest, len(store), params.size, made, made_by)

@@ -8,12 +8,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.settings.code import FOLDERS
+from pipeline.settings.libraries import ALIKE, PICTURES
+from pipeline.store.code import LIBRARIES, UNDECIDING
 from pipeline.store.places import PLACES
 
 ROOT = Path(__file__).parents[1]
-UNLISTED = {"stages/command.py", "stages/mapping.py"}
-"""Options, messages, the guard, and what of former results is taken: nothing in them decides what a stage writes."""
-
 
 SECTIONS = {"train_together": "train_reid", "embed_across": "embed", "evaluate_across": "evaluate"}
 """Stage -> the section it gets, where that has another name."""
@@ -50,13 +49,13 @@ def imported_files(file: Path) -> frozenset[Path]:
 
 
 def closure(*files: str) -> set[str]:
-    """Paths of all project code that running some files executes, but for `UNLISTED`."""
+    """Paths of all project code that running some files executes, but for `UNDECIDING`."""
     seen: set[Path] = set()
     waiting = {ROOT / file for file in files}
     while waiting:
         file = waiting.pop()
         seen.add(file)
-        waiting |= {found for found in imported_files(file) if relative(found) not in UNLISTED} - seen
+        waiting |= {found for found in imported_files(file) if relative(found) not in UNDECIDING} - seen
     return {relative(file) for file in seen}
 
 
@@ -90,6 +89,33 @@ def test_a_stage_lists_exactly_the_files_it_needs(stage: str) -> None:
         needed |= {file for folder in FOLDERS for file in room(folder)}
     listed = expanded(stage)
     assert listed == needed, f"missing: {sorted(needed - listed)}; without need: {sorted(listed - needed)}"
+
+
+def libraries(stage: str) -> set[str]:
+    """Libraries that the code of a stage imports; of OpenCV, what it makes of pictures where that is all it is for."""
+    users: dict[str, set[str]] = {}
+    for file in closure(f"stages/{stage}.py"):
+        for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+            for name in {name.split(".")[0] for name in names} & set(LIBRARIES):
+                users.setdefault(name, set()).add(file)
+    if users.get("cv2", set()) <= ALIKE and users.pop("cv2", None):
+        users[PICTURES] = set()
+    return set(users)
+
+
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "resolve_params"])
+def test_a_stage_depends_on_the_versions_of_the_libraries_it_uses_and_of_no_others(stage: str) -> None:
+    place = "data/params/libraries/"
+    listed = {Path(dep).stem for dep in STAGES[stage]["deps"] if dep.startswith(place)}
+    assert listed == libraries(stage)
+
+
+def test_a_new_version_of_opencv_is_seen_by_those_alone_who_do_more_with_it_than_decode_resize_and_warp() -> None:
+    seen = {stage for stage, entry in STAGES.items() if "data/params/libraries/cv2.json" in entry["deps"]}
+    assert seen == {"synthesize", "prepare", "grabcut", "train_detector", "evaluate_artifacts", "report"}
+    assert "uv.lock" in STAGES["resolve_params"]["deps"]
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.store import hdf5
+from pipeline.store.origin import by_content
 
 SCHEMA = "attention/1"
 
@@ -124,4 +125,4 @@ def check_boxes(attention: hdf5.Cache, parts: hdf5.Cache) -> None:
 
 def _of_parts(makers: dict[str, str]) -> dict[str, str]:
     """Makers of part boxes, as an attention file names them among its own."""
-    return {f"parts {name}": digest for name, digest in makers.items()}
+    return {f"parts {name}": digest for name, digest in by_content(makers).items()}

@@ -1,9 +1,12 @@
 """The values every stage really gets: sections, models and overrides of `params.yaml` put together, a file each.
 
+Beside them, the versions of libraries that results depend on.
+
 DVC tracks keys that exist, one by one, and cannot look one key up by another. A stage that tracked its section and its
 override would need an empty override in every data set, and one that runs a re-ID model could not tell whose code that
 model is made of. So each stage depends on the small file that holds its values, and an edit of `params.yaml` reruns
-those whose file changed, and nothing else.
+those whose file changed, and nothing else. The same holds for a library: DVC sees a new one in `uv.lock` and has the
+versions written anew, of those installed.
 """
 
 import itertools
@@ -12,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.settings.code import code_of
+from pipeline.settings.libraries import versions
 from pipeline.store import params
 from pipeline.store.files import atomic_directory, write_json
 from pipeline.store.names import check_data_set_name
@@ -24,8 +28,9 @@ def write_resolved(folder: Path, parameters: Path, root: Path) -> int:
     """Write the values of every stage, whole or not at all, once the data sets' names are known to work.
 
     Args:
-        folder: Where to: ``datasets/<dataset>/<section>.json``, ``datasets/<dataset>/train_reid/<model>.json`` and
-            ``networks/<model>.json``, the code of the model's network by digest.
+        folder: Where to: ``datasets/<dataset>/<section>.json``, ``datasets/<dataset>/train_reid/<model>.json``,
+            ``networks/<model>.json``, the code of the model's network by digest, and ``libraries/<library>.json``, see
+            `pipeline.settings.libraries`.
         parameters: The parameter file.
         root: The folder of the code.
 
@@ -38,6 +43,7 @@ def write_resolved(folder: Path, parameters: Path, root: Path) -> int:
     """
     document = params.read(parameters)
     files = {**dict(_of_data_sets(document, parameters)), **dict(_of_networks(document, parameters, root))}
+    files |= {f"libraries/{name}": values for name, values in versions().items()}
     with atomic_directory(folder) as temporary:
         for name, values in files.items():
             write_json(temporary / f"{name}.json", values)

@@ -9,6 +9,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,10 @@ from filelock import FileLock, Timeout
 
 _NO_LOCKS: frozenset[int] = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 """Error numbers of a file system that has no file locks."""
+_REFUSED: frozenset[int] = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+"""Error numbers of a file system that takes no more."""
+_SAID = re.compile(r"(?:write failed.*errno = |os error )(\d+)", re.DOTALL)
+"""How HDF5 and safetensors put an error number."""
 
 
 class DamagedFileError(ValueError):
@@ -49,6 +54,19 @@ def _exclusive(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Let an error of a write that the file system refuses, which often names no file, name `path`."""
+    try:
+        yield
+    except Exception as error:
+        said = _SAID.search(str(error))
+        number = error.errno if isinstance(error, OSError) and error.errno is not None else int(said[1]) if said else 0
+        if number not in _REFUSED or getattr(error, "filename", None) is not None:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
+
+
+@contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary sibling of `path` that replaces it only when the block ends without an error.
 
@@ -60,9 +78,9 @@ def atomic(path: Path) -> Iterator[Path]:
 
     Raises:
         RuntimeError: Another process, or another block of this one, is writing the same file.
-        OSError: The file system refuses the file, or has no file locks.
+        OSError: The file system refuses the file, as when it is full, or has no file locks; the message names `path`.
     """
-    with _exclusive(path):
+    with _exclusive(path), _naming(path):
         temporary = path.with_name(f".{path.name}.tmp")
         temporary.unlink(missing_ok=True)
         try:
@@ -86,9 +104,9 @@ def atomic_directory(path: Path) -> Iterator[Path]:
 
     Raises:
         RuntimeError: Another process, or another block of this one, is writing the same directory.
-        OSError: The file system refuses the directory, or has no file locks.
+        OSError: The file system refuses the directory, or has no file locks; the message names `path`.
     """
-    with _exclusive(path):
+    with _exclusive(path), _naming(path):
         temporary = path.with_name(f".{path.name}.tmp")
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()

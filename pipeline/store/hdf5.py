@@ -10,6 +10,7 @@ import contextlib
 import errno
 import json
 import math
+import operator
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -20,6 +21,7 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pipeline.store.disk_space import INDEX_BYTES, Room, writable
 from pipeline.store.files import DamagedFileError, atomic
 
 FORMAT = ("v110", "v110")
@@ -28,7 +30,6 @@ AGAIN = "remove it, and `dvc checkout` or `dvc repro` brings it back"
 """What to do about a damaged file."""
 CHUNK_BYTES = 1 << 15
 """About how many bytes one checksum covers: what a read of a few bytes takes at least, far less than HDF5 keeps."""
-
 LOCKED: frozenset[int] = frozenset({errno.EAGAIN, errno.ENOLCK})
 """Error numbers of a file that cannot be locked."""
 
@@ -55,10 +56,12 @@ class RowDataset:
 
     Args:
         dataset: An HDF5 dataset with its final shape; its first axis is the row.
+        room: Where its rows find space.
     """
 
-    def __init__(self, dataset: h5py.Dataset) -> None:
+    def __init__(self, dataset: h5py.Dataset, room: Room) -> None:
         self._dataset = dataset
+        self._room = room
         self.filled = 0
 
     def append(self, rows: ArrayLike) -> None:
@@ -66,11 +69,13 @@ class RowDataset:
 
         Raises:
             ValueError: More rows than the cache holds.
+            OSError: The disk is full.
         """
-        block = np.asarray(rows)
+        block = np.asarray(rows, self._dataset.dtype)
         end = self.filled + len(block)
         if end > len(self._dataset):
             raise ValueError(f"{self._dataset.name}: got {end} rows for a cache of {len(self._dataset)}")
+        self._room.make(block.nbytes)
         self._dataset[self.filled : end] = block
         self.filled = end
 
@@ -83,9 +88,10 @@ class RowDataset:
 class CacheWriter:
     """Fills one cache; obtained from `create`."""
 
-    def __init__(self, file: h5py.File, path: Path) -> None:
+    def __init__(self, file: h5py.File, path: Path, room: Room) -> None:
         self._file = file
         self._path = path
+        self._room = room
         self._pending: dict[str, RowDataset] = {}
 
     def rows(
@@ -103,7 +109,7 @@ class CacheWriter:
         shape, options = (count, *row_shape), {"compression": "gzip", "compression_opts": 4, "shuffle": True}
         chunks = (1, *row_shape) if compress else _chunks(shape, np.dtype(dtype))
         filters = {"chunks": chunks, **(options if compress else {})}
-        self._pending[name] = RowDataset(self._create(name, shape, dtype, filters))
+        self._pending[name] = RowDataset(self._create(name, shape, dtype, filters), self._room)
         return self._pending[name]
 
     def array(self, name: str, values: ArrayLike) -> None:
@@ -114,12 +120,15 @@ class CacheWriter:
         if array.dtype.kind == "S" and array.dtype.itemsize == 0:
             array = array.astype("S1")
         array = np.ascontiguousarray(array)
+        self._room.make(array.nbytes)
         dataset = self._create(name, array.shape, array.dtype, {"chunks": _chunks(array.shape, array.dtype)})
         if array.size:
             dataset[...] = array
 
     def _create(self, name: str, shape: tuple[int, ...], dtype: Any, filters: dict[str, Any]) -> h5py.Dataset:
         """Make a dataset with checksums; one without values has nothing to check, and HDF5 gives it no chunks."""
+        if all(shape):
+            self._room.make(INDEX_BYTES * math.prod(map(operator.floordiv, shape, filters["chunks"])))
         return self._file.create_dataset(name, shape, dtype, **({**filters, "fletcher32": True} if all(shape) else {}))
 
     def check_complete(self) -> None:
@@ -148,11 +157,12 @@ def create(path: Path, header: Header) -> Iterator[CacheWriter]:
 
     Raises:
         ValueError: A dataset was left incomplete.
+        OSError: The file system refuses what is written, as when it is full.
     """
-    with atomic(path) as temporary, h5py.File(temporary, "w", libver=FORMAT) as file:
+    with atomic(path) as temporary, writable(temporary, FORMAT) as (file, room):
         # of fixed length: HDF5 keeps other text in a heap that has no checksum
         file.attrs["header"] = np.bytes_(json.dumps(asdict(header), sort_keys=True).encode())
-        writer = CacheWriter(file, path)
+        writer = CacheWriter(file, path, room)
         yield writer
         writer.check_complete()
 

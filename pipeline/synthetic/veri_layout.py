@@ -142,7 +142,7 @@ def _measurements(path: Path, splits: dict[str, list[Taken]], vehicles: Sequence
     """What the pipeline is measured against and never trained on."""
     rows = [(f"image_{split}/{shot.name}", picture) for split, taken in splits.items() for shot, picture in taken]
     maps = [np.frombuffer(picture.labels, np.uint8) for _, picture in rows]
-    with h5py.File(path, "w") as file:
+    with h5py.File(path, "w", driver="core", backing_store=False) as file:
         file["azimuth"] = np.array([picture.azimuth for _, picture in rows], np.float32)
         file["elevation"] = np.array([picture.elevation for _, picture in rows], np.float32)
         file["labels"] = np.concatenate(maps)
@@ -153,3 +153,6 @@ def _measurements(path: Path, splits: dict[str, list[Taken]], vehicles: Sequence
         table["paint"] = np.array([spec.styling.paint_name.encode() for spec in vehicles])
         table["twin_group"] = np.array([spec.twin_group for spec in vehicles], np.int64)
         table["vehicle_id"] = np.array([spec.vehicle_id for spec in vehicles], np.int64)
+        file.flush()
+        content = file.id.get_file_image()
+    path.write_bytes(content)  # by HDF5 itself, a full disk would end the process without a word

@@ -142,28 +142,28 @@ def test_a_killed_program_leaves_every_label_it_confirmed(tmp_path: Path, after:
     assert len(LabelFile(path).viewpoints) == len(rows) + 1
 
 
-def test_two_programs_at_once_lose_no_label_that_was_confirmed(tmp_path: Path) -> None:
+def test_four_programs_at_once_lose_no_label_that_was_confirmed(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from pipeline.labelling.label_file import LabelFile\n"
         "labels, who = LabelFile(Path(sys.argv[1])), sys.argv[2]\n"
         "sys.stdin.readline()\n"
-        "for number in range(100):\n"
+        "for number in range(150):\n"
         "    while True:\n"
         "        try:\n"
         "            labels.put(f'{who}{number}.jpg', 'rear-side'); break\n"
         "        except RuntimeError: time.sleep(0.0005)"
     )
-    path = tmp_path / "labels.csv"
+    path, names = tmp_path / "labels.csv", ("one", "two", "three", "four")
     pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
     programs = [
         subprocess.Popen([sys.executable, "-c", code, str(path), who], text=True, cwd=REPOSITORY, **pipes)
-        for who in ("one", "other")
+        for who in names
     ]
-    for program in programs:  # both wait for this line, so that neither is done before the other began
+    for program in programs:  # all wait for this line, so that none is done before another began
         assert program.stdin is not None
         program.stdin.write("go\n")
         program.stdin.flush()
     errors = [program.communicate()[1] for program in programs]
-    expected = {f"{who}{number}.jpg": "rear-side" for who in ("one", "other") for number in range(100)}
+    expected = {f"{who}{number}.jpg": "rear-side" for who in names for number in range(150)}
     assert LabelFile(path).viewpoints == expected
-    assert errors == ["", ""]
+    assert errors == [""] * len(names)

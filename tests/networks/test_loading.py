@@ -1,4 +1,6 @@
+import os
 import pickle
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -54,3 +56,15 @@ def test_images_are_resized_to_a_square_here_and_in_other_processes(tiny_data: T
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(load))(3), expected)
     (batch,) = batches_of([3], load, 1, replace(RUNTIME, workers=1), list)
     np.testing.assert_array_equal(batch[0], expected)
+
+
+def dies(row: int) -> int:
+    if row == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return row
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # where there is one core
+def test_a_loader_process_that_is_killed_is_an_error_and_no_hang() -> None:
+    with pytest.raises(RuntimeError, match=r"DataLoader worker \(pid"):
+        list(batches_of(range(8), dies, 2, replace(RUNTIME, workers=2), list))

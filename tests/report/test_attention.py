@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from pipeline.report.attention import attention_sheets
 from pipeline.report.page import build_page
 from pipeline.report.sources import Sources
 from pipeline.store import hdf5
+from pipeline.store.origin import MADE_FOR, VALUES
 
 FORMS = {"baseline": None, "<pgan>": AttentionForm(3, 4, 0.1, 0.25), "grid": AttentionForm(0, 4, 0.1, 0.25)}
 WEIGHTS = (0.2, 0.7, 0.1)
@@ -31,7 +33,18 @@ def data(tiny_data: TinyData, tmp_path: Path) -> TinyData:
             if form is not None:
                 weights = np.tile(np.array(WEIGHTS[: form.top_d], np.float32), (len(rows), 1))
                 keep(Looks(weights, np.full((len(rows), 4, 4), 0.05, np.float32)))
+    add_origin(copied.path("parts"))
     return copied
+
+
+def add_origin(path: Path) -> None:
+    """Let a cache say for which data set it was made, as stages do."""
+    with hdf5.Cache(path, hdf5.read_header(path).schema) as cache:
+        header = replace(cache.header, made_by=cache.header.made_by | {MADE_FOR: "tiny", VALUES: "0"})
+        arrays = {name: cache[name][()] for name in cache.file}
+    with hdf5.create(path, header) as writer:
+        for name, values in arrays.items():
+            writer.array(name, values)
 
 
 def test_every_model_with_attention_shows_its_boxes_and_its_map(data: TinyData) -> None:

@@ -8,8 +8,10 @@ from tiny_run import PROJECT
 
 from pipeline.description.sections import SECTIONS
 from pipeline.reid.params import load_model
+from pipeline.settings.libraries import PICTURES
 from pipeline.settings.resolution import BY_MODEL, write_resolved
 from pipeline.store import params
+from pipeline.store.code import LIBRARIES
 
 OF_A_DATA_SET = {name: cls for name, cls in SECTIONS.items() if name not in (*params.OF_THE_RUN, *BY_MODEL)}
 """Section that a stage gets as its data set has it -> what the stage reads it as."""
@@ -63,7 +65,8 @@ def test_every_data_set_gets_every_section_and_model_and_every_model_its_code(re
     sections = ("prepare", "train_detector", "train_span", "train_reid/plain", "train_reid/attentive")
     files = {f"datasets/{name}/{section}.json" for name in ("shop", "fleet", "street") for section in sections}
     found = resolved(DOCUMENT)
-    assert set(found) == files | {"networks/plain.json", "networks/attentive.json"}
+    versions = {f"libraries/{name}.json" for name in (*LIBRARIES, PICTURES)}
+    assert set(found) == files | versions | {"networks/plain.json", "networks/attentive.json"}
     assert found["networks/attentive.json"]["network"] == "pgan"
     assert "pipeline/reid/models/pgan.py" in found["networks/attentive.json"]["code"]
 

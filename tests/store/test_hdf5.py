@@ -1,6 +1,9 @@
+import errno
 import fcntl
 import multiprocessing
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -10,6 +13,7 @@ import pytest
 from pipeline.store.files import DamagedFileError
 from pipeline.store.hdf5 import Cache, Header, check_same, create, read_header
 
+REPOSITORY = Path(__file__).parents[2]
 HEADER = Header("masks/1", "table", {"weights": "abc"}, {"size": 4})
 
 
@@ -39,6 +43,15 @@ def test_equal_content_gives_equal_bytes_whatever_the_name(tmp_path: Path) -> No
     assert write(tmp_path / "a.h5").read_bytes() == write(tmp_path / "other.h5").read_bytes()
 
 
+def test_the_room_kept_free_goes_back_and_nothing_stands_behind_the_end(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.h5")
+    status = path.stat()
+    assert status.st_size < 20_000
+    assert status.st_blocks * 512 < 64_000
+    with h5py.File(path) as file:
+        assert file.id.get_filesize() == status.st_size
+
+
 def test_a_row_is_one_chunk(tmp_path: Path) -> None:
     with h5py.File(write(tmp_path / "a.h5")) as file:
         assert file["masks"].chunks == (1, 4, 4)
@@ -49,6 +62,38 @@ def test_missing_rows_leave_no_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="'masks' has 1 rows written"), create(path, HEADER) as cache:
         cache.rows("masks", 2, (4,), np.uint8).append(np.zeros((1, 4), np.uint8))
     assert list(tmp_path.glob("[!.]*")) == []
+
+
+FILL = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from pipeline.store.hdf5 import Header, create
+size, path = int(sys.argv[1]), Path(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+try:
+    with create(path, Header("masks/1", "table")) as cache:
+        rows = cache.rows("masks", 22_000, (32, 32), np.uint8, compress=True)
+        for _ in range(2200):
+            rows.append(np.random.default_rng(0).integers(0, 256, (10, 32, 32), np.uint8))
+        cache.array("scores", np.zeros(9000))
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("size", [0, 100, 50_000, (16 << 20) - 1, (16 << 20) + 1, 20 << 20])
+def test_a_write_that_the_file_system_refuses_is_one_line_that_names_the_file_and_no_crash(
+    tmp_path: Path, size: int
+) -> None:
+    path = tmp_path / "a.h5"
+    ended = subprocess.run(
+        [sys.executable, "-c", FILL, str(size), str(path)], cwd=REPOSITORY, text=True, capture_output=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == f"[Errno {errno.EFBIG}] File too large: '{path}'\n"
+    assert list(tmp_path.glob("[!.]*")) == []
+    assert not list(tmp_path.glob("*.tmp"))
 
 
 def test_too_many_rows_are_refused_with_both_numbers(tmp_path: Path) -> None:
