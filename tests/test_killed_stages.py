@@ -56,11 +56,14 @@ def test_a_crash_a_traceback_and_a_hang_are_told_from_an_error(tmp_path: Path, m
     assert "ZeroDivisionError" in ended.said
 
 
-def test_every_stage_is_tried_but_those_whose_code_is_anothers() -> None:
+def test_every_stage_is_tried_but_those_whose_code_is_anothers_and_those_that_write_a_few_digests() -> None:
     assert {place.stage for place in PLACES.values()} - set(STAGES) == {
         "train_together",
         "embed_across",
         "evaluate_across",
+        "digest_artifacts",
+        "digest_evaluation",
+        "digest_across",
     }
 
 
