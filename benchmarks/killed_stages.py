@@ -110,6 +110,7 @@ def in_fork(job: Callable[[], None], log: Path) -> Ended:
     if process == 0:
         status = 70
         try:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(SECONDS)
             with open(log, "w", encoding="utf-8") as stream:
                 os.dup2(stream.fileno(), 1)

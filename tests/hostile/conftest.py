@@ -18,10 +18,11 @@ def _in_time() -> Iterator[None]:
     def stop(*_: Any) -> None:
         raise TimeoutError(f"took more than {LONGEST} seconds")
 
-    signal.signal(signal.SIGALRM, stop)
+    before = signal.signal(signal.SIGALRM, stop)
     signal.alarm(LONGEST)
     yield
     signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.hookimpl(hookwrapper=True)
