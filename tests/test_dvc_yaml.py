@@ -114,7 +114,7 @@ def test_a_stage_depends_on_the_versions_of_the_libraries_it_uses_and_of_no_othe
 
 def test_a_new_version_of_opencv_is_seen_by_those_alone_who_do_more_with_it_than_decode_resize_and_warp() -> None:
     seen = {stage for stage, entry in STAGES.items() if "data/params/libraries/cv2.json" in entry["deps"]}
-    assert seen == {"synthesize", "prepare", "grabcut", "train_detector", "evaluate_artifacts"}
+    assert seen == {"synthesize", "prepare", "grabcut", "train_detector", "evaluate_artifacts", "report"}
     assert "uv.lock" in STAGES["resolve_params"]["deps"]
 
 
