@@ -1,8 +1,10 @@
 """A data set of eight drawn images with every cache a stage writes, ground truth included; see `conftest.py`."""
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +23,7 @@ from pipeline.foreground.trained_on import KIND as FOREGROUND_KIND
 from pipeline.networks.weights import save
 from pipeline.parts.trained_on import KIND as DETECTOR_KIND
 from pipeline.parts.trained_on import trained_images
+from pipeline.store import hdf5
 from pipeline.store.boxes import PartBoxes
 from pipeline.store.files import file_digest
 from pipeline.store.images import ImageStore
@@ -83,6 +86,21 @@ class TinyData:
         """The same in another folder, for a test that changes it."""
         shutil.copytree(self.root, folder, dirs_exist_ok=True)
         return TinyData(folder, self.name)
+
+
+def rewrite_cache(
+    path: Path,
+    output: Path,
+    made_by: dict[str, str] | None = None,
+    change: Callable[[NDArray[Any]], NDArray[Any]] = lambda values: values,
+) -> None:
+    """Write a cache anew, here or elsewhere, with more makers in its header and its values changed."""
+    with hdf5.Cache(path, hdf5.read_header(path).schema) as cache:
+        header = replace(cache.header, made_by=cache.header.made_by | (made_by or {}))
+        arrays = {name: cache[name][()] for name in cache.file}
+    with hdf5.create(output, header) as writer:
+        for name, values in arrays.items():
+            writer.array(name, change(values))
 
 
 def draw_vehicle(row: int) -> NDArray[np.uint8]:

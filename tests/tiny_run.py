@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from click.testing import CliRunner, Result
-from drawn_vehicles import TinyData
+from drawn_vehicles import TinyData, rewrite_cache
 from ruamel.yaml import YAML
 from torch import nn
 
@@ -22,7 +22,6 @@ from pipeline.reid import training as reid_training
 from pipeline.reid.build import KIND as REID_KIND
 from pipeline.reid.params import load_model
 from pipeline.reid.samples import open_sources
-from pipeline.store import hdf5
 from pipeline.store.origin import origin_of
 from pipeline.store.params import merge, read
 from pipeline.store.runtime import RuntimeParams
@@ -66,12 +65,7 @@ def write_overrides(root: Path, changes: dict[str, Any]) -> None:
 
 def copy_for_another(data: TinyData, other: TinyData, kind: str) -> None:
     """Copy a cache, as if it had been made for another data set of the same images."""
-    with hdf5.Cache(data.path(kind), hdf5.read_header(data.path(kind)).schema) as cache:
-        header = replace(cache.header, made_by=cache.header.made_by | origin_of(other.workspace(), kind))
-        values = {name: cache[name][()] for name in cache.file}
-    with hdf5.create(other.path(kind), header) as writer:
-        for name, array in values.items():
-            writer.array(name, array)
+    rewrite_cache(data.path(kind), other.path(kind), origin_of(other.workspace(), kind))
 
 
 def invoke(stage: Any, root: Path, *more: object, dataset: str = "tiny", model: str = "") -> Result:

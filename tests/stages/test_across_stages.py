@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawn_vehicles import TinyData
+from drawn_vehicles import TinyData, rewrite_cache
 from tiny_run import TINY, copy_for_another, invoke, run_stage, write_overrides, write_params
 
 from pipeline.artifacts.features import read_features
 from pipeline.networks import weights
 from pipeline.report.across import across_table
-from pipeline.store import hdf5
 from pipeline.store.params import merge
 from stages.embed import embed
 from stages.embed_across import embed_across
@@ -74,13 +73,8 @@ def test_a_data_sets_own_model_gives_the_same_features_across_as_at_home(data: T
 
 
 def test_caches_of_another_detector_are_refused(data: TinyData) -> None:
-    other = TinyData(data.root, "other")
-    with hdf5.Cache(other.path("parts"), "parts/1") as cache:
-        header = replace(cache.header, made_by={**cache.header.made_by, "detector": "0" * 64})
-        arrays = {name: cache[name][()] for name in cache.file}
-    with hdf5.create(other.path("parts"), header) as writer:
-        for name, values in arrays.items():
-            writer.array(name, values)
+    parts = TinyData(data.root, "other").path("parts")
+    rewrite_cache(parts, parts, {"detector": "0" * 64})
     for stage, options in ((embed_across, {"dataset": "other"}), (train_together, {"dataset": "mixed"})):
         words = ["--trained-on", "tiny"] if stage is embed_across else []
         result = invoke(stage, data.root, *words, model="pgan", **options)
@@ -89,12 +83,8 @@ def test_caches_of_another_detector_are_refused(data: TinyData) -> None:
 
 
 def test_what_does_not_fit_in_one_batch_is_named(data: TinyData) -> None:
-    other = TinyData(data.root, "other")
-    with hdf5.Cache(other.path("parts"), "parts/1") as cache:
-        header, arrays = cache.header, {name: cache[name][()] for name in cache.file}
-    with hdf5.create(other.path("parts"), header) as writer:
-        for name, values in arrays.items():
-            writer.array(name, values[:, :3])
+    parts = TinyData(data.root, "other").path("parts")
+    rewrite_cache(parts, parts, change=lambda values: values[:, :3])
     result = invoke(train_together, data.root, dataset="mixed", model="pgan")
     assert result.exit_code == 1
     assert "expected boxes of shape (6, 4) as in" in result.output
