@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.store import hdf5
+from pipeline.store.origin import MADE_FOR
 
 SCHEMA = "ranking/2"
 
@@ -60,7 +61,7 @@ def read_ranking(path: Path, table: str, made_for: str | None = None) -> Ranking
         ValueError: It is of another kind or another model, or follows another image table.
     """
     with hdf5.Cache(path, SCHEMA, table) as cache:
-        found = cache.header.made_by.get("made_for", made_for)
+        found = cache.header.made_by.get(MADE_FOR, made_for)
         if made_for is not None and found != made_for:
             raise ValueError(f"{path}: expected the ranking of {made_for!r}, got that of {found!r}")
         return Ranking(*(cache[name][()] for name in Ranking._fields))

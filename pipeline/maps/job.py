@@ -82,15 +82,15 @@ class Job:
         """
         set_damaged_aside(self.scratch)
         with contextlib.ExitStack() as closing:
-            former: list[Finished] = []
+            sources: list[Finished] = [Shards(self.scratch)]
             for files in self.former:
-                if (found_in([Shards(self.scratch), *former], self.keys)[0] >= 0).all():
+                if (found_in(sources, self.keys)[0] >= 0).all():
                     break
                 if (found := open_former(files, self.names, self.maker)) is not None:
                     closing.callback(found.close)
-                    former.append(found)
-            self._compute(engine, [Shards(self.scratch), *former])
-            yield self._blocks([Shards(self.scratch), *former])
+                    sources.append(found)
+            self._compute(engine, sources)
+            yield self._blocks([Shards(self.scratch), *sources[1:]])
         write_index(self.files, self.names.values(), self.table, self.keys, self.maker)
 
     def _compute(self, engine: Engine, sources: Sequence[Finished]) -> None:
