@@ -229,7 +229,7 @@ def test_collecting_garbage_keeps_the_caches_of_data_sets_that_are_not_listed(te
     run(["git", "checkout", "-q", "params.yaml"], author)
     for name in ("parts", "part_masks", "images"):
         (author / f"data/{name}/synthetic.h5").unlink()
-    bash("dvc checkout", author)
+    bash("dvc checkout prepare@synthetic detect_parts@synthetic predict_part_masks@synthetic", author)
     assert set(untracked(author)) == kept
     assert ran(bash("dvc repro prepare detect_parts@synthetic", author)) == []
 
