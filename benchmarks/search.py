@@ -153,7 +153,7 @@ def main(gallery: int, dimension: int, threads: int, rounds: int, inverted_file:
             path = Path(folder) / f"{distance}.h5"
             header = header_of("random", distance, (dimension // blocks,) * blocks, TABLE, "none")
             batches = iter([(features[:gallery], ratios[:gallery])])
-            write_features(path, header, np.arange(gallery), batches, has_parts=True)
+            write_features(path, header, np.arange(gallery), batches, ratio_count=4)
             methods[name] = product(path)
             methods[f"{name}, in memory"] = product_in_memory(path)
         if importlib.util.find_spec("faiss") is not None:

@@ -150,7 +150,7 @@ def write_random_features(workspace: Workspace, dimensions: int) -> None:
             yield values / np.linalg.norm(values, axis=1, keepdims=True), np.zeros((len(own), 0), np.float32)
 
     header = header_of(MODEL, "euclidean", (dimensions,), store.digest, "0" * 64)
-    write_features(workspace.path("features"), header, rows, batches(), has_parts=False)
+    write_features(workspace.path("features"), header, rows, batches(), ratio_count=0)
 
 
 def run_stage(stage: str, workspace: Workspace, *names: str) -> None:

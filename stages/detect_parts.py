@@ -38,7 +38,7 @@ def detect_parts(workspace: Workspace) -> None:
     if not engine.writes:
         return engine.take_part(columns)
     maker = network_maker(weights, KIND, detector, params, runtime, detection.__name__, parts.__name__)
-    keys, names = row_keys(store.image_digests), dict.fromkeys(("boxes", "labels", "scores"), "parts")
+    keys, names = row_keys(store.image_digests), dict.fromkeys(parts.PART_ARRAYS, "parts")
     job = job_of(workspace, names, store.digest, columns, keys, maker, runtime, params.batch_size)
     made_by = {"detector": file_digest(weights), "params": digest_of(asdict(params)), **origin_of(workspace, "parts")}
     with job.finished(engine) as blocks:

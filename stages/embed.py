@@ -81,7 +81,7 @@ def embed_images(
     output, seen = (workspace.path(f"{kind}{ending}") for kind in ("features", "attention"))
     with job.finished(engine) as blocks, attention.create_attention(seen, looked, rows) as keep:
         batches = embedding.written(blocks, keep)
-        features.write_features(output, header, rows, batches, has_parts="area_ratios" in names)
+        features.write_features(output, header, rows, batches, ratio_count=network.ratio_count)
     click.echo(f"{output}: {len(rows)} features of {sum(network.dimensions)} values")
 
 

@@ -63,7 +63,7 @@ CHANGES: dict[str, Any] = {
             "view_dimension": 8,
             "top_d": 4,
             "attention_layers": "release",
-            "triplet_weights": {"fused": 1, "global": 0, "part": 0, "cpdm": 0.5, "views": 0.5},
+            "triplet_weights": {"fused": 1, "global": 0, "part": 0, "cpdm": 0.5, "shared": 0.5},
         }
     },
 }

@@ -182,7 +182,7 @@ def _embedded(
     batches = ((block["features"], block["area_ratios"]) for block in blocks)
     about = model, network.distance, network.dimensions, experiment.store.digest, file_digest(weights)
     header = header_of(*about, mirrored_too=experiment.embedding.mirrored_too)
-    write_features(path, header, rows, batches, has_parts="part_masks" in network.inputs)
+    write_features(path, header, rows, batches, ratio_count=network.ratio_count)
     return read_features(path, experiment.store.digest)[0]
 
 

@@ -19,7 +19,7 @@ class Features:
     Attributes:
         rows: `(M,)` int64 rows of the table.
         features: `(M, C)` float32.
-        area_ratios: `(M, 4)` float32, global first; `(M, 0)` where the model has no parts.
+        area_ratios: `(M, P)` float32, the whole's first; `(M, 0)` where the model does not compare views apart.
         distance: How features compare, a key of `pipeline.retrieval.distances.DISTANCES`.
         dimensions: Lengths of the blocks of a feature, summing to C.
     """
@@ -63,7 +63,7 @@ def write_features(
     rows: NDArray[np.int64],
     batches: Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]],
     *,
-    has_parts: bool,
+    ratio_count: int,
 ) -> None:
     """Write features as they come, whole or not at all.
 
@@ -72,12 +72,12 @@ def write_features(
         header: From `header_of`.
         rows: `(M,)` rows of the table, as embedded.
         batches: What `pipeline.reid.embedding.embed` yields.
-        has_parts: Whether area ratios are written too.
+        ratio_count: P, area ratios of each image; 0: none are written.
     """
     with hdf5.create(path, header) as cache:
         cache.array("rows", rows)
         features = cache.rows("features", len(rows), (sum(header.notes["dimensions"]),), np.float32)
-        ratios = cache.rows("area_ratios", len(rows), (4,), np.float32) if has_parts else None
+        ratios = cache.rows("area_ratios", len(rows), (ratio_count,), np.float32) if ratio_count else None
         for feature, area_ratios in batches:
             features.append(feature)
             if ratios is not None:

@@ -29,6 +29,15 @@ class Detections:
     scores: NDArray[np.float32]
 
 
+PART_ARRAYS = ("boxes", "labels", "scores")
+"""What `Detections` consist of, in this order."""
+
+
+def no_parts() -> Detections:
+    """An image's parts where there are none."""
+    return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.uint8), np.zeros(0, np.float32))
+
+
 def open_parts(path: Path, table: str) -> hdf5.Cache:
     """Open part boxes: ``boxes``, ``labels`` and ``scores`` as `Detections` of all rows has them.
 

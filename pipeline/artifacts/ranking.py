@@ -20,8 +20,8 @@ class Ranking(NamedTuple):
         gallery: `(Q, R)` int64 rows of its nearest gallery images, nearest first, -1 where fewer are left.
         distances: `(Q, R)` float32, infinite where fewer are left.
         match: `(Q, R)` bool, whether each shows the query's vehicle.
-        view_weights: `(Q, R, P)` float32 in [0, 1], how much the whole and each view counted for the pair, w of SPAN
-            (4), summing to 1; 0 where fewer are left. P is 0 for models that do not compare views apart.
+        view_weights: `(Q, R, P)` float32 in [0, 1], how much each of the first P `BLOCKS` counted for the pair, w of
+            SPAN (4), summing to 1; 0 where fewer are left. P is 0 for models that do not compare views apart.
         view_distances: `(Q, R, P)` float32, their Euclidean distances, of which `distances` is the weighted sum, SPAN
             (5), unless queries were expanded or re-ranked; 0 where fewer are left.
     """

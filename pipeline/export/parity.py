@@ -22,18 +22,20 @@ class Feed:
     Attributes:
         store: The images.
         caches: Kind of cache the file reads -> the open cache; of the whole pipeline in one file, none.
+        part_arrays: What the file reads of part boxes, as `Detections` names it.
         part_count: Boxes read of each image.
     """
 
     store: ImageStore
     caches: Mapping[str, Cache]
-    part_count: int
+    part_arrays: Sequence[str] = ()
+    part_count: int = 0
 
     def __call__(self, rows: Sequence[int]) -> dict[str, NDArray[Any]]:
         """Inputs of some rows, whose images are of one size."""
         inputs: dict[str, NDArray[Any]] = {"images": np.stack([self.store.image(row) for row in rows])}
-        if self.part_count:
-            inputs["boxes"] = np.stack([self.caches["parts"]["boxes"][row][: self.part_count] for row in rows])
+        for name in self.part_arrays:
+            inputs[name] = np.stack([self.caches["parts"][name][row][: self.part_count] for row in rows])
         if "part_masks" in self.caches:
             inputs["masks"] = np.stack([self.caches["part_masks"]["masks"][row] for row in rows])
         return inputs

@@ -1,11 +1,12 @@
 """Part detection inside a graph: the most confident boxes of every image, as `pipeline.parts.detection` keeps them."""
 
-import numpy as np
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection.ssd import SSD
 
-from pipeline.artifacts.parts import Detections
+from pipeline.artifacts.parts import no_parts
 from pipeline.export.resizing import resized
 from pipeline.parts.detection import PartDetectionParams, candidates_of, fill_up
 from pipeline.parts.network import input_size
@@ -13,6 +14,20 @@ from pipeline.store.vocabulary import PART_CLASSES
 
 USED = -1.0
 """Score of candidates that are taken or suppressed; those of a detector are not negative."""
+
+
+class Parts(NamedTuple):
+    """Part boxes of images, as `Detections` of tensors.
+
+    Attributes:
+        boxes: `(B, D, 4)` float32, xyxy in [0, 1].
+        labels: `(B, D)` uint8, index into `PART_CLASSES`.
+        scores: `(B, D)` float32 in [0, 1].
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    scores: Tensor
 
 
 class PartGraph(nn.Module):
@@ -32,24 +47,20 @@ class PartGraph(nn.Module):
         self.detector = detector
         self.params = params
         self.count = count
-        none = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.uint8), np.zeros(0, np.float32))
         factors = [params.class_factors.get(name, 1.0) for name in PART_CLASSES]
         self.register_buffer("factors", torch.tensor(factors), persistent=False)
-        self.register_buffer("cells", torch.from_numpy(fill_up(none, count).boxes), persistent=False)
+        self.register_buffer("cells", torch.from_numpy(fill_up(no_parts(), count).boxes), persistent=False)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Part boxes of images.
+    def forward(self, images: Tensor) -> Parts:
+        """Part boxes of images, in the order of `Detections`.
 
         Args:
             images: `(B, 3, H, W)` uint8, RGB, of any size.
-
-        Returns:
-            `(B, D, 4)` float32, xyxy in [0, 1], in the order of `Detections`.
         """
         pixels = resized(images, input_size(self.detector))
         return self.selected(*candidates_of(self.detector, pixels, self.params.candidates))
 
-    def selected(self, boxes: Tensor, labels: Tensor, scores: Tensor) -> Tensor:
+    def selected(self, boxes: Tensor, labels: Tensor, scores: Tensor) -> Parts:
         """What `pipeline.parts.detection.most_confident` keeps, one box after another and for all images at once.
 
         Suppression is within a class, whose scores share one factor; so the best of what is left, taken D times, are
@@ -65,16 +76,25 @@ class PartGraph(nn.Module):
         areas = width * height
         ranked = torch.where((width > 0) & (height > 0), scores * self.factors[labels], torch.full_like(scores, USED))
         numbers = torch.arange(scores.shape[1], device=scores.device)
-        kept, missing = [], torch.zeros_like(labels[:, 0])
+        kept: list[tuple[Tensor, Tensor, Tensor]] = []
+        missing = torch.zeros_like(labels[:, 0])
         for _ in range(self.count):
             best, place = ranked.max(dim=1, keepdim=True)  # (B, 1)
             box = clipped.gather(1, place[..., None].expand(-1, -1, 4))  # (B, 1, 4)
             overlap = _overlaps(box, areas.gather(1, place), clipped, areas)
-            repeats = (labels == labels.gather(1, place)) & (overlap > self.params.nms_iou)
+            label, score = labels.gather(1, place), scores.gather(1, place)
+            repeats = (labels == label) & (overlap > self.params.nms_iou)
             ranked = torch.where(repeats | (numbers == place), torch.full_like(ranked, USED), ranked)
-            kept.append(torch.where(best < 0, self.cells[missing], box[:, 0]))
-            missing = missing + (best[:, 0] < 0).long()
-        return torch.stack(kept, dim=1)
+            none = best < 0  # (B, 1)
+            found = (
+                torch.where(none, self.cells[missing], box[:, 0]),
+                torch.where(none, 0, label),
+                torch.where(none, 0, score),
+            )
+            kept.append(found)
+            missing = missing + none[:, 0].long()
+        boxes_kept, labels_kept, scores_kept = zip(*kept, strict=True)
+        return Parts(torch.stack(boxes_kept, 1), torch.cat(labels_kept, 1).byte(), torch.cat(scores_kept, 1))
 
 
 def _overlaps(box: Tensor, area: Tensor, boxes: Tensor, areas: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """A trained re-ID model as files that run without this code, each checked against the pipeline before it is kept."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -151,9 +151,9 @@ def _files(
     """Write one graph, and its 8-bit form where that is wanted."""
     threads = source.values.runtime.threads
     is_model = isinstance(graph, ModelGraph)
-    feed = Feed(source.sources.store, {}, 0)
+    feed = Feed(source.sources.store, {})
     if isinstance(graph, ModelGraph):
-        feed = replace(feed, caches=source.sources.caches, part_count=graph.part_count)
+        feed = Feed(source.sources.store, source.sources.caches, graph.part_arrays, graph.part_count)
     with atomic(path) as temporary:
         write_onnx(temporary, graph, _example(graph, source.sources), graph.outputs, facts)
         parity = _measured(temporary, feed, source, threads)
@@ -188,9 +188,14 @@ def _check(parity: Parity, path: Path, tolerance: float, share: float) -> None:
 def _example(graph: ModelGraph | WholeGraph, sources: ReidSources) -> dict[str, Tensor]:
     """Inputs of two images."""
     inputs = {"images": torch.zeros(2, *EXAMPLE_SIZE, 3, dtype=torch.uint8)}
-    if "boxes" in graph.inputs:
-        assert isinstance(graph, ModelGraph)
-        inputs["boxes"] = torch.tensor([0.1, 0.1, 0.6, 0.5]).expand(2, graph.part_count, 4).contiguous()
+    if isinstance(graph, ModelGraph):
+        count = graph.part_count
+        parts = {
+            "boxes": torch.tensor([0.1, 0.1, 0.6, 0.5]).expand(2, count, 4).contiguous(),
+            "labels": torch.zeros(2, count, dtype=torch.uint8),
+            "scores": torch.full((2, count), 0.5),
+        }
+        inputs |= {name: parts[name] for name in graph.part_arrays}
     if "masks" in graph.inputs:
         inputs["masks"] = torch.zeros(2, *sources.caches["part_masks"]["masks"].shape[1:], dtype=torch.uint8)
     return inputs

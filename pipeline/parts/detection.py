@@ -11,7 +11,7 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.ssd import SSD
 from torchvision.ops import batched_nms
 
-from pipeline.artifacts.parts import Detections
+from pipeline.artifacts.parts import PART_ARRAYS, Detections
 from pipeline.maps.columns import Arrays, Columns
 from pipeline.networks.loading import ResizedImages
 from pipeline.networks.tensors import to_batch
@@ -69,7 +69,7 @@ def detect(
             found = candidates_of(detector, fabric.to_device(batch), params.candidates)
         boxes, labels, scores = (tensor.cpu() for tensor in found)
         kept = [most_confident(*image, params) for image in zip(boxes, labels, scores, strict=True)]
-        return {name: np.stack([getattr(item, name) for item in kept]) for name in ("boxes", "labels", "scores")}
+        return {name: np.stack([getattr(item, name) for item in kept]) for name in PART_ARRAYS}
 
     yield from predicted(parts_of, range(len(images)), load, params.batch_size, runtime, to_batch)
 

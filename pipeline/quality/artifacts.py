@@ -12,7 +12,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 from tqdm import tqdm
 
 from pipeline.artifacts.foreground import open_foreground
-from pipeline.artifacts.parts import Detections, open_parts
+from pipeline.artifacts.parts import PART_ARRAYS, Detections, open_parts
 from pipeline.artifacts.seeds import open_seeds
 from pipeline.artifacts.truth import open_truth, read_view_labels
 from pipeline.artifacts.views import open_views
@@ -202,8 +202,8 @@ def measure_boxes(
     if not any(len(truth.boxes) for truth in truths):
         return {}, []
     cache = artifacts.parts
-    boxes, labels, scores = (cache[name][()][rows] for name in ("boxes", "labels", "scores"))
-    return measure_parts(Detections(boxes, labels, scores), truths, params.parts, params.identifying)
+    detected = Detections(*(cache[name][()][rows] for name in PART_ARRAYS))
+    return measure_parts(detected, truths, params.parts, params.identifying)
 
 
 def measure_viewpoints(artifacts: Artifacts, trained_on: str, share: float) -> dict[str, float | int]:

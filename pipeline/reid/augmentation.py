@@ -1,10 +1,12 @@
 """Random changes of a re-ID training sample that keep image, part boxes and view masks in step."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.artifacts.parts import Detections
 from pipeline.store.boxes import flip_boxes
 from pipeline.store.params import Share, parameters
 from pipeline.training.augmentation import erase, flip
@@ -15,13 +17,13 @@ class Sample(NamedTuple):
 
     Attributes:
         image: `(S, S, 3)` uint8, RGB.
-        boxes: `(M, 4)` float32, xyxy in [0, 1]; M may be 0.
+        parts: M part boxes; M may be 0.
         masks: `(3, T, T)` uint8, order `VIEWS`; T may be 0.
         area_ratios: `(4,)` float32 in [0, 1], global first.
     """
 
     image: NDArray[np.uint8]
-    boxes: NDArray[np.float32]
+    parts: Detections
     masks: NDArray[np.uint8]
     area_ratios: NDArray[np.float32]
 
@@ -50,4 +52,5 @@ def augment(sample: Sample, params: ReidAugmentationParams, generator: np.random
 
 def _mirrored(sample: Sample) -> Sample:
     masks = np.ascontiguousarray(sample.masks[..., ::-1])
-    return Sample(flip(sample.image), flip_boxes(sample.boxes), masks, sample.area_ratios)
+    parts = replace(sample.parts, boxes=flip_boxes(sample.parts.boxes))
+    return Sample(flip(sample.image), parts, masks, sample.area_ratios)

@@ -12,6 +12,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from pipeline.artifacts.attention import AttentionForm, Looks
+from pipeline.artifacts.parts import PART_ARRAYS, Detections
 from pipeline.maps.columns import Arrays, Column, Columns
 from pipeline.prediction.batches import predicted
 from pipeline.reid.augmentation import Sample
@@ -22,7 +23,7 @@ from pipeline.store.images import EncodedImages
 from pipeline.store.params import parameters
 from pipeline.store.runtime import RuntimeParams
 
-READ: dict[str, tuple[str, ...]] = {"parts": ("boxes",), "part_masks": ("masks", "area_ratios")}
+READ: dict[str, tuple[str, ...]] = {"parts": PART_ARRAYS, "part_masks": ("masks", "area_ratios")}
 """Kind of cache -> what models read of it."""
 
 
@@ -64,9 +65,9 @@ class ColumnLoader:
     def __call__(self, row: int) -> tuple[Sample, int]:
         """One row's sample, and -1 for its vehicle's class."""
         columns = self.columns
-        boxes = columns["boxes"][row] if "boxes" in columns else None
+        parts = Detections(*(columns[name][row] for name in PART_ARRAYS)) if "boxes" in columns else None
         views = (columns["masks"][row], columns["area_ratios"][row]) if "masks" in columns else None
-        return sample_of(EncodedImages(columns["files"]).image(row), self.input_size, boxes, views), -1
+        return sample_of(EncodedImages(columns["files"]).image(row), self.input_size, parts, views), -1
 
 
 def attention_form(network: ReidNetwork) -> AttentionForm | None:
@@ -78,7 +79,7 @@ def attention_form(network: ReidNetwork) -> AttentionForm | None:
 def names_of(network: ReidNetwork) -> dict[str, str]:
     """What `embed_rows` finds -> the kind of cache that holds it."""
     found = {"features": "features"}
-    if "part_masks" in network.inputs:
+    if network.ratio_count:
         found["area_ratios"] = "features"
     if network.attention_cells is not None:
         found |= {"weights": "attention", "cells": "attention"}
@@ -105,8 +106,8 @@ def embed(
         fabric: Places network and batches.
 
     Yields:
-        ``features`` `(B, C)` float32 and ``area_ratios`` `(B, 4)` float32 of the next rows; and of a network with
-        attention ``weights`` and ``cells`` of the images as they are, see `Looks`.
+        ``features`` `(B, C)` float32 and ``area_ratios`` of the next rows, as `ReidNetwork.ratios` gives them; and of a
+        network with attention ``weights`` and ``cells`` of the images as they are, see `Looks`.
     """
     network.to(memory_format=torch.channels_last)
     module = fabric.setup_module(network.eval())
@@ -117,7 +118,7 @@ def embed(
         feature = output.feature
         if params.mirrored_too:
             feature = mean_of_both(feature, module(mirrored(placed)).feature, network.dimensions)
-        found = {"features": _array(feature), "area_ratios": batch.area_ratios.numpy()}
+        found = {"features": _array(feature), "area_ratios": _array(network.ratios(placed))}
         if network.attention_cells is None:
             return found
         return found | {"weights": _array(output.attention.weights), "cells": _array(output.attention.cells)}

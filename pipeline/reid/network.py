@@ -9,6 +9,7 @@ from pipeline.networks.backbone import BackboneParams
 from pipeline.networks.cells import Cells
 from pipeline.networks.weights import PretrainedParams
 from pipeline.store.params import parameters
+from pipeline.store.vocabulary import VIEWS
 
 
 @parameters
@@ -25,6 +26,8 @@ class ReidBatch(NamedTuple):
     Attributes:
         images: `(B, 3, S, S)` uint8, RGB.
         boxes: `(B, M, 4)` float32, xyxy in [0, 1], in the order of `Detections`.
+        labels: `(B, M)` uint8, index of each box's class into `PART_CLASSES`.
+        scores: `(B, M)` float32 in [0, 1].
         masks: `(B, 3, T, T)` uint8, view masks (255 is certain), order `VIEWS`.
         area_ratios: `(B, 4)` float32 in [0, 1]: global (always 1), then `VIEWS`.
         identities: `(B,)` int64 class of the vehicle; -1 where unknown.
@@ -32,6 +35,8 @@ class ReidBatch(NamedTuple):
 
     images: Tensor
     boxes: Tensor
+    labels: Tensor
+    scores: Tensor
     masks: Tensor
     area_ratios: Tensor
     identities: Tensor
@@ -77,7 +82,9 @@ class ReidNetwork(nn.Module):
     Attributes:
         inputs: Caches it reads beside the images: ``parts``, ``part_masks``.
         distance: How its test features compare, a key of `pipeline.retrieval.distances.DISTANCES`.
-        top_d: D, the most confident part boxes it reads; 0 where it reads none.
+        top_d: D, the most confident part boxes it attends to; 0 where it attends to none.
+        boxes_read: The most confident part boxes it reads for any purpose, at least D; 0 where it reads none.
+        reads_classes: Whether it reads the classes and scores of these boxes too.
         attention_cells: Cells of the map whose attention it tells in evaluation mode; None where it has none.
         shape: As given.
         dimensions: As given.
@@ -86,12 +93,23 @@ class ReidNetwork(nn.Module):
     inputs: tuple[str, ...] = ()
     distance: str = "euclidean"
     top_d: int = 0
+    boxes_read: int = 0
+    reads_classes: bool = False
     attention_cells: Cells | None = None
 
     def __init__(self, shape: ReidShapeParams, dimensions: tuple[int, ...]) -> None:
         super().__init__()
         self.shape = shape
         self.dimensions = dimensions
+
+    @property
+    def ratio_count(self) -> int:
+        """P, area ratios that `ratios` gives of an image; 0 where the model does not read view masks."""
+        return 1 + len(VIEWS) if "part_masks" in self.inputs else 0
+
+    def ratios(self, batch: ReidBatch) -> Tensor:
+        """Area ratios by which CPDM weighs the blocks of test features: `(B, P)` float32 in [0, 1], whole first."""
+        return batch.area_ratios
 
     def load_pretrained(self, pretrained: PretrainedParams) -> None:
         """Give the backbone, in every copy of its stages, ImageNet weights."""

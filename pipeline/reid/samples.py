@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.artifacts.parts import open_parts
+from pipeline.artifacts.parts import PART_ARRAYS, Detections, no_parts, open_parts
 from pipeline.artifacts.views import open_views
 from pipeline.networks.runtime import generator_of
 from pipeline.networks.tensors import to_batch
@@ -138,11 +138,12 @@ class ReidLoader:
 
     def _sample(self, row: int) -> Sample:
         caches = self.sources.caches
-        boxes = caches["parts"]["boxes"][row] if "parts" in caches else None
-        views = None
+        parts = views = None
+        if "parts" in caches:
+            parts = Detections(*(caches["parts"][name][row] for name in PART_ARRAYS))
         if "part_masks" in caches:
             views = caches["part_masks"]["masks"][row], caches["part_masks"]["area_ratios"][row]
-        return sample_of(self.sources.store.image(row), self.input_size, boxes, views)
+        return sample_of(self.sources.store.image(row), self.input_size, parts, views)
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ class JointLoader:
 def sample_of(
     image: NDArray[np.uint8],
     input_size: int,
-    boxes: NDArray[np.float32] | None,
+    parts: Detections | None,
     views: tuple[NDArray[np.uint8], NDArray[np.float32]] | None,
 ) -> Sample:
     """Bring one image to the form re-ID models read.
@@ -185,13 +186,13 @@ def sample_of(
     Args:
         image: `(H, W, 3)` uint8, RGB.
         input_size: Side of the square image, pixels.
-        boxes: `(M, 4)` float32 part boxes, xyxy in [0, 1]; None for models that read none.
+        parts: M part boxes; None for models that read none.
         views: View masks `(3, T, T)` uint8 and their area ratios `(3,)` float32; None for models that read none.
     """
     masks, ratios = views or (np.zeros((len(VIEWS), 0, 0), np.uint8), np.zeros(len(VIEWS), np.float32))
     return Sample(
         resize(image, input_size, input_size),
-        np.zeros((0, 4), np.float32) if boxes is None else boxes,
+        no_parts() if parts is None else parts,
         masks,
         np.concatenate([[1], ratios]).astype(np.float32),
     )
@@ -206,7 +207,7 @@ def collate(items: list[tuple[Sample, int]]) -> ReidBatch:
 
     return ReidBatch(
         images=to_batch([sample.image for sample in samples]),
-        boxes=stacked("boxes"),
+        **{name: torch.from_numpy(np.stack([getattr(item.parts, name) for item in samples])) for name in PART_ARRAYS},
         masks=stacked("masks"),
         area_ratios=stacked("area_ratios"),
         identities=torch.tensor(identities, dtype=torch.int64),

@@ -15,6 +15,7 @@ VIEW_COLOURS: tuple[tuple[int, int, int], ...] = ((230, 140, 0), (0, 100, 200), 
 """RGB of `VIEWS`: orange, blue, purple; told apart by those who do not see red and green as others do."""
 CONTOUR_COLOUR = (255, 221, 0)
 SURFACE_COLOUR = (150, 150, 150)
+PART_COLOUR = (0, 128, 110)
 STRIPE_PERIOD = 8
 HEAT_OPACITY = 0.8
 """Of the greatest heat; less heat is as much fainter."""

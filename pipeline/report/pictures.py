@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.report.figures import SURFACE_COLOUR, VIEW_COLOURS, data_uri, tint_views
+from pipeline.report.figures import PART_COLOUR, SURFACE_COLOUR, VIEW_COLOURS, data_uri, tint_views
 from pipeline.store.vocabulary import PART_CLASSES, VIEWS
 
 TAG = 10
@@ -93,7 +93,7 @@ class Tint:
 
 @dataclass(frozen=True)
 class Bar:
-    """What the whole vehicle or one view had to say of a pair of images.
+    """What the whole vehicle, one view or one part class had to say of a pair of images.
 
     Attributes:
         tint: Its name and colour.
@@ -111,20 +111,23 @@ class Bar:
 def view_bars(
     weights: NDArray[np.float32], distances: NDArray[np.float32] | None = None, longest: float = 0
 ) -> list[Bar]:
-    """Bars of the whole and of each view; none for no weights.
+    """Bars of the whole, of each view, and of each part class that both images show; none for no weights.
 
     Args:
-        weights: `(P,)` in [0, 1], global first.
+        weights: `(P,)` in [0, 1], of the first P of `BLOCKS`.
         distances: `(P,)`, likewise; None leaves them out.
         longest: The distance whose bar is full.
     """
     *views, whole = view_tints("whole")
-    tints = (whole, *views)[: len(weights)]
+    parts = [Tint(name.replace("_", " "), PART_COLOUR, None) for name in PART_CLASSES]
+    tints = [whole, *views, *parts][: len(weights)]
+    shown = [place for place, weight in enumerate(weights) if place <= len(views) or weight > 0]
     if distances is None:
-        return [Bar(tint, 100 * float(weight)) for tint, weight in zip(tints, weights, strict=True)]
+        return [Bar(tints[place], 100 * float(weights[place])) for place in shown]
+    unit = max(longest, 1e-9) / 100
     return [
-        Bar(tint, 100 * float(weight), float(distance), 100 * float(distance) / max(longest, 1e-9))
-        for tint, weight, distance in zip(tints, weights, distances, strict=True)
+        Bar(tints[place], 100 * float(weights[place]), float(distances[place]), float(distances[place]) / unit)
+        for place in shown
     ]
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.artifacts.parts import PART_ARRAYS
 from pipeline.artifacts.truth import read_view_labels
 from pipeline.report.figures import cut_out, thumbnail, tint_labels
 from pipeline.report.pictures import Captioned, Tint, parts_picture, picture, view_tints, views_picture
@@ -93,7 +94,7 @@ def _foreground(sources: Sources, row: int, image: NDArray[np.uint8], params: Re
 
 def _parts(sources: Sources, row: int, image: NDArray[np.uint8], params: ReportParams) -> Captioned:
     cache, count = sources.parts, params.parts_shown
-    boxes, labels, scores = (cache[name][row][:count] for name in ("boxes", "labels", "scores"))
+    boxes, labels, scores = (cache[name][row][:count] for name in PART_ARRAYS)
     return parts_picture(image, boxes, labels, scores, params.quality)
 
 

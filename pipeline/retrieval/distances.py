@@ -240,9 +240,9 @@ DISTANCES: dict[str, Distance] = {
         between=paired_cpdm,
         squared=False,
         weighs_blocks=True,
-        note="Distance: CPDM, 0 for the same. The bars under each image say how much the whole vehicle and each view "
-        "counted for the pair: the product of both images' area ratios, as a share of all. A view that only one of the "
-        "two shows counts nothing.",
+        note="Distance: CPDM, 0 for the same. The bars under each image say how much the whole vehicle, each view "
+        "and, where the model compares parts, each part counted for the pair: the product of both images' area ratios, "
+        "as a share of all. What only one of the two shows counts nothing.",
     ),
 }
 """By the name that a features file notes as ``distance``."""

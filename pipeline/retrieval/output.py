@@ -178,7 +178,7 @@ def _ranking(features: Features, evaluated: Evaluated) -> Ranking:
 def _views(
     features: Features, problem: Problem, nearest: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weight and distance of the whole and of each view for the pairs of a ranking, `(Q, R, P)` each."""
+    """Weight and distance of each block of a feature for the pairs of a ranking, `(Q, R, P)` each."""
     blocks = len(features.dimensions) if DISTANCES[features.distance].weighs_blocks else 0
     weights, distances = np.zeros((2, *nearest.shape, blocks), np.float32)
     if blocks:

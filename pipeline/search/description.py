@@ -8,7 +8,7 @@ import numpy as np
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
-from pipeline.artifacts.parts import Detections
+from pipeline.artifacts.parts import PART_ARRAYS, Detections
 from pipeline.artifacts.views import area_ratios
 from pipeline.foreground import network as foreground_network
 from pipeline.foreground import prediction as foreground_prediction
@@ -51,9 +51,11 @@ class Inputs:
 
     def __call__(self, row: int) -> tuple[Sample, int]:
         """One image's sample, and -1 for its unknown vehicle."""
-        boxes = None if self.parts is None else self.parts.boxes[row]
+        parts = None
+        if self.parts is not None:
+            parts = Detections(*(getattr(self.parts, name)[row] for name in PART_ARRAYS))
         views = None if self.masks is None or self.ratios is None else (self.masks[row], self.ratios[row])
-        return sample_of(self.images.image(row), self.input_size, boxes, views), -1
+        return sample_of(self.images.image(row), self.input_size, parts, views), -1
 
     def only(self, kinds: Collection[str]) -> "Inputs":
         """The same images with no more than some kinds of cache would hold, as a model that reads those gets them."""
@@ -70,7 +72,7 @@ class Description:
         inputs: What it read.
         shown: What it read, and what else was asked for.
         features: `(N, C)` float32.
-        area_ratios: `(N, 4)` float32: global (always 1), then `VIEWS`; the latter 0 where the model reads no masks.
+        area_ratios: `(N, P)` float32, as `ReidNetwork.ratios` gives them; 0 for views where the model reads no masks.
     """
 
     inputs: Inputs

@@ -221,7 +221,7 @@ def find(
 
 
 def shared_views(query: NDArray[np.float32], gallery: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Weight of the global feature and of each view in CPDM's distance of pairs (SPAN (4) and (5)).
+    """Weight of each block of a feature in CPDM's distance of pairs (SPAN (4) and (5)).
 
     Args:
         query: `(P,)` float32 area ratios of one image, global first, which is 1.

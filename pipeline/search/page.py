@@ -185,7 +185,7 @@ def _compares_views(search: Search) -> bool:
 
 
 def _weights(search: Search, query: int) -> NDArray[np.float32]:
-    """Weight of the whole and of each view in every pair, `(K, 4)`; `(K, 0)` where views are not compared apart."""
+    """Weight of each block in every pair, `(K, P)`; `(K, 0)` where views are not compared apart."""
     positions = search.matches[query].positions
     if not _compares_views(search):
         return np.zeros((len(positions), 0), np.float32)

@@ -37,6 +37,10 @@ PartClass = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enu
 VIEWS: tuple[str, ...] = ("front", "rear", "side")
 """Order of every per-view array: masks, area ratios, part features (SPAN §3.1)."""
 
+BLOCKS: tuple[str, ...] = ("whole", *VIEWS, *PART_CLASSES)
+"""What the blocks of a test feature are of, in this order: a model that compares views apart has the first four, one
+that compares parts apart too all of them."""
+
 VIEWPOINTS: dict[str, tuple[int, int, int]] = {
     "front": (1, 0, 0),
     "rear": (0, 1, 0),

@@ -12,7 +12,7 @@ CLASSES = 3
 OWN: dict[str, dict[str, Any]] = {
     "baseline": {"dimension": 16},
     "pgan": {"dimension": 16, "top_d": 2},
-    "fused": {"dimension": 16, "top_d": 2, "view_dimension": 8},
+    "fused": {"dimension": 16, "top_d": 2, "view_dimension": 8, "class_dimension": 4, "class_boxes": 4},
     "span": {"global_dimension": 12, "part_dimension": 8},
 }
 """Network -> its own parameters, as small as they may be."""
@@ -36,7 +36,7 @@ def network(module: ModuleType, backbone: str = "resnet10_narrow", **changes: An
 
 
 def batch() -> ReidBatch:
-    """Four images of two vehicles, four boxes each; the fourth image shows no view."""
+    """Four images of two vehicles, four boxes each of four classes; the fourth image shows no view and no part."""
     generator = torch.Generator().manual_seed(0)
     corners = torch.rand(4, 4, 2, 2, generator=generator).sort(dim=2).values
     masks = torch.randint(0, 256, (4, 3, 8, 8), dtype=torch.uint8, generator=generator)
@@ -47,6 +47,8 @@ def batch() -> ReidBatch:
     return ReidBatch(
         images=torch.randint(0, 256, (4, 3, SIZE, SIZE), dtype=torch.uint8, generator=generator),
         boxes=corners.flatten(2),
+        labels=torch.tensor([[3, 1, 3, 14]] * 4, dtype=torch.uint8),
+        scores=torch.tensor([[0.9, 0.8, 0.7, 0.6], [0.9, 0.8, 0.3, 0.1], [0.5, 0.4, 0.3, 0.2], [0.1, 0.1, 0.0, 0.0]]),
         masks=masks,
         area_ratios=torch.cat([torch.ones(4, 1), ratios], 1),
         identities=torch.tensor([0, 0, 1, 1]),

@@ -7,6 +7,7 @@ import torch
 from cpu_runtime import RUNTIME
 from reid_example import batch, network
 
+from pipeline.artifacts.parts import PART_ARRAYS, Detections
 from pipeline.maps.columns import joined
 from pipeline.networks.runtime import generator_of, start
 from pipeline.reid.augmentation import ReidAugmentationParams, Sample, augment
@@ -21,10 +22,13 @@ BOTH = EmbedParams(batch_size=4, mirrored_too=True)
 
 def samples() -> list[tuple[Sample, int]]:
     given = batch()
-    images = given.images.permute(0, 2, 3, 1)
+    images, *rest = (
+        values.numpy() for values in (given.images.permute(0, 2, 3, 1), *(getattr(given, name) for name in PART_ARRAYS))
+    )
+    views = given.masks.numpy(), given.area_ratios.numpy()
     return [
-        (Sample(*(part.numpy() for part in parts)), -1)
-        for parts in zip(images, given.boxes, given.masks, given.area_ratios, strict=True)
+        (Sample(image, Detections(*parts), *seen), -1)
+        for image, parts, seen in zip(images, zip(*rest, strict=True), zip(*views, strict=True), strict=True)
     ]
 
 

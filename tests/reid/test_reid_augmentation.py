@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pipeline.artifacts.parts import PART_ARRAYS, Detections, no_parts
 from pipeline.networks.runtime import generator_of
 from pipeline.reid.augmentation import ReidAugmentationParams, Sample, augment
 
@@ -17,18 +18,31 @@ def sample() -> Sample:
     masks[0, 2:6, 2:6] = 255
     masks[1, 10:14, 10:14] = 255
     boxes = np.array([[4, 4, 12, 12]], np.float32) / SIZE
-    return Sample(image, boxes, masks, np.array([1, 0.5, 0.5, 0], np.float32))
+    parts = Detections(boxes, np.array([5], np.uint8), np.array([0.7], np.float32))
+    return Sample(image, parts, masks, np.array([1, 0.5, 0.5, 0], np.float32))
+
+
+def assert_equal(changed: Sample, expected: Sample) -> None:
+    for before, after in zip(expected, changed, strict=True):
+        if isinstance(before, Detections):
+            assert_equal_parts(after, before)
+        else:
+            np.testing.assert_array_equal(before, after)
+
+
+def assert_equal_parts(changed: Detections, expected: Detections) -> None:
+    for name in PART_ARRAYS:
+        np.testing.assert_array_equal(getattr(changed, name), getattr(expected, name))
 
 
 def under_box(changed: Sample) -> np.ndarray:
-    left, top, right, bottom = np.rint(changed.boxes[0] * SIZE).astype(int)
+    left, top, right, bottom = np.rint(changed.parts.boxes[0] * SIZE).astype(int)
     return changed.image[top:bottom, left:right]
 
 
 def test_without_any_change_a_sample_stays_as_it_is() -> None:
     changed = augment(sample(), NONE, generator_of(0))
-    for before, after in zip(sample(), changed, strict=True):
-        np.testing.assert_array_equal(before, after)
+    assert_equal(changed, sample())
 
 
 def test_a_flip_mirrors_image_boxes_and_masks_and_never_swaps_front_and_rear() -> None:
@@ -37,12 +51,13 @@ def test_a_flip_mirrors_image_boxes_and_masks_and_never_swaps_front_and_rear() -
     np.testing.assert_array_equal(changed.masks, sample().masks[:, :, ::-1])
     assert (under_box(changed) == 220).all()
     np.testing.assert_array_equal(changed.area_ratios, sample().area_ratios)
+    assert_equal_parts(replace(changed.parts, boxes=sample().parts.boxes), sample().parts)
 
 
 def test_erasing_leaves_boxes_and_masks_alone() -> None:
     changed = augment(sample(), replace(NONE, erase_probability=1), generator_of(1))
     assert (changed.image != sample().image).any()
-    np.testing.assert_array_equal(changed.boxes, sample().boxes)
+    assert_equal_parts(changed.parts, sample().parts)
     np.testing.assert_array_equal(changed.masks, sample().masks)
 
 
@@ -54,7 +69,7 @@ def test_changes_depend_on_the_generator_alone() -> None:
 
 
 def test_samples_without_boxes_and_masks_can_be_changed_too() -> None:
-    bare = sample()._replace(boxes=np.zeros((0, 4), np.float32), masks=np.zeros((3, 0, 0), np.uint8))
+    bare = sample()._replace(parts=no_parts(), masks=np.zeros((3, 0, 0), np.uint8))
     changed = augment(bare, ReidAugmentationParams(1, 1), generator_of(0))
-    assert changed.boxes.shape == (0, 4)
+    assert_equal_parts(changed.parts, no_parts())
     assert changed.masks.shape == (3, 0, 0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from drawn_vehicles import TinyData
 
+from pipeline.artifacts.parts import PART_ARRAYS
 from pipeline.reid.augmentation import ReidAugmentationParams
 from pipeline.reid.samples import ReidLoader, ReidSources, check_makers, collate, open_sources
 from pipeline.reid.training import classes_of, training_rows
@@ -27,7 +28,9 @@ def loader(data: TinyData, *inputs: str) -> ReidLoader:
 def test_a_sample_holds_what_the_caches_hold(tiny_data: TinyData) -> None:
     sample, identity = loader(tiny_data, "parts", "part_masks")(2)
     assert sample.image.shape == (SIZE, SIZE, 3)
-    np.testing.assert_array_equal(sample.boxes, hdf5.Cache(tiny_data.path("parts"), "parts/1")["boxes"][2])
+    with hdf5.Cache(tiny_data.path("parts"), "parts/1") as cache:
+        for name in PART_ARRAYS:
+            np.testing.assert_array_equal(getattr(sample.parts, name), cache[name][2])
     with hdf5.Cache(tiny_data.path("part_masks"), "part_masks/1") as cache:
         np.testing.assert_array_equal(sample.masks, cache["masks"][2])
         np.testing.assert_array_equal(sample.area_ratios, [1, *cache["area_ratios"][2]])

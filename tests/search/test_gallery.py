@@ -19,7 +19,9 @@ def features_of(
     header = header_of("any", "euclidean" if ratios is None else "cpdm", blocks, "table", "weights")
     shares = np.zeros((len(features), 0), np.float32) if ratios is None else ratios
     batches = iter([(features, shares)])
-    write_features(path, header, np.arange(len(features)), batches, has_parts=ratios is not None)
+    write_features(
+        path, header, np.arange(len(features)), batches, ratio_count=0 if ratios is None else ratios.shape[1]
+    )
     return stored_features(hdf5.Cache(path, "features/1"), member)
 
 

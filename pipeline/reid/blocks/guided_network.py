@@ -17,11 +17,13 @@ class GuidedMaps(NamedTuple):
     """Feature maps of a batch and what guided the second.
 
     Attributes:
+        first: `(B, C', H', W')` float32, what the backbone's first stage gives.
         whole: `(B, C, H, W)` float32, F_g.
         guided: `(B, C, H, W)` float32, F_p.
         attention: What made F_p of F_g.
     """
 
+    first: Tensor
     whole: Tensor
     guided: Tensor
     attention: Attention
@@ -40,7 +42,7 @@ class GuidedNetwork(ReidNetwork):
         super().__init__(shape, dimensions)
         self.backbone = Backbone(shape)
         self.guidance = PartGuidance(self.backbone.width, self.backbone.cells(shape.input_size), params)
-        self.top_d = self.guidance.top_d
+        self.top_d = self.boxes_read = self.guidance.top_d
         self.attention_cells = self.guidance.attention_cells
 
     def load_pretrained(self, pretrained: PretrainedParams) -> None:
@@ -49,9 +51,10 @@ class GuidedNetwork(ReidNetwork):
 
     def guided_maps(self, batch: ReidBatch) -> GuidedMaps:
         """Maps of a batch."""
-        whole = self.backbone(channels_last(normalise(batch.images)))
+        first = self.backbone.stem(channels_last(normalise(batch.images)))
+        whole = self.backbone.layer4(first)
         attention = self.guidance(whole, batch.boxes)
-        return GuidedMaps(whole, part_guided(whole, attention.cells), attention)
+        return GuidedMaps(first, whole, part_guided(whole, attention.cells), attention)
 
 
 class GuidedRefinement(nn.Module):

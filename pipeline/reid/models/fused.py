@@ -1,10 +1,11 @@
-"""Both papers in one network: PGAN's parts guide attention, and SPAN's views are compared apart."""
+"""Both papers in one network: PGAN's parts guide attention, and views and parts that both images show are compared."""
 
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from pipeline.reid.blocks.class_features import ClassFeatures, ClassParams
 from pipeline.reid.blocks.distances import pairwise_cpdm, pairwise_euclidean
 from pipeline.reid.blocks.guided_network import GuidedNetwork, GuidedRefinement
 from pipeline.reid.blocks.masked_mean import mask_guided_mean
@@ -12,24 +13,26 @@ from pipeline.reid.blocks.part_grid import average_masks
 from pipeline.reid.blocks.part_guidance import GuidanceParams
 from pipeline.reid.blocks.view_features import ProjectedMean, ViewParams
 from pipeline.reid.network import BatchNormNeck, ReidBatch, ReidOutput, ReidShapeParams
-from pipeline.store.params import parameters
-from pipeline.store.vocabulary import VIEWS
+from pipeline.store.params import Share, parameters
+from pipeline.store.vocabulary import PART_CLASSES, VIEWS
 
 WHOLE = 0.1
-"""Area ratio of the fused feature in the distance ``views``: what is left to pairs that show no view in common."""
+"""Area ratio of the fused feature in the distance ``shared``: what is left to pairs that show nothing in common."""
 
 
 @parameters
-class NetworkParams(GuidanceParams, ViewParams):
+class NetworkParams(GuidanceParams, ViewParams, ClassParams):
     """The network's own parameters."""
 
     dimension: PositiveInt = 512
     """Length of the fused feature, as PGAN's; a multiple of 8."""
     view_dimension: PositiveInt = 128
     """Length of the feature of each view."""
-    view_scale: PositiveFloat = 1
-    """What a view's feature is multiplied by, its length where `normalised`; that of the fused one is 1. Views count in
-    CPDM by it."""
+    view_ratio: Share = 0.5
+    """What the area ratio of each view is multiplied by; that of the fused feature is 1. CPDM weighs by the product of
+    both images' ratios."""
+    part_ratio: Share = 0.6
+    """Area ratio of a part class that an image shows, however small the part."""
     normalised: bool = True
     within_views: bool = True
 
@@ -67,11 +70,15 @@ class ViewFeatures(nn.Module):
 
 
 class Network(GuidedNetwork):
-    """One backbone; PGAN's fused feature for the whole, one feature a view, compared by CPDM over all four.
+    """One backbone; PGAN's fused feature for the whole, one feature a view and one a part class, compared by CPDM.
 
-    Training distances: ``fused``, ``global``, ``part`` as PGAN's, ``cpdm`` over the fused feature and the views, and
-    ``views``, the same with hardly any weight on the fused feature, so that views alone tell vehicles apart. Test
-    feature: the fused one after the neck, of length 1, and those of the views, of length `view_scale` each.
+    A part is small, but where both images show it, it tells vehicles of one model apart; so each class that both show
+    counts by `part_ratio`, as a view by its area. Its feature is made of both stages' maps, as the first may be finer.
+
+    Training distances: ``fused``, ``global``, ``part`` as PGAN's, ``cpdm`` over all blocks, and ``shared``, the same
+    with hardly any weight on the fused feature, so that views and parts alone tell vehicles apart. Test feature: the
+    fused one after the neck, of length 1, those of the views, and those of the part classes, of length 1 or, where the
+    image does not show the class, 0.
 
     Args:
         shape: What it shares with other models.
@@ -80,30 +87,46 @@ class Network(GuidedNetwork):
     """
 
     distance = "cpdm"
+    reads_classes = True
 
     def __init__(self, shape: ReidShapeParams, params: NetworkParams, classes: int) -> None:
-        super().__init__(shape, params, (params.dimension, *[params.view_dimension] * len(VIEWS)))
-        width = self.backbone.width
-        self.inputs = (*self.guidance.inputs, "part_masks")
+        views, parts = [params.view_dimension] * len(VIEWS), [params.class_dimension] * len(PART_CLASSES)
+        super().__init__(shape, params, (params.dimension, *views, *parts))
+        width, first_width = self.backbone.width, self.backbone.stem_width
+        self.inputs = tuple(dict.fromkeys(("parts", *self.guidance.inputs, "part_masks")))
+        self.boxes_read = max(self.top_d, params.class_boxes)
         self.views = ViewFeatures(width, params.view_dimension, params)
-        self.view_scale = params.view_scale
+        first_cells = self.backbone.cells(shape.input_size, of_first_stage=True)
+        self.parts = ClassFeatures((first_width, width), (first_cells, self.guidance.cells), params)
+        self.view_ratio, self.part_ratio = params.view_ratio, params.part_ratio
         self.refine = GuidedRefinement(width, params.dimension)
         self.neck = BatchNormNeck(params.dimension, classes)
+
+    @property
+    def ratio_count(self) -> int:
+        """One of each block."""
+        return len(self.dimensions)
+
+    def ratios(self, batch: ReidBatch) -> Tensor:
+        """The fused feature's, always 1; the views', by their area; the part classes', alike where they are shown."""
+        _, shown = self.parts.best(batch)
+        whole, views = batch.area_ratios[:, :1], batch.area_ratios[:, 1:]
+        return torch.cat([whole, self.view_ratio * views, self.part_ratio * shown], 1)
 
     def forward(self, batch: ReidBatch) -> ReidOutput:
         """Compute what the mode calls for, see `ReidOutput`."""
         maps = self.guided_maps(batch)
         fused = self.refine(maps)
-        masks = average_masks(batch.masks, self.guidance.cells)
-        views = [self.view_scale * view for view in self.views(maps.guided, masks)]
         after_neck = self.neck(fused)
-        feature = torch.cat([normalize(after_neck), *views], 1)
+        views = self.views(maps.guided, average_masks(batch.masks, self.guidance.cells))
+        parts = self.parts((maps.first, maps.whole), *self.parts.best(batch))
+        feature = torch.cat([normalize(after_neck), *views, *parts], 1)
         if not self.training:
             return ReidOutput(feature, None, {}, maps.attention)
         features = {"fused": fused, **self.refine.of_each(maps)}
         distances = {name: pairwise_euclidean(each) for name, each in features.items()}
-        ratios = batch.area_ratios
+        ratios = self.ratios(batch)
         distances["cpdm"] = pairwise_cpdm(feature, ratios, self.dimensions)
-        by_views = torch.cat([ratios[:, :1] * WHOLE, ratios[:, 1:]], 1)
-        distances["views"] = pairwise_cpdm(feature, by_views, self.dimensions)
+        shared = torch.cat([ratios[:, :1] * WHOLE, ratios[:, 1:]], 1)
+        distances["shared"] = pairwise_cpdm(feature, shared, self.dimensions)
         return ReidOutput(None, self.neck.classifier(after_neck), distances)
