@@ -1,6 +1,5 @@
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -17,7 +16,6 @@ from benchmarks.reliability.killed_stages import (
     Stage,
     half,
     is_killed_and_goes_on,
-    let_all_keep,
     no_room,
     trials_of,
 )
@@ -26,13 +24,11 @@ from pipeline.store.places import PLACES, Workspace
 
 
 @pytest.fixture
-def data(tiny_data: TinyData) -> Iterator[TinyData]:
-    """A copy of the tiny data set in a folder that all may enter, which pytest's own is not."""
-    with tempfile.TemporaryDirectory() as name:
-        data = tiny_data.copy(Path(name))
-        data.root.chmod(0o755)
-        write_params(data.root, {"map_workers": 1})
-        yield data
+def data(tiny_data: TinyData, tmp_path: Path) -> TinyData:
+    """A copy of the tiny data set."""
+    data = tiny_data.copy(tmp_path)
+    write_params(data.root, {"map_workers": 1})
+    return data
 
 
 @pytest.fixture
@@ -77,7 +73,6 @@ def test_a_full_disk_is_one_error_that_names_the_file_and_no_crash(data: TinyDat
 def test_whatever_is_done_to_a_stage_it_says_so_and_goes_on_however_busy_this_process_was(
     data: TinyData, name: str
 ) -> None:
-    let_all_keep(data.root)
     tried = {case.group: case.holds() for case in trials_of(ran(data, name))}
     assert len(tried) == 6
     assert all(tried.values()), tried

@@ -50,7 +50,6 @@ def reliability(megabytes: int, stages: tuple[str, ...]) -> None:
     """Try every case, time the checksums, and write the table."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        folder.chmod(0o755)  # for a process that becomes nobody
         lines = table(killed_stages.trials(folder, stages) if stages else all_cases(folder))
         if not stages:
             lines += ["", *checksum_costs.rows(folder, megabytes)]

@@ -1,9 +1,11 @@
 """Runs every stage of a miniature run in processes that are killed, have no room or no memory, or may not write."""
 
+import ctypes
 import importlib
 import os
 import resource
 import signal
+import struct
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
@@ -33,7 +35,10 @@ MOMENTS = ("before", "while", "after")
 """When a stage is killed: before its first output is begun, with half of it written (of a folder: all, but not yet in
 place), or once it stands."""
 MEGABYTE = 1 << 20
-NOBODY = 65534
+CAPABILITIES = 0x20080522
+"""Version of Linux's sets of capabilities, see capset(2)."""
+OVERRIDE = 1
+"""Number of the capability that lets root write whatever permissions say."""
 
 
 def _nothing() -> None:
@@ -176,20 +181,28 @@ def no_memory() -> None:
 
 
 def read_only(root: Path) -> None:
-    """Take away the right to write below a root from this process, which becomes nobody where it was root."""
+    """Take away the right to write below a root from this process, though it be root's."""
     for folder in (root / "data", root / "models", *(root / "data").rglob("*"), *(root / "models").rglob("*")):
         if folder.is_dir():
             folder.chmod(0o555)
-    if os.geteuid() == 0:
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
+    let_permissions_bind()
 
 
-def let_all_keep(root: Path) -> None:
-    """Let every user write what an interruption must not lose: under `read_only` a stage then works until its end."""
-    (root / SCRATCH).mkdir()
-    (root / SCRATCH).chmod(0o777)
+def let_permissions_bind() -> None:
+    """Let permissions of files bind this process, if it is root's, as they bind their owner.
+
+    Another user, as nobody, might not even reach the interpreter's own modules, which are imported when first needed.
+
+    Raises:
+        OSError: The system does not allow it.
+    """
+    system = ctypes.CDLL(None, use_errno=True)
+    header, sets = struct.pack("Ii", CAPABILITIES, 0), ctypes.create_string_buffer(24)
+    if system.capget(header, sets):
+        raise OSError(ctypes.get_errno(), "capget")
+    effective, *others = struct.unpack("6I", sets.raw)
+    if system.capset(header, struct.pack("6I", effective & ~(1 << OVERRIDE), *others)):
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 def writable(root: Path) -> None:
@@ -218,14 +231,13 @@ def trials(root: Path, tried: Collection[str] = STAGES) -> Iterator[Case]:
     """Everything tried on stages of a miniature run; to be tried one after the other.
 
     Args:
-        root: An empty folder, which all may enter.
+        root: An empty folder.
         tried: Names of stages; those before them only run.
 
     Raises:
         RuntimeError: A stage does not run at all.
     """
     write_miniature(root)
-    let_all_keep(root)
     for name in STAGES[: 1 + max(map(STAGES.index, tried))]:
         stage = Stage(name, Workspace(root, DATASET, MODEL, root / "params.yaml"))
         if (ended := stage.run()).status != 0:
