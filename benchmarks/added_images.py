@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,11 +42,11 @@ TRAINED = {"predict_foreground": ("foreground_network", foreground_network.KIND)
 """Map stage -> the data set's own network that it reads, and its kind."""
 
 
-def prepare(source: ImageStore, workspace: Workspace, count: int) -> None:
-    """Write the image store of the first images."""
+def prepare(source: ImageStore, workspace: Workspace, rows: Iterable[int]) -> None:
+    """Write the image store of some images, each called one of the gallery."""
     raw = workspace.path("raw")
     records = []
-    for row in range(count):
+    for row in rows:
         name = f"{row:06d}{Path(str(source.paths[row])).suffix}"
         (raw / name).parent.mkdir(parents=True, exist_ok=True)
         (raw / name).write_bytes(source.encoded(row))
@@ -123,9 +124,9 @@ def main(
     with tempfile.TemporaryDirectory() as folder:
         growing = fresh(finished, Path(folder) / "growing", changes, parameters)
         whole = fresh(finished, Path(folder) / "whole", changes, parameters)
-        prepare(source, growing, images)
+        prepare(source, growing, range(images))
         first = run(growing)
-        prepare(source, growing, images + added)
+        prepare(source, growing, range(images + added))
         more = run(growing)
         shutil.copytree(growing.path("images").parent, whole.path("images").parent)
         full = run(whole)

@@ -1,7 +1,7 @@
 """The state of an interrupted training, kept so that it continues bit for bit, or on another number of devices."""
 
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from pipeline.networks import weights
 from pipeline.store.files import set_aside
 
-KIND = "checkpoint/1"
+KIND = "checkpoint/2"
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Progress:
     """How far a training has come.
 
     Attributes:
-        history: One row per epoch.
+        history: One row per epoch, whose columns are in the order of the history's file.
         steps: Optimiser steps of all epochs together.
     """
 
@@ -67,7 +67,9 @@ class Checkpoint:
             tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in moments.items()}
         tensors |= {f"state.{name}": tensor for name, tensor in self._state.items()}
         tensors |= {f"generator.{name}": states for name, states in generators.items()}
-        metadata = {**asdict(progress), "scaler": self._fabric.strategy.precision.state_dict()}
+        history = [list(row.items()) for row in progress.history]  # pairs, as metadata sorts the keys of objects
+        scaler = self._fabric.strategy.precision.state_dict()
+        metadata = {"history": history, "steps": progress.steps, "scaler": scaler}
         weights.save(self._path, tensors, KIND, metadata)
 
     def restore(self) -> Progress:
@@ -95,7 +97,7 @@ class Checkpoint:
                 _set_generator(name, states[self._fabric.global_rank % len(states)])
         if metadata["scaler"]:
             self._fabric.strategy.precision.load_state_dict(metadata["scaler"])
-        return Progress(tuple(metadata["history"]), metadata["steps"])
+        return Progress(tuple(map(dict, metadata["history"])), metadata["steps"])
 
     def _read(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         if not self._path.exists():

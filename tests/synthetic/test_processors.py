@@ -8,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 from tiny_run import PROJECT
 
+from benchmarks.processors import IMAGE_LIBRARIES
 from pipeline.store.params import merge, read
 
 FLEET = {
@@ -29,20 +30,6 @@ from stages.synthesize import synthesize
 for stage in (synthesize, prepare):
     stage(["--dataset", "synthetic", "--root", sys.argv[1]], standalone_mode=False)
 """
-LESS = {
-    "OpenCV without AVX-512": {"OPENCV_CPU_DISABLE": "AVX512_SKX"},
-    "OpenCV without AVX": {"OPENCV_CPU_DISABLE": "AVX512_SKX,AVX2,FMA3,AVX"},
-    "OpenCV with neither SSE4 nor IPP": {
-        "OPENCV_CPU_DISABLE": "AVX512_SKX,AVX2,FMA3,AVX,SSE4_2,SSE4_1",
-        "OPENCV_IPP": "disabled",
-    },
-    "NumPy without AVX": {"NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512F AVX512_SKX AVX2 FMA3"},
-    "OpenBLAS of 2008": {"OPENBLAS_CORETYPE": "Nehalem"},
-    "OpenBLAS of 2013": {"OPENBLAS_CORETYPE": "Haswell"},
-    "libjpeg without SIMD": {"JSIMD_FORCENONE": "1"},
-    "libm without FMA": {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX2_Usable,-FMA_Usable"},
-}
-"""What libraries may not use, by their own variables: each makes this processor work as an older one does."""
 
 
 def rendered(root: Path, environment: dict[str, str]) -> dict[str, str]:
@@ -68,8 +55,8 @@ def test_images_truth_and_pictures_are_among_what_is_compared(here: dict[str, st
     assert sum(name.endswith(".jpg") for name in here) == 20 + 2
 
 
-@pytest.mark.parametrize("less", LESS)
+@pytest.mark.parametrize("less", IMAGE_LIBRARIES)
 def test_no_byte_of_the_fleet_and_its_images_depends_on_the_processor(
     less: str, here: dict[str, str], tmp_path: Path
 ) -> None:
-    assert rendered(tmp_path, LESS[less]) == here
+    assert rendered(tmp_path, IMAGE_LIBRARIES[less]) == here

@@ -100,6 +100,7 @@ def test_a_killed_training_continues_bit_for_bit(
     )
     assert began == list(range(killed_at, epochs))
     assert same(whole, continued)
+    assert list(map(list, history)) == list(map(list, history_continued)), "columns are in another order"
     assert history == history_continued
     assert torch.equal(seen, seen_continued)
 
@@ -108,6 +109,7 @@ def test_a_training_that_ended_is_not_done_again_while_its_checkpoint_stands(tmp
     whole, history, seen = train(0, batches, tmp_path / "scratch")
     again, history_again, seen_again = train(5, stopping_at(0), tmp_path / "scratch")
     assert same(whole, again)
+    assert list(map(list, history)) == list(map(list, history_again)), "columns are in another order"
     assert (history, seen) == (history_again, seen_again)
 
 
@@ -121,10 +123,10 @@ def test_a_damaged_checkpoint_is_set_aside_with_a_word_and_training_starts_over(
     file = tmp_path / "scratch" / "checkpoint.safetensors"
     content = file.read_bytes()
     if damage.startswith("of"):
-        state, metadata = weights.load(file, "checkpoint/1")
+        state, metadata = weights.load(file, "checkpoint/2")
         name = "network.0.weight" if damage == "of another network" else "state.seen"
         facts = {key: value for key, value in metadata.items() if key != "kind"}
-        weights.save(file, {**state, name: torch.zeros(7)}, "checkpoint/1", facts)
+        weights.save(file, {**state, name: torch.zeros(7)}, "checkpoint/2", facts)
     elif damage == "folder":
         file.unlink()
         file.mkdir()

@@ -1,25 +1,25 @@
-"""Runs every stage of a miniature run in processes that are killed, have no room or no memory, or may not write.
+"""Runs every stage of a miniature run in processes that are killed, have no room or no memory, or may not write."""
 
-Each process is a fork, so that libraries are imported once. `benchmarks.reliability` counts what holds.
-"""
-
+import ctypes
 import importlib
 import os
 import resource
 import signal
-import sys
-import traceback
-from collections.abc import Callable, Iterator
+import struct
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 
 from benchmarks.miniature import TINY
+from benchmarks.reliability.cases import Case
+from benchmarks.reliability.processes import Ended, in_process, server
 from pipeline.store import files, params
 from pipeline.store.places import PLACES, SCRATCH, Workspace
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 DATASET, MODEL = "miniature", "pgan"
 FLEET = {
     **{"train_vehicles": 4, "test_vehicles": 3, "images_per_vehicle": 4, "query_per_vehicle": 1, "cameras": 4},
@@ -34,27 +34,15 @@ STAGES = (
 MOMENTS = ("before", "while", "after")
 """When a stage is killed: before its first output is begun, with half of it written (of a folder: all, but not yet in
 place), or once it stands."""
-SECONDS = 240
-"""A process that takes longer hangs."""
 MEGABYTE = 1 << 20
-NOBODY = 65534
+CAPABILITIES = 0x20080522
+"""Version of Linux's sets of capabilities, see capset(2)."""
+OVERRIDE = 1
+"""Number of the capability that lets root write whatever permissions say."""
 
 
-class Ended(NamedTuple):
-    """How a process ended.
-
-    Attributes:
-        status: What it exited with, or the negative number of the signal that ended it.
-        said: What it wrote.
-    """
-
-    status: int
-    said: str
-
-    @property
-    def in_words(self) -> bool:
-        """Whether it ended with one error of its own rather than a traceback, a crash or a hang."""
-        return self.status == 1 and "Error: " in self.said and "Traceback" not in self.said
+def _nothing() -> None:
+    """Leave a process as it is."""
 
 
 class Stage(NamedTuple):
@@ -68,23 +56,14 @@ class Stage(NamedTuple):
     name: str
     workspace: Workspace
 
-    def run(self, prepare: Callable[[], None] = lambda: None) -> Ended:
+    def run(self, prepare: Callable[[], None] = _nothing) -> Ended:
         """Run it in a process of its own.
 
         Args:
-            prepare: What that process does first.
+            prepare: What that process does first, picklable.
         """
-        command = getattr(importlib.import_module(f"stages.{self.name}"), self.name)
-        workspace = self.workspace
-        names = {"--root": str(workspace.root), "--dataset": workspace.dataset, "--model": workspace.model}
-        known = {option for parameter in command.params for option in parameter.opts}
-        given = [word for option, value in names.items() if option in known for word in (option, value)]
-
-        def job() -> None:
-            prepare()
-            command.main(given)
-
-        return in_fork(job, workspace.root / f".{self.name}.log")
+        context = server(__name__, *(f"stages.{name}" for name in STAGES))
+        return in_process(context, partial(_run, self, prepare), self.workspace.root / f".{self.name}.log")
 
     def content(self) -> dict[str, bytes]:
         """Path below the root -> bytes, of every file at its outputs' places."""
@@ -99,36 +78,14 @@ class Stage(NamedTuple):
             (self.workspace.root / name).unlink()
 
 
-def in_fork(job: Callable[[], None], log: Path) -> Ended:
-    """Run something in a fork of this process and wait for it.
-
-    Args:
-        job: What it does; a `SystemExit` gives its status.
-        log: File that gets what it writes.
-    """
-    process = os.fork()
-    if process == 0:
-        status = 70
-        try:
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(SECONDS)
-            with open(log, "w", encoding="utf-8") as stream:
-                os.dup2(stream.fileno(), 1)
-                os.dup2(stream.fileno(), 2)
-            sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-            sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-            job()
-            status = 0
-        except SystemExit as error:
-            status = error.code if isinstance(error.code, int) else int(error.code is not None)
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
-    ended = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    return Ended(ended, log.read_text(encoding="utf-8", errors="replace"))
+def _run(stage: Stage, prepare: Callable[[], None]) -> None:
+    """Run a stage in this process."""
+    command = getattr(importlib.import_module(f"stages.{stage.name}"), stage.name)
+    workspace = stage.workspace
+    names = {"--root": str(workspace.root), "--dataset": workspace.dataset, "--model": workspace.model}
+    known = {option for parameter in command.params for option in parameter.opts}
+    prepare()
+    command.main([word for option, value in names.items() if option in known for word in (option, value)])
 
 
 def write_miniature(root: Path) -> None:
@@ -187,7 +144,7 @@ def strike(root: Path, moment: str) -> None:
 def is_killed_and_goes_on(stage: Stage, moment: str, straight: dict[str, bytes]) -> bool:
     """Whether a stage that is killed leaves no partial file, and gives the uninterrupted bytes when run again."""
     stage.forget()
-    ended = stage.run(lambda: strike(stage.workspace.root, moment))
+    ended = stage.run(partial(strike, stage.workspace.root, moment))
     left = stage.content()
     whole = all(straight.get(name) == content for name, content in left.items())
     again = stage.run()
@@ -199,7 +156,7 @@ def is_refused(stage: Stage, limit: Callable[[], None], straight: dict[str, byte
 
     Args:
         stage: It has run.
-        limit: What makes it fail.
+        limit: What makes it fail, picklable.
         straight: Its uninterrupted bytes.
         named: Whether the error must name a file of the run; if not, it may as well end well.
     """
@@ -211,9 +168,8 @@ def is_refused(stage: Stage, limit: Callable[[], None], straight: dict[str, byte
     return said and whole and again.status == 0 and stage.content() == straight
 
 
-def no_room(straight: dict[str, bytes]) -> None:
-    """Let no file of this process become larger than half of a stage's largest output."""
-    size = max(map(len, straight.values())) // 2
+def no_room(size: int) -> None:
+    """Let no file of this process become larger than some bytes."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
@@ -225,14 +181,28 @@ def no_memory() -> None:
 
 
 def read_only(root: Path) -> None:
-    """Take away the right to write below a root from this process, which becomes nobody where it was root."""
+    """Take away the right to write below a root from this process, though it be root's."""
     for folder in (root / "data", root / "models", *(root / "data").rglob("*"), *(root / "models").rglob("*")):
         if folder.is_dir():
             folder.chmod(0o555)
-    if os.geteuid() == 0:
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
+    let_permissions_bind()
+
+
+def let_permissions_bind() -> None:
+    """Let permissions of files bind this process, if it is root's, as they bind their owner.
+
+    Another user, as nobody, might not even reach the interpreter's own modules, which are imported when first needed.
+
+    Raises:
+        OSError: The system does not allow it.
+    """
+    system = ctypes.CDLL(None, use_errno=True)
+    header, sets = struct.pack("Ii", CAPABILITIES, 0), ctypes.create_string_buffer(24)
+    if system.capget(header, sets):
+        raise OSError(ctypes.get_errno(), "capget")
+    effective, *others = struct.unpack("6I", sets.raw)
+    if system.capset(header, struct.pack("6I", effective & ~(1 << OVERRIDE), *others)):
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 def writable(root: Path) -> None:
@@ -245,32 +215,43 @@ def is_read_only_and_refused(stage: Stage, straight: dict[str, bytes]) -> bool:
     """Whether a stage that may not write says so in an error that names a file."""
     root = stage.workspace.root
     stage.forget()
-    ended = stage.run(lambda: read_only(root))
+    ended = stage.run(partial(read_only, root))
     writable(root)
     named = any(str(root / place) in ended.said for place in ("data", "models", SCRATCH))
     again = stage.run()
     return ended.in_words and named and again.status == 0 and stage.content() == straight
 
 
-def trials(root: Path) -> Iterator[tuple[str, Callable[[], bool]]]:
-    """Everything tried on each stage of a miniature run, by what is done to it; to be tried one after the other.
+def half(straight: dict[str, bytes]) -> int:
+    """Half of the bytes of a stage's largest output."""
+    return max(map(len, straight.values())) // 2
+
+
+def trials(root: Path, tried: Collection[str] = STAGES) -> Iterator[Case]:
+    """Everything tried on stages of a miniature run; to be tried one after the other.
 
     Args:
-        root: An empty folder, which all may enter.
+        root: An empty folder.
+        tried: Names of stages; those before them only run.
 
     Raises:
         RuntimeError: A stage does not run at all.
     """
     write_miniature(root)
-    (root / SCRATCH).mkdir()
-    (root / SCRATCH).chmod(0o777)
-    for name in STAGES:
+    for name in STAGES[: 1 + max(map(STAGES.index, tried))]:
         stage = Stage(name, Workspace(root, DATASET, MODEL, root / "params.yaml"))
         if (ended := stage.run()).status != 0:
             raise RuntimeError(f"{name}: {ended.said}")
-        straight = stage.content()
-        for moment in MOMENTS:
-            yield f"killed {moment} writing", lambda m=moment, s=stage, c=straight: is_killed_and_goes_on(s, m, c)
-        yield "disk full", lambda s=stage, c=straight: is_refused(s, lambda: no_room(c), c)
-        yield "out of memory (`ulimit -v`)", lambda s=stage, c=straight: is_refused(s, no_memory, c, named=False)
-        yield "read-only folder of outputs", lambda s=stage, c=straight: is_read_only_and_refused(s, c)
+        if name in tried:
+            yield from trials_of(stage)
+
+
+def trials_of(stage: Stage) -> Iterator[Case]:
+    """Everything tried on a stage that has run; to be tried one after the other."""
+    straight = stage.content()
+    refused = partial(is_refused, stage, straight=straight)
+    for moment in MOMENTS:
+        yield Case(f"killed {moment} writing", stage.name, partial(is_killed_and_goes_on, stage, moment, straight))
+    yield Case("disk full", stage.name, partial(refused, partial(no_room, half(straight))))
+    yield Case("out of memory (`ulimit -v`)", stage.name, partial(refused, no_memory, named=False))
+    yield Case("read-only folder of outputs", stage.name, partial(is_read_only_and_refused, stage, straight))
