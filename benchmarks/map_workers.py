@@ -10,6 +10,7 @@ Here only `grabcut` has processes. Checks that all leave the same bytes. Ray com
 import shutil
 import tempfile
 from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 
 import click
@@ -29,7 +30,7 @@ def cell(seconds: Seconds | None) -> str:
 
 
 def stages_of(engine: str, workers: int) -> Iterable[str]:
-    """Stages that run otherwise than by one worker of this machine."""
+    """Stages to time; here, those without processes of their own run the same whatever the number of workers."""
     return HERE if engine == "local" and workers > 1 else STAGES
 
 
@@ -53,13 +54,11 @@ def main(root: Path, dataset: str, model: str, images: int, workers: str, engine
     with tempfile.TemporaryDirectory() as folder:
         images_only = fresh(finished, Path(folder) / "images", {}, parameters)
         prepare(source, images_only, images)
-        for title, engine, count in (
-            (f"{each}, {count}", each, count) for each in engines.split(",") for count in counts
-        ):
+        for engine, count in product(engines.split(","), counts):
             runtime = {"engine": engine, "map_workers": count, "threads": 1, "workers": 0}
             workspace = fresh(finished, Path(folder) / f"{engine}{count}", runtime, parameters)
             shutil.copytree(images_only.path("images").parent, workspace.path("images").parent)
-            stages = stages_of(engine, count)
+            title, stages = f"{engine}, {count}", stages_of(engine, count)
             found[title] = run(workspace, title, stages)
             for stage in stages:
                 made[stage].add(workspace.path(STAGES[stage]).read_bytes())
