@@ -8,13 +8,11 @@ takes a sixteenth of the images, so that memory at 1 and at 16 times the images 
     python -m benchmarks.veri_wild_size --folder FOLDER [--share 1] [--dimensions 512] [--runtime map_workers=2 ...]
 """
 
-import resource
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,8 @@ import cv2
 import numpy as np
 from ruamel.yaml import YAML
 
-from benchmarks.added_images import value_of
+from benchmarks.options import runtime_option
+from benchmarks.tables import table
 from pipeline.artifacts.features import header_of, write_features
 from pipeline.artifacts.seeds import Seeds, write_seeds
 from pipeline.foreground.grabcut import GrabCutParams
@@ -41,7 +40,8 @@ from pipeline.store.resizing import resize
 from pipeline.store.runtime import RuntimeParams
 
 DATASET = "veri_wild"
-MODEL = "random"
+MODEL = "baseline"
+"""Whose features the random ones pass for."""
 TRAIN = (277_797, 30_671)
 """Images and vehicles to train on."""
 TEST_SETS = {3000: (3_000, 38_861), 5000: (5_000, 64_389), 10000: (10_000, 128_517)}
@@ -57,10 +57,12 @@ class Cost:
 
     Attributes:
         seconds: Wall time.
-        megabytes: Greatest memory of its driving process.
+        processor: Seconds of the processor that its driving process took.
+        megabytes: Greatest memory of that process.
     """
 
     seconds: float
+    processor: float
     megabytes: float
 
 
@@ -154,22 +156,31 @@ def write_random_features(workspace: Workspace, dimensions: int) -> None:
 
 
 def run_stage(stage: str, workspace: Workspace, *names: str) -> None:
-    """Run a stage as DVC does."""
-    command = [sys.executable, "-m", f"stages.{stage}", "--dataset", DATASET, *names, "--root", str(workspace.root)]
-    subprocess.run(command, check=True)
+    """Run a stage in this process."""
+    command = getattr(import_module(f"stages.{stage}"), stage)
+    command.main(["--dataset", DATASET, *names, "--root", str(workspace.root)], standalone_mode=False)
 
 
-def _timed(step: Callable[[], None], whose: int) -> Cost:
+def peak_megabytes() -> float:
+    """Greatest memory of this process so far; `ru_maxrss` would begin with that of the process that started it."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def timed(step: Callable[[], None]) -> Cost:
+    """Do a step here."""
     begun = time.perf_counter()
     step()
-    return Cost(time.perf_counter() - begun, resource.getrusage(whose).ru_maxrss / 1024)
+    return Cost(time.perf_counter() - begun, time.process_time(), peak_megabytes())
 
 
-def cost_of(step: Callable[[], None], *, is_stage: bool = False) -> Cost:
-    """Do a step in a fresh process, whose memory, or that of the stage it runs, is its own."""
-    whose = resource.RUSAGE_CHILDREN if is_stage else resource.RUSAGE_SELF
+def cost_of(step: Callable[[], None]) -> Cost:
+    """Do a step in a fresh process."""
     with get_context("spawn").Pool(1) as pool:
-        return pool.apply(_timed, (step, whose))
+        cost = pool.apply(timed, (step,))
+        pool.close()
+        pool.join()  # else it is killed, and says so
+    return cost
 
 
 @click.command(help=__doc__)
@@ -177,28 +188,30 @@ def cost_of(step: Callable[[], None], *, is_stage: bool = False) -> Cost:
 @click.option("--share", default=1.0, show_default=True, help="Part of VERI-Wild's images and vehicles.")
 @click.option("--dimensions", default=512, show_default=True, help="Length of the random features.")
 @click.option("--parameters", type=click.Path(path_type=Path), default=Path("params.yaml"), show_default=True)
-@click.option("--runtime", multiple=True, help="KEY=VALUE of `runtime`, as map_workers=2.")
-def main(folder: Path, share: float, dimensions: int, parameters: Path, runtime: tuple[str, ...]) -> None:
+@runtime_option
+def main(folder: Path, share: float, dimensions: int, parameters: Path, runtime: dict[str, object]) -> None:
     """Print the table."""
     folder.mkdir(parents=True, exist_ok=True)
     document = read(parameters)
-    document["runtime"] |= {key: value_of(value) for key, _, value in (change.partition("=") for change in runtime)}
+    document["runtime"] |= runtime
     with open(folder / "params.yaml", "w", encoding="utf-8") as stream:
         YAML(typ="safe").dump(document, stream)
     workspace = Workspace(folder, DATASET, MODEL, folder / "params.yaml")
     begun = time.perf_counter()
     count = write_raw(workspace.path("raw"), share)
     click.echo(f"{count:,} images drawn in {time.perf_counter() - begun:.0f} s")
-    steps: dict[str, tuple[Callable[[], None], bool, str]] = {
-        "prepare": (partial(run_stage, "prepare", workspace), True, "images"),
-        "grabcut's files": (partial(grabcut_files, workspace), False, "grabcut"),
-        "random features": (partial(write_random_features, workspace, dimensions), False, "features"),
-        "evaluate": (partial(run_stage, "evaluate", workspace, "--model", MODEL), True, "ranking"),
+    steps: dict[str, tuple[Callable[[], None], str]] = {
+        "`prepare`": (partial(run_stage, "prepare", workspace), "images"),
+        "`grabcut`'s files": (partial(grabcut_files, workspace), "grabcut"),
+        "random features": (partial(write_random_features, workspace, dimensions), "features"),
+        "`evaluate`": (partial(run_stage, "evaluate", workspace, "--model", MODEL), "ranking"),
     }
-    for name, (step, is_stage, kind) in steps.items():
-        cost = cost_of(step, is_stage=is_stage)
-        size = workspace.path(kind).stat().st_size / 1e6
-        click.echo(f"{name:18s} {cost.seconds:8.1f} s {cost.megabytes:8.0f} MB of memory {size:10.1f} MB written")
+    rows = []
+    for name, (step, kind) in steps.items():
+        cost, size = cost_of(step), workspace.path(kind).stat().st_size / 1e6
+        rows.append((name, f"{cost.seconds:.0f}", f"{cost.processor:.0f}", f"{cost.megabytes:.0f}", f"{size:.2f}"))
+        click.echo(" ".join(rows[-1]), err=True)
+    click.echo(table((f"{count:,} images", "s", "s of the processor", "MB of memory", "MB written"), rows))
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def test_features_are_compared_and_each_image_ranks_all_others_on_both_sides(tmp
     header = header_of("pgan", "euclidean", (2,), "t", "w" * 64)
     for workspace, values in ((old, features), (new, features[[0, 2, 1, 3]])):
         batches = iter([(values, np.zeros((4, 0), np.float32))])
-        write_features(workspace.path("features"), header, np.arange(4), batches, has_parts=False)
+        write_features(workspace.path("features"), header, np.arange(4), batches, ratio_count=0)
     assert of_features(old, old, "t")[:2] == (0, 4)
     changed, images, words = of_features(old, new, "t")
     assert (changed, images) == (2, 4)

@@ -43,9 +43,7 @@ def write_caches(folder: Path) -> list[Path]:
     write_parts(folder / "parts.h5", "t", count, 4, [boxes], made_by)
     features = generator.random((count, 16), np.float32)
     header = header_of("pgan", "euclidean", (16,), "t", "w" * 64)
-    write_features(
-        folder / "features.h5", header, np.arange(count), iter([(features, features[:, :4])]), ratio_count=4
-    )
+    write_features(folder / "features.h5", header, np.arange(count), iter([(features, features[:, :4])]), ratio_count=4)
     _write_ranking(folder / "ranking.h5", "fleet/pgan")
     return sorted(folder.glob("[!.]*.h5"))
 

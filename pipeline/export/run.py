@@ -49,11 +49,15 @@ class Exported:
         path: The file.
         megabytes: Its size.
         parity: Its features against the pipeline's.
+        graph: What it was made from, as torch runs it.
+        feed: Gives its inputs.
     """
 
     path: Path
     megabytes: float
     parity: Parity
+    graph: ModelGraph | WholeGraph
+    feed: Feed
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,7 @@ def _files(
         write_onnx(temporary, graph, _example(graph, source.sources), graph.outputs, facts)
         parity = _measured(temporary, feed, source, threads)
         _check(parity, path, source.tolerance, 0 if is_model else DIFFERENT_SHARE)
-    yield Exported(path, path.stat().st_size / 1e6, parity)
+    yield Exported(path, path.stat().st_size / 1e6, parity, graph, feed)
     if not quantise:
         return
     small = path.with_name(f"{path.stem}_int8.onnx")
@@ -168,7 +172,7 @@ def _files(
         inputs = (feed(batch.tolist()) for batch in feed.batches(chosen, 1))
         write_quantised(temporary, path, inputs, facts | {"quantised": f"int8: {', '.join(QUANTISED)}"})
         parity = _measured(temporary, feed, source, threads)
-    yield Exported(small, small.stat().st_size / 1e6, parity)
+    yield Exported(small, small.stat().st_size / 1e6, parity, graph, feed)
 
 
 def _measured(path: Path, feed: Feed, source: _Source, threads: int) -> Parity:
