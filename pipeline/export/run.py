@@ -25,7 +25,7 @@ from pipeline.search.fitting import SearchParams, check_networks
 from pipeline.search.gallery import open_gallery
 from pipeline.store.files import atomic, file_digest
 from pipeline.store.places import Workspace
-from pipeline.store.vocabulary import VIEWS
+from pipeline.store.vocabulary import PART_CLASSES, VIEWS
 from pipeline.views import network as views_network
 
 BATCH = 32
@@ -117,6 +117,7 @@ def export(
         "dimensions": list(network.dimensions),
         "mirrored_too": values.embedding.mirrored_too,
         "views": list(VIEWS),
+        "part_classes": list(PART_CLASSES),
         "training_table": metadata["table"],
         "makers": metadata["makers"],
         "weights_sha256": file_digest(weights),

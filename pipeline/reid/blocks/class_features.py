@@ -3,11 +3,11 @@
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from pipeline.networks.cells import Cells
 from pipeline.reid.blocks.masked_mean import mask_guided_mean
 from pipeline.reid.blocks.part_grid import rasterise, top_boxes
-from pipeline.reid.blocks.view_features import ProjectedMean
 from pipeline.reid.network import ReidBatch
 from pipeline.store.params import Share, parameters
 from pipeline.store.vocabulary import PART_CLASSES
@@ -44,7 +44,8 @@ def best_boxes(boxes: Tensor, labels: Tensor, scores: Tensor) -> tuple[Tensor, T
 class ClassFeatures(nn.Module):
     """A feature of each part class, from the means of several maps inside its best box.
 
-    Where an image does not show a class, its norm sees the mean inside another box, which does it no harm.
+    Each class has a projection and a norm of its own, all of them in one layer. Where an image does not show a class,
+    its norm sees the mean inside another box, which does it no harm.
 
     Args:
         widths: Channels of each map.
@@ -57,9 +58,9 @@ class ClassFeatures(nn.Module):
         self.cells = cells
         self.least_score = params.class_least_score
         self.boxes_read = params.class_boxes
-        self.heads = nn.ModuleList(
-            ProjectedMean(sum(widths), params.class_dimension, normalised=True, bias=False) for _ in PART_CLASSES
-        )
+        classes, length = len(PART_CLASSES), params.class_dimension
+        self.project = nn.Conv1d(classes * sum(widths), classes * length, 1, groups=classes, bias=False)
+        self.norm = nn.BatchNorm1d(classes * length)
 
     def best(self, batch: ReidBatch) -> tuple[Tensor, Tensor]:
         """Each class's best box, `(B, K, 4)`, and whether the image shows the class, `(B, K)` float32, 0 or 1.
@@ -71,8 +72,8 @@ class ClassFeatures(nn.Module):
         boxes, scores = best_boxes(top_boxes(batch.boxes, count), batch.labels[:, :count], batch.scores[:, :count])
         return boxes, (scores >= self.least_score).to(boxes.dtype)
 
-    def forward(self, maps: tuple[Tensor, ...], boxes: Tensor, shown: Tensor) -> list[Tensor]:
-        """Features of all classes.
+    def forward(self, maps: tuple[Tensor, ...], boxes: Tensor, shown: Tensor) -> Tensor:
+        """Features of all classes, one after another.
 
         Args:
             maps: `(B, C_i, h_i, w_i)` float32 each.
@@ -80,9 +81,9 @@ class ClassFeatures(nn.Module):
             shown: `(B, K)` float32, from `best`.
 
         Returns:
-            One `(B, class_dimension)` float32 a class, of length 1, or 0 where the image does not show it.
+            `(B, K * class_dimension)` float32, that of each class of length 1, or 0 where the image does not show it.
         """
         pairs = zip(maps, self.cells, strict=True)
         means = torch.cat([mask_guided_mean(each, rasterise(boxes, cells)) for each, cells in pairs], 2)  # (B, K, C)
-        features = [head(mean) for head, mean in zip(self.heads, means.unbind(1), strict=True)]
-        return [feature * here[:, None] for feature, here in zip(features, shown.unbind(1), strict=True)]
+        features = self.norm(self.project(means.flatten(1)[..., None])[..., 0])
+        return (normalize(features.unflatten(1, (shown.shape[1], -1)), dim=2) * shown[..., None]).flatten(1)

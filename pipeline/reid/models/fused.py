@@ -120,7 +120,7 @@ class Network(GuidedNetwork):
         after_neck = self.neck(fused)
         views = self.views(maps.guided, average_masks(batch.masks, self.guidance.cells))
         parts = self.parts((maps.first, maps.whole), *self.parts.best(batch))
-        feature = torch.cat([normalize(after_neck), *views, *parts], 1)
+        feature = torch.cat([normalize(after_neck), *views, parts], 1)
         if not self.training:
             return ReidOutput(feature, None, {}, maps.attention)
         features = {"fused": fused, **self.refine.of_each(maps)}
