@@ -54,6 +54,7 @@ TORCH = {
     },
 }
 """The same of torch and what it calls."""
+WAYS = IMAGE_LIBRARIES | TORCH
 NEAR = 4.0
 """Pixels: a box of the same class whose corners are all nearer is taken to be the same box."""
 
@@ -177,17 +178,18 @@ def run_with(workspace: Workspace, models: tuple[str, ...], variables: dict[str,
     subprocess.run(command, env=os.environ | variables, check=True, stdout=subprocess.DEVNULL)
 
 
-def table(finished: Workspace, models: tuple[str, ...], images: int, folder: Path) -> Iterator[str]:
+def table(
+    finished: Workspace, models: tuple[str, ...], images: int, ways: tuple[str, ...], folder: Path
+) -> Iterator[str]:
     """Lines of the table, one for each artifact that differs."""
     source = ImageStore(finished.existing("images"))
     rows = source.test_rows()[:images].tolist()
-    runtime = {"threads": 1, "map_workers": 1, "accelerator": "cpu"}
-    ways = IMAGE_LIBRARIES | TORCH
-    everything = {name: value for variables in ways.values() for name, value in variables.items()}
+    everything = {name: value for variables in WAYS.values() for name, value in variables.items()}
+    chosen = {way: WAYS[way] for way in ways}
     yield f"| of {len(rows)} images of {finished.dataset} | artifact | images that change | by how much |"
     yield "|---|---|---|---|"
-    for what, variables in {"": {}, **ways, "all of these at once": everything}.items():
-        here = fresh(finished, folder / (what or "reference"), dict(runtime), finished.parameters)
+    for what, variables in {"": {}, **chosen, "all libraries at once": everything}.items():
+        here = fresh(finished, folder / (what or "reference"), {"map_workers": 1}, finished.parameters)
         prepare(source, here, rows)
         run_with(here, models, variables)
         if what:
@@ -207,12 +209,16 @@ def table(finished: Workspace, models: tuple[str, ...], images: int, folder: Pat
     "--model", "models", multiple=True, default=("pgan", "span_cpdm"), show_default=True, help="Models that embed."
 )
 @click.option("--images", default=36, show_default=True, help="How many test images.")
+@click.option(
+    "--way", "ways", multiple=True, type=click.Choice(list(WAYS)), default=list(WAYS), help="Ways tried.  [all]"
+)
 @click.option("--write", is_flag=True, help=f"Put the table into {PAGE}.")
-def main(root: Path, dataset: str, models: tuple[str, ...], images: int, write: bool) -> None:
+def main(root: Path, dataset: str, models: tuple[str, ...], images: int, ways: tuple[str, ...], write: bool) -> None:
     """Print the table."""
     lines = []
     with tempfile.TemporaryDirectory() as folder:
-        for line in table(Workspace(root, dataset, models[0], root / "params.yaml"), models, images, Path(folder)):
+        finished = Workspace(root, dataset, models[0], root / "params.yaml")
+        for line in table(finished, models, images, ways, Path(folder)):
             click.echo(line)
             lines.append(line)
     if write:

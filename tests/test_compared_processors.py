@@ -48,7 +48,7 @@ def test_features_are_compared_and_each_image_ranks_all_others_on_both_sides(tmp
     assert of_features(old, old, "t")[:2] == (0, 4)
     changed, images, words = of_features(old, new, "t")
     assert (changed, images) == (2, 4)
-    assert words.endswith("values by 0.2 of 1 at most; 4 of 4 rankings change, 2 in first place")
+    assert words.endswith("values by 0.2 of 1 at most; 4 of 4 rankings change, 4 in first place")
 
 
 def test_a_table_replaces_the_one_between_its_comments_and_nothing_else(tmp_path: Path) -> None:
