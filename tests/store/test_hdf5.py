@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from pipeline.store.files import DamagedFileError
-from pipeline.store.hdf5 import Cache, Header, check_same, create, read_header
+from pipeline.store.hdf5 import Cache, Header, check_same, read_header
+from pipeline.store.hdf5_writer import create
 
 REPOSITORY = Path(__file__).parents[2]
 HEADER = Header("masks/1", "table", {"weights": "abc"}, {"size": 4})
@@ -68,7 +69,8 @@ FILL = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from pipeline.store.hdf5 import Header, create
+from pipeline.store.hdf5 import Header
+from pipeline.store.hdf5_writer import create
 size, path = int(sys.argv[1]), Path(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 try:
