@@ -101,6 +101,7 @@ class Cache:
     def __init__(self, path: Path, schema: str, table: str | None = None) -> None:
         self.path = path
         self._file: h5py.File | None = None
+        self._datasets: dict[str, Dataset] = {}  # of that file: to open one takes far longer than to read a row
         self._process = 0
         self.header = read_header(path)
         if self.header.schema != schema:
@@ -126,10 +127,13 @@ class Cache:
             return name in self.file
 
     def __getitem__(self, name: str) -> Dataset:
-        if name not in self:
-            raise KeyError(f"{self.path}: no dataset {name!r}; it has {', '.join(sorted(self.file))}")
-        with _naming(self.path, f"dataset {name!r}"):
-            return Dataset(self.file[name], name, self.path)
+        file = self.file
+        if name not in self._datasets:
+            if name not in self:
+                raise KeyError(f"{self.path}: no dataset {name!r}; it has {', '.join(sorted(file))}")
+            with _naming(self.path, f"dataset {name!r}"):
+                self._datasets[name] = Dataset(file[name], name, self.path)
+        return self._datasets[name]
 
     def row(self, name: str, row: int) -> NDArray[Any]:
         """One row of a dataset."""
@@ -144,6 +148,7 @@ class Cache:
         if self._file is not None:
             self._file.close()
             self._file = None
+            self._datasets = {}
 
     def __enter__(self) -> Self:
         return self
@@ -152,7 +157,7 @@ class Cache:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None}
+        return {**self.__dict__, "_file": None, "_datasets": {}}
 
 
 def opened(path: Path) -> h5py.File:

@@ -137,6 +137,15 @@ def test_a_forked_process_opens_the_file_anew_and_leaves_the_first_handle_to_its
         np.testing.assert_array_equal(cache["masks"][2], expected)
 
 
+def test_a_dataset_is_opened_once_and_anew_when_the_file_is(tmp_path: Path) -> None:
+    with Cache(write(tmp_path / "a.h5"), "masks/1") as cache:
+        first, expected = cache["masks"], cache["masks"][2]
+        assert cache["masks"] is first
+        cache.close()
+        assert cache["masks"] is not first
+        np.testing.assert_array_equal(cache.row("masks", 2), expected)
+
+
 def test_an_absent_dataset_is_named_beside_those_that_are_there(tmp_path: Path) -> None:
     with Cache(write(tmp_path / "a.h5"), "masks/1") as cache, pytest.raises(KeyError, match="'boxes'.*masks, names"):
         cache["boxes"]
