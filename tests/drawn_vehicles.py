@@ -23,7 +23,7 @@ from pipeline.foreground.trained_on import KIND as FOREGROUND_KIND
 from pipeline.networks.weights import save
 from pipeline.parts.trained_on import KIND as DETECTOR_KIND
 from pipeline.parts.trained_on import trained_images
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 from pipeline.store.boxes import PartBoxes
 from pipeline.store.files import file_digest
 from pipeline.store.images import ImageStore
@@ -98,7 +98,7 @@ def rewrite_cache(
     with hdf5.Cache(path, hdf5.read_header(path).schema) as cache:
         header = replace(cache.header, made_by=cache.header.made_by | (made_by or {}))
         arrays = {name: cache[name][()] for name in cache.file}
-    with hdf5.create(output, header) as writer:
+    with hdf5_writer.create(output, header) as writer:
         for name, values in arrays.items():
             writer.array(name, change(values))
 

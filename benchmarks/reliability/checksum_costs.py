@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from pipeline.networks import weights
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 from pipeline.store.files import atomic
 
 KIND = "benchmark/1"
@@ -52,7 +52,7 @@ def rows(folder: Path, megabytes: int) -> list[str]:
 
 def _write(path: Path, values: np.ndarray, checked: bool) -> None:
     if checked:
-        with hdf5.create(path, hdf5.Header(KIND, "t")) as cache:
+        with hdf5_writer.create(path, hdf5.Header(KIND, "t")) as cache:
             cache.rows("features", len(values), values.shape[1:], np.float32).append(values)
         return
     with atomic(path) as temporary, h5py.File(temporary, "w") as file:

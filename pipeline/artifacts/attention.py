@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 from pipeline.store.origin import by_content
 
 SCHEMA = "attention/1"
@@ -86,7 +86,7 @@ def create_attention(path: Path, header: hdf5.Header, rows: NDArray[np.int64]) -
         ValueError: Rows were left out.
     """
     form = form_of(header)
-    with hdf5.create(path, header) as cache:
+    with hdf5_writer.create(path, header) as cache:
         datasets = []
         if form is not None:
             cache.array("rows", rows)

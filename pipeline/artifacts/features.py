@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 
 SCHEMA = "features/1"
 
@@ -74,7 +74,7 @@ def write_features(
         batches: What `pipeline.reid.embedding.embed` yields.
         ratio_count: P, area ratios of each image; 0: none are written.
     """
-    with hdf5.create(path, header) as cache:
+    with hdf5_writer.create(path, header) as cache:
         cache.array("rows", rows)
         features = cache.rows("features", len(rows), (sum(header.notes["dimensions"]),), np.float32)
         ratios = cache.rows("area_ratios", len(rows), (ratio_count,), np.float32) if ratio_count else None

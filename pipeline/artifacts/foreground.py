@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 from pipeline.store.files import digest_of
 from pipeline.store.origin import by_content
 
@@ -41,7 +41,7 @@ def write_foreground(
         batches: `(B, size, size)` uint8, probability x 255, in row order.
         made_by: Digests of weights and parameters.
     """
-    with hdf5.create(path, hdf5.Header(SCHEMA, table, made_by, notes={"size": size})) as cache:
+    with hdf5_writer.create(path, hdf5.Header(SCHEMA, table, made_by, notes={"size": size})) as cache:
         rows = cache.rows("masks", count, (size, size), np.uint8, compress=True)
         for batch in batches:
             rows.append(batch)

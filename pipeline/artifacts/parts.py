@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 
 SCHEMA = "parts/1"
 
@@ -61,7 +61,7 @@ def write_parts(
         batches: Detections in row order.
         made_by: Digests of weights and parameters.
     """
-    with hdf5.create(path, hdf5.Header(SCHEMA, table, made_by, {"max_parts": max_parts})) as cache:
+    with hdf5_writer.create(path, hdf5.Header(SCHEMA, table, made_by, {"max_parts": max_parts})) as cache:
         boxes = cache.rows("boxes", count, (max_parts, 4), np.float32)
         labels = cache.rows("labels", count, (max_parts,), np.uint8)
         scores = cache.rows("scores", count, (max_parts,), np.float32)

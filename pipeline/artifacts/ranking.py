@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 from pipeline.store.origin import MADE_FOR
 
 SCHEMA = "ranking/2"
@@ -43,7 +43,7 @@ def write_ranking(path: Path, table: str, ranking: Ranking, made_by: dict[str, s
         ranking: What to write.
         made_by: Digest of the features.
     """
-    with hdf5.create(path, hdf5.Header(SCHEMA, table, made_by)) as cache:
+    with hdf5_writer.create(path, hdf5.Header(SCHEMA, table, made_by)) as cache:
         for name, values in ranking._asdict().items():
             cache.array(name, values)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 
 SCHEMA = "grabcut/1"
 
@@ -58,7 +58,7 @@ def write_seeds(path: Path, table: str, count: int, size: int, shards: Iterable[
         The number of failed masks.
     """
     failures = 0
-    with hdf5.create(path, hdf5.Header(SCHEMA, table, made_by, notes={"size": size})) as cache:
+    with hdf5_writer.create(path, hdf5.Header(SCHEMA, table, made_by, notes={"size": size})) as cache:
         masks = cache.rows("masks", count, (size, size), np.uint8, compress=True)
         failed = cache.rows("failed", count, (), np.bool_)
         shares = cache.rows("foreground_share", count, (), np.float32)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 from pipeline.store.decoding import BadImageError, decode_labels
 from pipeline.store.images import ImageStore
 from pipeline.store.vocabulary import OTHER_SURFACE
@@ -43,7 +43,7 @@ def write_truth(path: Path, store: ImageStore, truth: Truth | None) -> None:
     found = Truth({}, None, False) if truth is None else truth
     lengths = [len(found.labels.get(row, b"")) for row in range(len(store))]
     notes = {"views": bool(found.labels), "complete": found.complete}
-    with hdf5.create(path, hdf5.Header(SCHEMA, store.digest, notes=notes)) as cache:
+    with hdf5_writer.create(path, hdf5.Header(SCHEMA, store.digest, notes=notes)) as cache:
         if found.azimuths is not None:
             cache.array("azimuth", found.azimuths.astype(np.float32))
         offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 from pipeline.store.vocabulary import VIEWS
 
 SCHEMA = "part_masks/1"
@@ -50,7 +50,7 @@ def write_views(
         batches: `(B, 3, size, size)` uint8, probability x 255, in row order.
         made_by: Digests of weights, parameters and foreground masks.
     """
-    with hdf5.create(path, hdf5.Header(SCHEMA, table, made_by)) as cache:
+    with hdf5_writer.create(path, hdf5.Header(SCHEMA, table, made_by)) as cache:
         masks = cache.rows("masks", count, (len(VIEWS), size, size), np.uint8, compress=True)
         ratios = cache.rows("area_ratios", count, (len(VIEWS),), np.float32)
         for batch in batches:

@@ -18,7 +18,7 @@ from pipeline.datasets.records import (
     roles_by_test_set,
     table_digest,
 )
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 from pipeline.store.images import SCHEMA
 from pipeline.store.vocabulary import VIEWPOINTS
 
@@ -82,7 +82,7 @@ def write_store(
             "test_sets": list(roles_by_test_set(kept)),
         },
     )
-    with hdf5.create(path, header) as cache:
+    with hdf5_writer.create(path, header) as cache:
         _write_table(cache, kept, inspected)
         _write_encoded(cache, {r.path: files[r.path] for r in kept}, [inspected[r.path] for r in kept])
         cache.array("left_out_path", np.array([name for name, _ in refused], str))
@@ -159,7 +159,7 @@ def _check_annotated_sizes(records: Sequence[ImageRecord], inspected: dict[str, 
             )
 
 
-def _write_encoded(cache: hdf5.CacheWriter, files: Mapping[str, Reader], inspected: Sequence[Inspected]) -> None:
+def _write_encoded(cache: hdf5_writer.CacheWriter, files: Mapping[str, Reader], inspected: Sequence[Inspected]) -> None:
     offsets = np.concatenate([[0], np.cumsum([found.length for found in inspected], dtype=np.int64)])
     cache.array("encoded_offsets", offsets)
     encoded = cache.rows("encoded", int(offsets[-1]), (), np.uint8)
@@ -170,7 +170,9 @@ def _write_encoded(cache: hdf5.CacheWriter, files: Mapping[str, Reader], inspect
         encoded.append(np.frombuffer(content, np.uint8))
 
 
-def _write_table(cache: hdf5.CacheWriter, records: Sequence[ImageRecord], inspected: dict[str, Inspected]) -> None:
+def _write_table(
+    cache: hdf5_writer.CacheWriter, records: Sequence[ImageRecord], inspected: dict[str, Inspected]
+) -> None:
     codes = {name: code for code, name in enumerate(VIEWPOINTS)}
     cache.array("camera_id", [record.camera_id or "" for record in records])
     for name in sorted(records[0].groups):

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from pipeline.maps.columns import Arrays
 from pipeline.maps.keys import KEY
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 from pipeline.store.files import file_digest, set_aside
 from pipeline.store.places import Workspace
 
@@ -119,7 +119,7 @@ class Shards:
 def keep(folder: Path, keys: NDArray[np.bytes_], found: Arrays) -> None:
     """Write a finished shard, compressed where it holds masks, which become ten times smaller by it."""
     name = hashlib.sha256(keys.tobytes()).hexdigest()[:32]
-    with hdf5.create(folder / f"{name}.h5", hdf5.Header(SHARD, "")) as shard:
+    with hdf5_writer.create(folder / f"{name}.h5", hdf5.Header(SHARD, "")) as shard:
         shard.array("keys", keys)
         for column, values in found.items():
             if values.dtype.itemsize == 1 and values.ndim > 1:
@@ -228,7 +228,7 @@ def write_index(files: Files, kinds: Iterable[str], table: str, keys: NDArray[np
         maker: See `pipeline.maps.keys.maker_digest`.
     """
     digests = {kind: file_digest(files[kind]) for kind in sorted(set(kinds))}
-    with hdf5.create(files[ROWS], hdf5.Header(SCHEMA, table, {"maker": maker}, {"files": digests})) as cache:
+    with hdf5_writer.create(files[ROWS], hdf5.Header(SCHEMA, table, {"maker": maker}, {"files": digests})) as cache:
         cache.array("keys", keys)
 
 

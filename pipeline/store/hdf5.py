@@ -1,35 +1,27 @@
-"""Row-aligned HDF5 caches: written whole, byte for byte repeatable, read lazily, checked against their makers.
+"""Row-aligned HDF5 caches: read lazily, checked against their makers; `pipeline.store.hdf5_writer` writes them.
 
 Row `i` of every cache is row `i` of the image table (`pipeline.datasets.records`). A cache says in its header which
 kind of file it is, which table its rows follow and what made it, and a reader refuses one that does not fit. HDF5's
-own checksums cover all of it, values (fletcher32, a chunk) and structure (format 1.10), and are checked wherever
-something is read.
+own checksums cover all of it and are checked wherever something is read.
 """
 
 import contextlib
 import errno
 import json
-import math
-import operator
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import h5py
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from pipeline.store.disk_space import INDEX_BYTES, Room, writable
-from pipeline.store.files import DamagedFileError, atomic
+from pipeline.store.files import DamagedFileError
 
-FORMAT = ("v110", "v110")
-"""Version of HDF5's format, the first that has checksums in all of its structure."""
 AGAIN = "remove it, and `dvc checkout` or `dvc repro` brings it back"
 """What to do about a damaged file."""
-CHUNK_BYTES = 1 << 15
-"""About how many bytes one checksum covers: what a read of a few bytes takes at least, far less than HDF5 keeps."""
 LOCKED: frozenset[int] = frozenset({errno.EAGAIN, errno.ENOLCK})
 """Error numbers of a file that cannot be locked."""
 
@@ -49,122 +41,6 @@ class Header:
     table: str
     made_by: dict[str, str] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
-
-
-class RowDataset:
-    """A dataset under construction that is filled in row order.
-
-    Args:
-        dataset: An HDF5 dataset with its final shape; its first axis is the row.
-        room: Where its rows find space.
-    """
-
-    def __init__(self, dataset: h5py.Dataset, room: Room) -> None:
-        self._dataset = dataset
-        self._room = room
-        self.filled = 0
-
-    def append(self, rows: ArrayLike) -> None:
-        """Write the next rows, `(B, ...)`.
-
-        Raises:
-            ValueError: More rows than the cache holds.
-            OSError: The disk is full.
-        """
-        block = np.asarray(rows, self._dataset.dtype)
-        end = self.filled + len(block)
-        if end > len(self._dataset):
-            raise ValueError(f"{self._dataset.name}: got {end} rows for a cache of {len(self._dataset)}")
-        self._room.make(block.nbytes)
-        self._dataset[self.filled : end] = block
-        self.filled = end
-
-    @property
-    def complete(self) -> bool:
-        """Whether every row has been written."""
-        return self.filled == len(self._dataset)
-
-
-class CacheWriter:
-    """Fills one cache; obtained from `create`."""
-
-    def __init__(self, file: h5py.File, path: Path, room: Room) -> None:
-        self._file = file
-        self._path = path
-        self._room = room
-        self._pending: dict[str, RowDataset] = {}
-
-    def rows(
-        self, name: str, count: int, row_shape: tuple[int, ...], dtype: Any, *, compress: bool = False
-    ) -> RowDataset:
-        """Declare a dataset `(count, *row_shape)` that will be appended to in row order.
-
-        Args:
-            name: Dataset name.
-            count: Number of rows.
-            row_shape: Shape of one row.
-            dtype: NumPy dtype of the values.
-            compress: Compress with gzip, one chunk per row, so that a random read touches one chunk.
-        """
-        shape, options = (count, *row_shape), {"compression": "gzip", "compression_opts": 4, "shuffle": True}
-        chunks = (1, *row_shape) if compress else _chunks(shape, np.dtype(dtype))
-        filters = {"chunks": chunks, **(options if compress else {})}
-        self._pending[name] = RowDataset(self._create(name, shape, dtype, filters), self._room)
-        return self._pending[name]
-
-    def array(self, name: str, values: ArrayLike) -> None:
-        """Write a whole array; text becomes fixed-length UTF-8 bytes."""
-        array = np.asarray(values)
-        if array.dtype.kind == "U":
-            array = np.char.encode(array, "utf-8") if array.size else np.zeros(array.shape, "S1")
-        if array.dtype.kind == "S" and array.dtype.itemsize == 0:
-            array = array.astype("S1")
-        array = np.ascontiguousarray(array)
-        self._room.make(array.nbytes)
-        dataset = self._create(name, array.shape, array.dtype, {"chunks": _chunks(array.shape, array.dtype)})
-        if array.size:
-            dataset[...] = array
-
-    def _create(self, name: str, shape: tuple[int, ...], dtype: Any, filters: dict[str, Any]) -> h5py.Dataset:
-        """Make a dataset with checksums; one without values has nothing to check, and HDF5 gives it no chunks."""
-        if all(shape):
-            self._room.make(INDEX_BYTES * math.prod(map(operator.floordiv, shape, filters["chunks"])))
-        return self._file.create_dataset(name, shape, dtype, **({**filters, "fletcher32": True} if all(shape) else {}))
-
-    def check_complete(self) -> None:
-        """Raise when a declared dataset lacks rows."""
-        for name, rows in self._pending.items():
-            if not rows.complete:
-                raise ValueError(f"{self._path}: dataset {name!r} has {rows.filled} rows written and lacks the rest")
-
-
-def _chunks(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, ...]:
-    """Whole rows of about `CHUNK_BYTES`, at least one."""
-    row = math.prod(shape[1:]) * dtype.itemsize
-    return (max(1, min(shape[0], CHUNK_BYTES // max(row, 1))), *shape[1:])
-
-
-@contextlib.contextmanager
-def create(path: Path, header: Header) -> Iterator[CacheWriter]:
-    """Write a cache whole or not at all.
-
-    Args:
-        path: Where the finished file goes.
-        header: Its kind, table and makers.
-
-    Yields:
-        A `CacheWriter`.
-
-    Raises:
-        ValueError: A dataset was left incomplete.
-        OSError: The file system refuses what is written, as when it is full.
-    """
-    with atomic(path) as temporary, writable(temporary, FORMAT) as (file, room):
-        # of fixed length: HDF5 keeps other text in a heap that has no checksum
-        file.attrs["header"] = np.bytes_(json.dumps(asdict(header), sort_keys=True).encode())
-        writer = CacheWriter(file, path, room)
-        yield writer
-        writer.check_complete()
 
 
 class Dataset:
@@ -225,6 +101,7 @@ class Cache:
     def __init__(self, path: Path, schema: str, table: str | None = None) -> None:
         self.path = path
         self._file: h5py.File | None = None
+        self._datasets: dict[str, Dataset] = {}  # of that file: to open one takes far longer than to read a row
         self._process = 0
         self.header = read_header(path)
         if self.header.schema != schema:
@@ -250,10 +127,13 @@ class Cache:
             return name in self.file
 
     def __getitem__(self, name: str) -> Dataset:
-        if name not in self:
-            raise KeyError(f"{self.path}: no dataset {name!r}; it has {', '.join(sorted(self.file))}")
-        with _naming(self.path, f"dataset {name!r}"):
-            return Dataset(self.file[name], name, self.path)
+        file = self.file
+        if name not in self._datasets:
+            if name not in self:
+                raise KeyError(f"{self.path}: no dataset {name!r}; it has {', '.join(sorted(file))}")
+            with _naming(self.path, f"dataset {name!r}"):
+                self._datasets[name] = Dataset(file[name], name, self.path)
+        return self._datasets[name]
 
     def row(self, name: str, row: int) -> NDArray[Any]:
         """One row of a dataset."""
@@ -268,6 +148,7 @@ class Cache:
         if self._file is not None:
             self._file.close()
             self._file = None
+            self._datasets = {}
 
     def __enter__(self) -> Self:
         return self
@@ -276,7 +157,7 @@ class Cache:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None}
+        return {**self.__dict__, "_file": None, "_datasets": {}}
 
 
 def opened(path: Path) -> h5py.File:

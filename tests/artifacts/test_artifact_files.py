@@ -18,7 +18,7 @@ from pipeline.artifacts.ranking import Ranking, read_ranking, write_ranking
 from pipeline.artifacts.seeds import Seeds, open_seeds, write_seeds
 from pipeline.artifacts.truth import Truth, open_truth, read_view_labels, write_truth
 from pipeline.artifacts.views import area_ratios, open_views, write_views
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 
 TABLE = "abc"
 MAKERS = {"weights": "w", "params": "p"}
@@ -83,7 +83,7 @@ def keep_views(path: Path) -> None:
 
 
 def keep_truth(path: Path) -> None:
-    with hdf5.create(path, hdf5.Header("truth/1", TABLE)):
+    with hdf5_writer.create(path, hdf5.Header("truth/1", TABLE)):
         pass
 
 

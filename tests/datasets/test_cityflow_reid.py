@@ -13,7 +13,7 @@ from pipeline.datasets.sources import cityflow_reid
 from pipeline.datasets.sources.cityflow_reid import CityFlowParams, local_split
 from pipeline.foreground import samples as foreground_samples
 from pipeline.parts import samples as part_samples
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 from pipeline.store.boxes import PartBoxes
 from pipeline.store.images import ImageStore
 from pipeline.store.params import build
@@ -153,7 +153,7 @@ def test_nothing_is_trained_on_official_test_images_unless_asked_for(
     root: Path, tmp_path: Path, train_on_test: bool
 ) -> None:
     store = labelled_store(tmp_path, cityflow_reid.read(root, replace(SPLIT, train_on_test=train_on_test)).records)
-    with hdf5.create(tmp_path / "seeds.h5", hdf5.Header("grabcut/1", store.digest)) as cache:
+    with hdf5_writer.create(tmp_path / "seeds.h5", hdf5.Header("grabcut/1", store.digest)) as cache:
         cache.array("failed", np.zeros(len(store), bool))
     trained = {
         "detector": part_samples.training_rows(store, 0)[0],

@@ -15,7 +15,7 @@ from pipeline.foreground.trained_on import KIND, read_removed_rows
 from pipeline.foreground.training import ForegroundTrainingParams, NoisySeeds, train
 from pipeline.networks.runtime import start
 from pipeline.networks.weights import PretrainedParams, save
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 from pipeline.store.files import read_csv
 from pipeline.training import loop as training_loop
 from pipeline.training.loop import ScheduleParams
@@ -43,14 +43,14 @@ def test_failed_seeds_and_images_of_query_and_gallery_are_left_out(tiny_data: Ti
     failed = np.zeros(len(ROWS), bool)
     failed[[1, 5]] = True
     path = tmp_path / "seeds.h5"
-    with hdf5.create(path, hdf5.Header("grabcut/1", tiny_data.store.digest)) as cache:
+    with hdf5_writer.create(path, hdf5.Header("grabcut/1", tiny_data.store.digest)) as cache:
         cache.array("failed", failed)
     assert training_rows(tiny_data.store, hdf5.Cache(path, "grabcut/1")).tolist() == [0, 2, 3]
 
 
 def test_without_any_usable_seed_training_is_refused(tiny_data: TinyData, tmp_path: Path) -> None:
     path = tmp_path / "seeds.h5"
-    with hdf5.create(path, hdf5.Header("grabcut/1", tiny_data.store.digest)) as cache:
+    with hdf5_writer.create(path, hdf5.Header("grabcut/1", tiny_data.store.digest)) as cache:
         cache.array("failed", np.ones(len(ROWS), bool))
     with pytest.raises(ValueError, match="none of the 4 seeds"):
         training_rows(tiny_data.store, hdf5.Cache(path, "grabcut/1"))

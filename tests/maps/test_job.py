@@ -11,7 +11,7 @@ from pipeline.maps.columns import Arrays, Columns, chosen, joined, loaded
 from pipeline.maps.finished import ROWS
 from pipeline.maps.job import Engine, Job
 from pipeline.maps.keys import maker_digest, row_keys
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 from pipeline.store.files import file_digest
 
 ROWS_IN_ALL = 7
@@ -52,7 +52,10 @@ def squares_of(numbers: Sequence[int], folder: Path, maker: str = "m", former: S
 
 def run(task: Job, engine: Engine) -> bytes:
     """The bytes of the cache that a job writes."""
-    with task.finished(engine) as blocks, hdf5.create(task.files["squares"], hdf5.Header("squares/1", "t")) as cache:
+    with (
+        task.finished(engine) as blocks,
+        hdf5_writer.create(task.files["squares"], hdf5.Header("squares/1", "t")) as cache,
+    ):
         square = cache.rows("square", len(task.keys), (), np.int64)
         pair = cache.rows("pair", len(task.keys), (2,), np.uint8, compress=True)
         for block in blocks:
@@ -93,7 +96,7 @@ def test_a_damaged_shard_is_set_aside_with_a_word_and_its_rows_are_computed_agai
     if damage == "folder":
         shard.mkdir()
     elif damage == "of another kind":
-        with hdf5.create(shard, hdf5.Header("squares/1", "t")) as cache:
+        with hdf5_writer.create(shard, hdf5.Header("squares/1", "t")) as cache:
             cache.array("square", np.arange(7))
     else:
         place = content.index(squares_kept.tobytes())

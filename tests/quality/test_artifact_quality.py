@@ -23,7 +23,7 @@ from pipeline.quality.artifacts import (
     summarise_masks,
     summarise_views,
 )
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 from pipeline.store.images import ImageStore
 from pipeline.views.trained_on import read_trained_table
 
@@ -44,7 +44,7 @@ def truth_with(path: Path, store: ImageStore, rows: list[int], complete: bool) -
     encoded = cv2.imencode(".png", labels)[1].ravel()
     known = np.isin(np.arange(len(store)), rows)
     header = hdf5.Header("truth/1", store.digest, notes={"views": bool(rows), "complete": complete})
-    with hdf5.create(path, header) as cache:
+    with hdf5_writer.create(path, header) as cache:
         cache.array("view_labels", np.tile(encoded, len(rows)))
         cache.array("view_labels_offsets", np.concatenate([[0], np.cumsum(known * len(encoded))]))
     return open_truth(path, store.digest)

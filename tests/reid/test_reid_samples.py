@@ -10,7 +10,7 @@ from pipeline.artifacts.parts import PART_ARRAYS
 from pipeline.reid.augmentation import ReidAugmentationParams
 from pipeline.reid.samples import ReidLoader, ReidSources, check_makers, collate, open_sources
 from pipeline.reid.training import classes_of, training_rows
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 
 SIZE = 24
 EVERY = ReidAugmentationParams(flip_probability=0.5, erase_probability=0.5)
@@ -69,7 +69,7 @@ def test_changes_depend_on_seed_epoch_row_and_appearance_alone_and_loaders_can_b
 
 
 def test_caches_of_another_table_are_refused(tiny_data: TinyData, tmp_path: Path) -> None:
-    with hdf5.create(tmp_path / "parts.h5", hdf5.Header("parts/1", "0" * 64)) as cache:
+    with hdf5_writer.create(tmp_path / "parts.h5", hdf5.Header("parts/1", "0" * 64)) as cache:
         cache.array("boxes", np.zeros((8, 6, 4), np.float32))
     with pytest.raises(ValueError, match="table 000000000000"):
         open_sources(tiny_data.store, lambda kind: tmp_path / f"{kind}.h5", ("parts",))

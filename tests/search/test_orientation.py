@@ -11,7 +11,7 @@ from tiny_run import MODELS, write_params
 from pipeline.artifacts.parts import Detections, write_parts
 from pipeline.search.fitting import load_params
 from pipeline.search.page import Search
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 from pipeline.store.files import digest_of
 
 KINDS = {"baseline": (), "pgan": ("parts",), "span_cpdm": ("part_masks",)}
@@ -125,7 +125,7 @@ def changed_parameters(run: TinyData) -> None:
 
 
 def another_table(run: TinyData) -> None:
-    with hdf5.create(run.path("parts"), hdf5.Header("parts/1", "e" * 64)):
+    with hdf5_writer.create(run.path("parts"), hdf5.Header("parts/1", "e" * 64)):
         pass
 
 

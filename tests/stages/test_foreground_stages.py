@@ -7,7 +7,7 @@ from drawn_vehicles import ROWS, TinyData
 from tiny_run import invoke, run_stage, write_params
 
 from pipeline.networks import weights
-from pipeline.store import hdf5
+from pipeline.store import hdf5, hdf5_writer
 from stages.grabcut import grabcut
 from stages.predict_foreground import predict_foreground
 from stages.train_foreground import train_foreground
@@ -46,7 +46,7 @@ def test_masks_of_every_image_come_out_of_images_and_seeds(data: TinyData) -> No
 
 
 def test_seeds_of_another_table_are_refused(data: TinyData) -> None:
-    with hdf5.create(data.path("grabcut"), hdf5.Header("grabcut/1", "0" * 64)) as cache:
+    with hdf5_writer.create(data.path("grabcut"), hdf5.Header("grabcut/1", "0" * 64)) as cache:
         cache.array("failed", np.zeros(len(ROWS), bool))
     result = invoke(train_foreground, data.root)
     assert result.exit_code == 1

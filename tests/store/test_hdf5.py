@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from pipeline.store.files import DamagedFileError
-from pipeline.store.hdf5 import Cache, Header, check_same, create, read_header
+from pipeline.store.hdf5 import Cache, Header, check_same, read_header
+from pipeline.store.hdf5_writer import create
 
 REPOSITORY = Path(__file__).parents[2]
 HEADER = Header("masks/1", "table", {"weights": "abc"}, {"size": 4})
@@ -68,7 +69,8 @@ FILL = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from pipeline.store.hdf5 import Header, create
+from pipeline.store.hdf5 import Header
+from pipeline.store.hdf5_writer import create
 size, path = int(sys.argv[1]), Path(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 try:
@@ -133,6 +135,15 @@ def test_a_forked_process_opens_the_file_anew_and_leaves_the_first_handle_to_its
         child.join()
         assert cache.file is inherited
         np.testing.assert_array_equal(cache["masks"][2], expected)
+
+
+def test_a_dataset_is_opened_once_and_anew_when_the_file_is(tmp_path: Path) -> None:
+    with Cache(write(tmp_path / "a.h5"), "masks/1") as cache:
+        first, expected = cache["masks"], cache["masks"][2]
+        assert cache["masks"] is first
+        cache.close()
+        assert cache["masks"] is not first
+        np.testing.assert_array_equal(cache.row("masks", 2), expected)
 
 
 def test_an_absent_dataset_is_named_beside_those_that_are_there(tmp_path: Path) -> None:
