@@ -10,10 +10,12 @@ from report_example import EVALUATE, PARAMS, write_results
 
 from pipeline.artifacts.features import Features
 from pipeline.report.page import build_page
+from pipeline.report.pictures import view_bars
 from pipeline.report.sources import Sources
 from pipeline.report.views import view_pairs
 from pipeline.retrieval.evaluation import evaluate_table
 from pipeline.retrieval.output import write_evaluation
+from pipeline.store.vocabulary import BLOCKS
 
 MODELS = ["baseline", "<views>"]
 
@@ -56,3 +58,14 @@ def test_the_page_has_the_section_where_a_model_compares_views_and_only_there(da
     assert page.count('class="pair"') == 2 * 2
     ParsedPage(page)
     assert view_pairs(Sources(data.root, data.name, MODELS[:1]), PARAMS) is None
+
+
+def test_a_part_that_both_images_show_has_a_bar_of_its_own_name() -> None:
+    weights, distances = (np.zeros(len(BLOCKS), np.float32) for _ in range(2))
+    weights[[0, 3, BLOCKS.index("light_cover"), BLOCKS.index("wheel")]] = 0.4, 0.2, 0.3, 0.1
+    distances[:] = np.arange(len(BLOCKS))
+    bars = view_bars(weights, distances, longest=len(BLOCKS))
+    assert [bar.tint.name for bar in bars] == ["whole", "front", "rear", "side", "light cover", "wheel"]
+    assert [bar.percent for bar in bars] == pytest.approx([40, 0, 0, 20, 30, 10])
+    assert bars[4].distance == BLOCKS.index("light_cover")
+    assert len(view_bars(weights[:4])) == 4
