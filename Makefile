@@ -1,11 +1,12 @@
-# `make repro` runs the whole pipeline on the embedded fleet; `make test` runs the tests; `make ablations TABLE=pgan1`
-# trains the models of a paper's table over seeds; `make test-sharing` pushes to and pulls from servers it starts. Each
-# installs what it needs.
+# `make repro` runs the whole pipeline on the embedded fleet; `make test` runs the tests, WORKERS files at a time, whose
+# threads wait without spinning, as they share cores; `make ablations TABLE=pgan1` trains the models of a paper's table
+# over seeds; `make test-sharing` pushes to and pulls from servers it starts. Each installs what it needs.
 
 PYTHON ?= python3
 DATASET ?= synthetic
 SEEDS ?= 3
 REMOTES ?= folder,ssh,s3,webdav
+WORKERS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
@@ -17,7 +18,8 @@ repro: $(INSTALLED)
 	@$(BIN)/python -m stages.summary
 
 test: $(INSTALLED) lint
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+	@PATH="$(CURDIR)/$(BIN):$$PATH" OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n $(WORKERS) \
+		--dist loadfile --no-loadscope-reorder
 
 test-sharing: $(INSTALLED)
 	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --locked --inexact -q --group sharing --python $(BIN)/python
