@@ -17,6 +17,10 @@ FAINT = 1e-12
 """Value of the probe image: no activation that saturates does so, though every residual doubles it."""
 
 
+EXACT = 64
+"""A centre is a multiple of this fraction of a pixel: kernels, paddings and strides put it on halves, and what lies
+beyond is rounding, which would differ with the number of threads."""
+
 GATES = ("Squeeze", "SEModule")
 """Beginnings of the names of torchvision's and timm's gates, which see the whole map."""
 
@@ -90,8 +94,8 @@ def cells_of(network: nn.Module, side: int) -> Cells:
     density = gradient[0].sum((0, 2)).double()
     if not 0 < float(density.sum()) < float("inf"):
         raise ValueError("expected a network that passes a gradient on to its image: where do its cells look?")
-    centre = float((density * (torch.arange(length) + 0.5)).sum() / density.sum())
-    return Cells(count, (centre - middle * stride) / side, stride / side)
+    centre = float((density * (torch.arange(length) + 0.5)).sum() / density.sum()) - middle * stride
+    return Cells(count, round(centre * EXACT) / EXACT / side, stride / side)
 
 
 def _averaging(module: nn.Module) -> nn.Module:

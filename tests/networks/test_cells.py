@@ -109,3 +109,13 @@ def test_a_network_that_passes_no_gradient_is_refused() -> None:
 
     with pytest.raises(ValueError, match="expected a network that passes a gradient on"):
         cells_of(Blind(), 32)
+
+
+def test_cells_are_the_same_to_the_last_bit_on_any_number_of_threads() -> None:
+    params = BackboneParams("tf_efficientnet_lite0", stem_pooling=True, last_stride=2, levels=6)
+    backbone = Backbone(params)
+    found = set()
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        found.add((backbone.cells(160), backbone.cells(160, of_first_stage=True)))
+    assert found == {(Cells(10, 15.5 / 160, 0.1), Cells(20, 7.5 / 160, 0.05))}
