@@ -131,6 +131,12 @@ def view_bars(
     ]
 
 
+def block_tints(count: int) -> list[Tint]:
+    """Legend of view masks and of the bars of the first `count` of `BLOCKS`."""
+    tints = view_tints("whole vehicle")
+    return [*tints, Tint("a part", PART_COLOUR, None)] if count > len(tints) else tints
+
+
 def view_tints(other: str = "") -> list[Tint]:
     """Tints of `VIEWS`, then of what is no single view.
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.artifacts.ranking import Ranking
 from pipeline.report.figures import thumbnail
-from pipeline.report.pictures import Bar, Captioned, Tint, view_bars, view_tints, views_picture
+from pipeline.report.pictures import Bar, Captioned, Tint, block_tints, view_bars, views_picture
 from pipeline.report.retrieval import Shot, shot, shown_queries
 from pipeline.report.sources import ReportParams, Sources
 
@@ -74,7 +74,8 @@ def view_pairs(sources: Sources, params: ReportParams) -> ViewPairs | None:
     rankings = {model: ranking for model, ranking in rankings.items() if ranking.view_weights.shape[2]}
     queries = shown_queries(sources, params) if rankings else []
     cards = [_card(sources, query, rankings, params) for query in queries]
-    return ViewPairs(sources.name, view_tints("whole vehicle"), cards) if cards else None
+    blocks = max((ranking.view_weights.shape[2] for ranking in rankings.values()), default=0)
+    return ViewPairs(sources.name, block_tints(blocks), cards) if cards else None
 
 
 def _card(sources: Sources, query: int, rankings: dict[str, Ranking], params: ReportParams) -> ViewCard:

@@ -15,6 +15,7 @@ from pipeline.report.pictures import (
     Captioned,
     Picture,
     Tint,
+    block_tints,
     parts_picture,
     picture,
     view_bars,
@@ -195,7 +196,7 @@ def _weights(search: Search, query: int) -> NDArray[np.float32]:
 def _legend(search: Search) -> list[Tint]:
     """Tints of the view masks, and the bars' grey where there are bars; none where there are neither."""
     if _compares_views(search):
-        return view_tints("whole vehicle")
+        return block_tints(search.gallery.features.area_ratios.shape[1])
     return view_tints() if "part_masks" in search.shown.caches else []
 
 

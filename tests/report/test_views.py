@@ -10,7 +10,7 @@ from report_example import EVALUATE, PARAMS, write_results
 
 from pipeline.artifacts.features import Features
 from pipeline.report.page import build_page
-from pipeline.report.pictures import view_bars
+from pipeline.report.pictures import block_tints, view_bars
 from pipeline.report.sources import Sources
 from pipeline.report.views import view_pairs
 from pipeline.retrieval.evaluation import evaluate_table
@@ -69,3 +69,5 @@ def test_a_part_that_both_images_show_has_a_bar_of_its_own_name() -> None:
     assert [bar.percent for bar in bars] == pytest.approx([40, 0, 0, 20, 30, 10])
     assert bars[4].distance == BLOCKS.index("light_cover")
     assert len(view_bars(weights[:4])) == 4
+    assert bars[4].tint.colour == block_tints(len(BLOCKS))[-1].colour
+    assert [tint.name for tint in block_tints(4)] == ["front", "rear", "side", "whole vehicle"]
