@@ -19,7 +19,7 @@ repro: $(INSTALLED)
 
 test: $(INSTALLED) lint
 	@PATH="$(CURDIR)/$(BIN):$$PATH" OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n $(WORKERS) \
-		--dist loadgroup --no-loadscope-reorder
+		--dist loadfile --no-loadscope-reorder
 
 test-sharing: $(INSTALLED)
 	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --locked --inexact -q --group sharing --python $(BIN)/python

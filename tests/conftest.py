@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from drawn_vehicles import TinyData, write_tiny_data
+from filelock import FileLock
 from miniature import write_miniature
 from tiny_run import write_run
 
@@ -19,15 +20,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give each file to one worker, and all slow tests to the first, which alone makes the miniature run."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put slow tests first, so that no worker is left with them at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        is_slow = item.get_closest_marker("slow") is not None
-        item.add_marker(pytest.mark.xdist_group("slow" if is_slow else item.path.name))
 
 
 @pytest.fixture(scope="session")
@@ -46,12 +41,17 @@ def finished_run(tiny_data: TinyData, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="session")
-def miniature(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The default run as a miniature, made once; tests copy it and must not change it."""
-    folder = tmp_path_factory.mktemp("miniature") / "project"
-    write_miniature(folder)
-    yield folder
-    shutil.rmtree(folder)
+def miniature(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The default run as a miniature, made by the first worker that asks; tests copy it and must not change it."""
+    of_all = tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
+    folder = of_all / "miniature" / "project"
+    folder.parent.mkdir(exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if not (done := folder.with_suffix(".done")).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            write_miniature(folder)
+            done.touch()
+    return folder
 
 
 @pytest.fixture(autouse=True)
