@@ -53,7 +53,7 @@ def main(root: Path, dataset: str, model: str, images: int, workers: str, engine
     made: dict[str, set[bytes]] = {stage: set() for stage in STAGES}
     with tempfile.TemporaryDirectory() as folder:
         images_only = fresh(finished, Path(folder) / "images", {}, parameters)
-        prepare(source, images_only, images)
+        prepare(source, images_only, range(images))
         for engine, count in product(engines.split(","), counts):
             runtime = {"engine": engine, "map_workers": count, "threads": 1, "workers": 0}
             workspace = fresh(finished, Path(folder) / f"{engine}{count}", runtime, parameters)
