@@ -1,8 +1,9 @@
 """Part boxes as a file: ``data/parts/<dataset>.h5``."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,10 @@ class Detections:
     labels: NDArray[np.uint8]
     scores: NDArray[np.float32]
 
+    def some(self, index: Any) -> "Detections":
+        """Those at an index of the leading axes, as NumPy takes it."""
+        return parts_at({name: getattr(self, name) for name in PART_ARRAYS}, index)
+
 
 PART_ARRAYS = ("boxes", "labels", "scores")
 """What `Detections` consist of, in this order."""
@@ -36,6 +41,16 @@ PART_ARRAYS = ("boxes", "labels", "scores")
 def no_parts() -> Detections:
     """An image's parts where there are none."""
     return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.uint8), np.zeros(0, np.float32))
+
+
+def parts_at(arrays: Mapping[str, Any] | hdf5.Cache, index: Any) -> Detections:
+    """Parts at an index of whatever has `PART_ARRAYS` by name: a cache, columns, arrays.
+
+    Args:
+        arrays: Name -> array, dataset or column.
+        index: As each of them takes it; `()` reads all of an array or a dataset.
+    """
+    return Detections(*(arrays[name][index] for name in PART_ARRAYS))
 
 
 def open_parts(path: Path, table: str) -> hdf5.Cache:

@@ -12,7 +12,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 from tqdm import tqdm
 
 from pipeline.artifacts.foreground import open_foreground
-from pipeline.artifacts.parts import PART_ARRAYS, Detections, open_parts
+from pipeline.artifacts.parts import open_parts, parts_at
 from pipeline.artifacts.seeds import open_seeds
 from pipeline.artifacts.truth import open_truth, read_view_labels
 from pipeline.artifacts.views import open_views
@@ -201,9 +201,7 @@ def measure_boxes(
     truths = [found for row in rows if (found := artifacts.store.parts(int(row))) is not None]
     if not any(len(truth.boxes) for truth in truths):
         return {}, []
-    cache = artifacts.parts
-    detected = Detections(*(cache[name][()][rows] for name in PART_ARRAYS))
-    return measure_parts(detected, truths, params.parts, params.identifying)
+    return measure_parts(parts_at(artifacts.parts, ()).some(rows), truths, params.parts, params.identifying)
 
 
 def measure_viewpoints(artifacts: Artifacts, trained_on: str, share: float) -> dict[str, float | int]:

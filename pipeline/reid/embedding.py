@@ -12,7 +12,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from pipeline.artifacts.attention import AttentionForm, Looks
-from pipeline.artifacts.parts import PART_ARRAYS, Detections
+from pipeline.artifacts.parts import PART_ARRAYS, parts_at
 from pipeline.maps.columns import Arrays, Column, Columns
 from pipeline.prediction.batches import predicted
 from pipeline.reid.augmentation import Sample
@@ -65,7 +65,7 @@ class ColumnLoader:
     def __call__(self, row: int) -> tuple[Sample, int]:
         """One row's sample, and -1 for its vehicle's class."""
         columns = self.columns
-        parts = Detections(*(columns[name][row] for name in PART_ARRAYS)) if "boxes" in columns else None
+        parts = parts_at(columns, row) if "boxes" in columns else None
         views = (columns["masks"][row], columns["area_ratios"][row]) if "masks" in columns else None
         return sample_of(EncodedImages(columns["files"]).image(row), self.input_size, parts, views), -1
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.artifacts.parts import PART_ARRAYS, Detections, no_parts, open_parts
+from pipeline.artifacts.parts import PART_ARRAYS, Detections, no_parts, open_parts, parts_at
 from pipeline.artifacts.views import open_views
 from pipeline.networks.runtime import generator_of
 from pipeline.networks.tensors import to_batch
@@ -140,7 +140,7 @@ class ReidLoader:
         caches = self.sources.caches
         parts = views = None
         if "parts" in caches:
-            parts = Detections(*(caches["parts"][name][row] for name in PART_ARRAYS))
+            parts = parts_at(caches["parts"], row)
         if "part_masks" in caches:
             views = caches["part_masks"]["masks"][row], caches["part_masks"]["area_ratios"][row]
         return sample_of(self.sources.store.image(row), self.input_size, parts, views)

@@ -122,13 +122,12 @@ def view_bars(
     parts = [Tint(name.replace("_", " "), PART_COLOUR, None) for name in PART_CLASSES]
     tints = [whole, *views, *parts][: len(weights)]
     shown = [place for place, weight in enumerate(weights) if place <= len(views) or weight > 0]
+    bars = [Bar(tints[place], 100 * float(weights[place])) for place in shown]
     if distances is None:
-        return [Bar(tints[place], 100 * float(weights[place])) for place in shown]
+        return bars
     unit = max(longest, 1e-9) / 100
-    return [
-        Bar(tints[place], 100 * float(weights[place]), float(distances[place]), float(distances[place]) / unit)
-        for place in shown
-    ]
+    told = [float(distances[place]) for place in shown]
+    return [replace(bar, distance=own, length=own / unit) for bar, own in zip(bars, told, strict=True)]
 
 
 def block_tints(count: int) -> list[Tint]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artifacts.parts import PART_ARRAYS
+from pipeline.artifacts.parts import parts_at
 from pipeline.artifacts.truth import read_view_labels
 from pipeline.report.figures import cut_out, thumbnail, tint_labels
 from pipeline.report.pictures import Captioned, Tint, parts_picture, picture, view_tints, views_picture
@@ -93,9 +93,8 @@ def _foreground(sources: Sources, row: int, image: NDArray[np.uint8], params: Re
 
 
 def _parts(sources: Sources, row: int, image: NDArray[np.uint8], params: ReportParams) -> Captioned:
-    cache, count = sources.parts, params.parts_shown
-    boxes, labels, scores = (cache[name][row][:count] for name in PART_ARRAYS)
-    return parts_picture(image, boxes, labels, scores, params.quality)
+    found = parts_at(sources.parts, row).some(slice(params.parts_shown))
+    return parts_picture(image, found.boxes, found.labels, found.scores, params.quality)
 
 
 def _views(sources: Sources, row: int, image: NDArray[np.uint8], params: ReportParams) -> Captioned:

@@ -8,7 +8,7 @@ import numpy as np
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
-from pipeline.artifacts.parts import PART_ARRAYS, Detections
+from pipeline.artifacts.parts import Detections
 from pipeline.artifacts.views import area_ratios
 from pipeline.foreground import network as foreground_network
 from pipeline.foreground import prediction as foreground_prediction
@@ -51,9 +51,7 @@ class Inputs:
 
     def __call__(self, row: int) -> tuple[Sample, int]:
         """One image's sample, and -1 for its unknown vehicle."""
-        parts = None
-        if self.parts is not None:
-            parts = Detections(*(getattr(self.parts, name)[row] for name in PART_ARRAYS))
+        parts = None if self.parts is None else self.parts.some(row)
         views = None if self.masks is None or self.ratios is None else (self.masks[row], self.ratios[row])
         return sample_of(self.images.image(row), self.input_size, parts, views), -1
 
@@ -114,7 +112,7 @@ def describe(
 def _parts(images: Images, workspace: Workspace, values: SearchParams, fabric: Fabric) -> Detections:
     detector = parts_network.restore(workspace.existing("detector"))
     found = joined(detect(detector, images, _sized(values.detection, images), values.runtime, fabric))
-    return Detections(found["boxes"], found["labels"], found["scores"])
+    return Detections(**found)
 
 
 def _masks(images: Images, workspace: Workspace, values: SearchParams, fabric: Fabric) -> NDArray[np.uint8]:

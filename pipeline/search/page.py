@@ -207,8 +207,8 @@ def _figures(search: Search, query: int) -> list[Figure]:
     size = f"{full.shape[1]} × {full.shape[0]} pixels"
     figures = [Figure("Image", "", Captioned(picture(image, "the query image", QUALITY), size))]
     if seen.parts is not None:
-        found, first = seen.parts, (shown, slice(search.top_d))
-        drawn = parts_picture(image, found.boxes[first], found.labels[first], found.scores[first], QUALITY)
+        found = seen.parts.some((shown, slice(search.top_d)))
+        drawn = parts_picture(image, found.boxes, found.labels, found.scores, QUALITY)
         figures.append(Figure(TITLES["parts"], _use(search, "parts"), drawn))
     if seen.masks is not None and seen.ratios is not None:
         drawn = views_picture(image, seen.masks[shown], seen.ratios[shown], QUALITY)

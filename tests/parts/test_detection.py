@@ -9,7 +9,7 @@ from cpu_runtime import RUNTIME
 from numpy.typing import NDArray
 from torchvision.models.detection.ssd import SSD
 
-from pipeline.artifacts.parts import Detections
+from pipeline.artifacts.parts import Detections, no_parts
 from pipeline.maps.columns import joined
 from pipeline.networks.runtime import start
 from pipeline.networks.weights import PretrainedParams
@@ -129,7 +129,7 @@ def test_a_factor_of_an_unknown_class_is_refused_by_name() -> None:
 
 
 def test_missing_boxes_become_cells_of_ever_finer_grids() -> None:
-    empty = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.uint8), np.zeros(0, np.float32))
+    empty = no_parts()
     filled = fill_up(empty, 7)
     np.testing.assert_array_equal(filled.boxes[0], [0, 0, 1, 1])
     np.testing.assert_array_equal(filled.boxes[2], [0.5, 0, 1, 0.5])

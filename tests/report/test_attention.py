@@ -7,7 +7,7 @@ from parsed_page import ParsedPage
 from report_example import MODELS, PARAMS, write_results
 
 from pipeline.artifacts.attention import AttentionForm, Looks, create_attention, header_of
-from pipeline.artifacts.parts import Detections, write_parts
+from pipeline.artifacts.parts import parts_at, write_parts
 from pipeline.report.attention import attention_sheets
 from pipeline.report.page import build_page
 from pipeline.report.sources import Sources
@@ -67,7 +67,7 @@ def test_the_page_has_the_section_where_there_is_attention_and_only_there(data: 
 def test_weights_of_other_boxes_than_those_drawn_are_refused(data: TinyData) -> None:
     table = data.store.digest
     with hdf5.Cache(data.path("parts"), "parts/1", table) as cache:
-        found = Detections(*(cache[name][()] for name in ("boxes", "labels", "scores")))
+        found = parts_at(cache, ())
     write_parts(data.path("parts"), table, *found.scores.shape, [found], {"detector": "another"})
     with pytest.raises(ValueError, match="made with parts detector"):
         attention_sheets(Sources(data.root, data.name, ["<pgan>"]), PARAMS)

@@ -9,7 +9,7 @@ from tiny_run import MODELS, TINY, invoke, run_stage, write_params
 
 from pipeline.artifacts.attention import form_of, open_attention
 from pipeline.artifacts.features import read_features
-from pipeline.artifacts.parts import Detections, write_parts
+from pipeline.artifacts.parts import parts_at, write_parts
 from pipeline.networks import weights
 from pipeline.store import hdf5
 from pipeline.training import loop
@@ -76,7 +76,7 @@ def write_parts_of(data: TinyData, detector: str) -> None:
     """Say that another detector found the very parts there are."""
     table = data.store.digest
     with hdf5.Cache(data.path("parts"), "parts/1", table) as cache:
-        found = Detections(*(cache[name][()] for name in ("boxes", "labels", "scores")))
+        found = parts_at(cache, ())
     write_parts(data.path("parts"), table, *found.scores.shape, [found], {"detector": detector})
 
 

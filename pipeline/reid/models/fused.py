@@ -109,7 +109,9 @@ class Network(GuidedNetwork):
 
     def ratios(self, batch: ReidBatch) -> Tensor:
         """The fused feature's, always 1; the views', by their area; the part classes', alike where they are shown."""
-        _, shown = self.parts.best(batch)
+        return self._ratios(batch, self.parts.best(batch)[1])
+
+    def _ratios(self, batch: ReidBatch, shown: Tensor) -> Tensor:
         whole, views = batch.area_ratios[:, :1], batch.area_ratios[:, 1:]
         return torch.cat([whole, self.view_ratio * views, self.part_ratio * shown], 1)
 
@@ -119,13 +121,14 @@ class Network(GuidedNetwork):
         fused = self.refine(maps)
         after_neck = self.neck(fused)
         views = self.views(maps.guided, average_masks(batch.masks, self.guidance.cells))
-        parts = self.parts((maps.first, maps.whole), *self.parts.best(batch))
+        boxes, shown = self.parts.best(batch)
+        parts = self.parts((maps.first, maps.whole), boxes, shown)
         feature = torch.cat([normalize(after_neck), *views, parts], 1)
         if not self.training:
             return ReidOutput(feature, None, {}, maps.attention)
         features = {"fused": fused, **self.refine.of_each(maps)}
         distances = {name: pairwise_euclidean(each) for name, each in features.items()}
-        ratios = self.ratios(batch)
+        ratios = self._ratios(batch, shown)
         distances["cpdm"] = pairwise_cpdm(feature, ratios, self.dimensions)
         shared = torch.cat([ratios[:, :1] * WHOLE, ratios[:, 1:]], 1)
         distances["shared"] = pairwise_cpdm(feature, shared, self.dimensions)
