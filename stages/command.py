@@ -8,6 +8,7 @@ import functools
 import os
 import pickle
 import shutil
+import traceback
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -94,6 +95,7 @@ def stage(function: Callable[..., None]) -> click.Command:
             workspace.check_unchanged()
             _clear(workspace)
         except OF_BAD_INPUT as error:
+            traceback.clear_frames(error.__traceback__)  # what it held is what exit hooks of libraries may lack
             raise click.ClickException(printable(f"{type(error).__name__}: {str(error) or _advice(error)}")) from error
 
     for option in (

@@ -62,6 +62,7 @@ CHANGES: dict[str, Any] = {
             "dimension": 16,
             "view_dimension": 8,
             "top_d": 4,
+            "class_boxes": 4,
             "attention_layers": "release",
             "triplet_weights": {"fused": 1, "global": 0, "part": 0, "cpdm": 0.5, "shared": 0.5},
         }

@@ -19,7 +19,7 @@ from benchmarks.reliability.killed_stages import (
     no_room,
     trials_of,
 )
-from benchmarks.reliability.processes import in_process, server
+from benchmarks.reliability.processes import in_process
 from pipeline.store.places import PLACES, Workspace
 
 
@@ -87,10 +87,10 @@ def divide() -> None:
 
 
 def test_a_crash_a_traceback_and_a_hang_are_told_from_an_error(tmp_path: Path) -> None:
-    context, log = server(), tmp_path / "log"
-    assert in_process(context, die, log).status == -signal.SIGKILL
-    assert in_process(context, partial(time.sleep, 60), log, seconds=1).status == -signal.SIGALRM
-    ended = in_process(context, divide, log)
+    log = tmp_path / "log"
+    assert in_process(die, log).status == -signal.SIGKILL
+    assert in_process(partial(time.sleep, 60), log, seconds=1).status == -signal.SIGALRM
+    ended = in_process(divide, log)
     assert not ended.in_words
     assert "ZeroDivisionError" in ended.said
 

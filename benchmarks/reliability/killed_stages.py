@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from benchmarks.miniature import TINY
 from benchmarks.reliability.cases import Case
-from benchmarks.reliability.processes import Ended, in_process, server
+from benchmarks.reliability.processes import Ended, in_process
 from pipeline.store import files, params
 from pipeline.store.places import PLACES, SCRATCH, Workspace
 
@@ -62,8 +62,7 @@ class Stage(NamedTuple):
         Args:
             prepare: What that process does first, picklable.
         """
-        context = server(__name__, *(f"stages.{name}" for name in STAGES))
-        return in_process(context, partial(_run, self, prepare), self.workspace.root / f".{self.name}.log")
+        return in_process(partial(_run, self, prepare), self.workspace.root / f".{self.name}.log")
 
     def content(self) -> dict[str, bytes]:
         """Path below the root -> bytes, of every file at its outputs' places."""

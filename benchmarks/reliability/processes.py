@@ -11,7 +11,10 @@ import traceback
 from collections.abc import Callable
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import NamedTuple
+
+import stages
 
 SECONDS = 240
 """A process that takes longer hangs."""
@@ -34,36 +37,32 @@ class Ended(NamedTuple):
         return self.status == 1 and "Error: " in self.said and "Traceback" not in self.said
 
 
-def server(*modules: str) -> ForkServerContext:
-    """Where processes come from: forks of one that has imported the modules and done nothing else.
-
-    A fork of this process would inherit its open HDF5 files, its signal handlers, and locks held by threads of torch
-    and OpenCV that no longer run; a new interpreter would import torch each time.
-
-    Args:
-        modules: Names of modules; those of the first call count.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*modules, __name__])
-    return context
-
-
-def in_process(context: ForkServerContext, job: Callable[[], object], log: Path, seconds: int = SECONDS) -> Ended:
+def in_process(job: Callable[[], object], log: Path, seconds: int = SECONDS) -> Ended:
     """Run something in a process of its own and wait for it.
 
     Args:
-        context: Where that process comes from.
         job: What it does, picklable; a `SystemExit` gives its status.
         log: File that gets what it writes.
         seconds: After these a signal ends it.
     """
-    process = context.Process(target=_run, args=(job, log, seconds))
+    process = _forks_of_stages().Process(target=_run, args=(job, log, seconds))
     process.start()
     process.join()
     ended = process.exitcode
     process.close()
     assert ended is not None
     return Ended(ended, log.read_text(encoding="utf-8", errors="replace"))
+
+
+def _forks_of_stages() -> ForkServerContext:
+    """Where processes come from: forks of one that has imported every stage and done nothing else.
+
+    A fork of this process would inherit its open HDF5 files, its signal handlers, and locks held by threads of torch
+    and OpenCV that no longer run; a new interpreter would import torch each time.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, *(f"stages.{module.name}" for module in iter_modules(stages.__path__))])
+    return context
 
 
 def _run(job: Callable[[], object], log: Path, seconds: int) -> None:

@@ -1,5 +1,6 @@
 import csv
 import pickle
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,20 @@ def root(tmp_path: Path) -> Path:
 def run(function: Callable[..., None], root: Path, *options: str) -> Result:
     command = stage(dataset_option(click.option("--output", type=PATH)(function)))
     return CliRunner().invoke(command, ["--dataset", "shop", "--root", str(root), *options])
+
+
+def test_a_stage_that_failed_holds_no_memory_when_libraries_run_their_exit_hooks(root: Path) -> None:
+    held = []
+
+    def greedy(workspace: Workspace, output: Path) -> None:
+        batch = set(range(100))
+        held.append(weakref.ref(batch))
+        raise MemoryError
+
+    result = run(greedy, root)
+    assert result.exception is not None  # its frames are those of the stage
+    assert held[0]() is None
+    assert result.output == ("Error: MemoryError: memory ran out; smaller batches or fewer runtime.workers take less\n")
 
 
 def seen_by_a_stage(*options: str, takes: Callable[[Any], Any] = lambda function: function) -> Workspace:
