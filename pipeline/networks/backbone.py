@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pipeline.networks.architectures import build_architecture, levels_of
 from pipeline.networks.cells import Cells, cells_of
+from pipeline.networks.stage import Stage
 from pipeline.networks.weights import PretrainedParams, load_pretrained
 from pipeline.store.params import parameters
 
@@ -35,28 +36,6 @@ class BackboneParams:
     second_levels: PositiveInt | None = Field(default=None, kw_only=True)
     """Last levels that are the second stage, of which SPAN trains a copy a view; null: those from the last halving on,
     a ResNet's ``layer4``."""
-
-
-class Stage(nn.Sequential):
-    """Levels of a network, the first of which may be frozen.
-
-    Args:
-        modules: In the order an image passes them.
-        frozen: First modules that are not trained: no gradient, norms in evaluation mode.
-    """
-
-    def __init__(self, modules: list[nn.Module], frozen: int) -> None:
-        super().__init__(*modules)
-        self.frozen = frozen
-        for module in modules[:frozen]:
-            module.requires_grad_(False)
-
-    def train(self, mode: bool = True) -> "Stage":
-        """Set the mode of what is trained."""
-        super().train(mode)
-        for module in list(self)[: self.frozen]:
-            module.eval()
-        return self
 
 
 class Backbone(nn.Module):

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 
 from pipeline.networks.architectures import build_architecture, levels_of
-from pipeline.networks.backbone import LevelMap, Stage, level_maps
+from pipeline.networks.backbone import LevelMap, level_maps
+from pipeline.networks.stage import Stage
 from pipeline.networks.weights import PretrainedParams, load_pretrained
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pipeline.networks.devices import processes
 from pipeline.networks.loading import Batches
+from pipeline.networks.stage import frozen_maps_kept
 from pipeline.reid.augmentation import Sample
 from pipeline.reid.build import network_module
 from pipeline.reid.losses import reid_losses
@@ -214,7 +215,8 @@ def _train(
 
     network.load_pretrained(training.pretrained)
     network.to(memory_format=torch.channels_last)
-    history = fit(network, losses, batches, training, fabric, scratch=scratch)
+    with frozen_maps_kept(network, runtime.frozen_maps):
+        history = fit(network, losses, batches, training, fabric, scratch=scratch)
     metadata = {
         "network": params.network,
         "network_params": asdict(params.own),

@@ -45,6 +45,9 @@ class RuntimeParams:
     reuse: tuple[str, ...]
     """Folders of other workspaces whose results serve for the same images where the same maker made them, beside the
     former ones of this workspace. Does not change a byte."""
+    frozen_maps: NonNegativeInt = Field(default=1024, kw_only=True)
+    """Megabytes for what frozen levels make of images, which a re-ID training on a CPU meets again, mirrored or not, in
+    every epoch; 0 computes it each time. Does not change a byte."""
     logger: LoggerName = Field(default="none", kw_only=True)
     """Where trainings report losses, learning rates and seconds a step: ``none``; ``csv``, ``tensorboard`` and
     ``dvclive``, files in ``data/logs``; or ``mlflow``, its server or a file there. All but the first two are optional

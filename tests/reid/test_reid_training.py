@@ -9,7 +9,9 @@ from drawn_vehicles import TinyData
 from reid_example import OWN, SIZE
 
 from pipeline.maps.columns import joined
+from pipeline.networks.architectures import build_architecture
 from pipeline.networks.runtime import start
+from pipeline.networks.stage import Stage
 from pipeline.networks.weights import PretrainedParams
 from pipeline.reid import samples, training
 from pipeline.reid.augmentation import Sample
@@ -53,8 +55,8 @@ PARAMS = ModelParams(
 )
 
 
-def run(data: TinyData, seed: int = 0, params: ModelParams = PARAMS) -> Trained:
-    runtime = replace(RUNTIME, seed=seed)
+def run(data: TinyData, seed: int = 0, params: ModelParams = PARAMS, frozen_maps: int = 0) -> Trained:
+    runtime = replace(RUNTIME, seed=seed, frozen_maps=frozen_maps)
     fabric = start(runtime)
     rows = training_rows(data.store)
     network = build_network(params, data.store, rows)
@@ -69,6 +71,17 @@ def test_models_are_trained_on_the_split_train_alone(tiny_data: TinyData) -> Non
     store.splits[:] = "gallery"
     with pytest.raises(ValueError, match=r"tiny\.h5: no images in split 'train'"):
         training_rows(store)
+
+
+def test_frozen_levels_that_are_passed_once_give_the_same_weights(tiny_data: TinyData, tmp_path: Path) -> None:
+    file = tmp_path / "weights.pth"
+    torch.save(build_architecture("resnet10_narrow").state_dict(), file)
+    changed = replace(PARAMS.training, frozen_levels=2, pretrained=PretrainedParams(str(file)))
+    params = replace(PARAMS, training=changed)
+    trained = [run(tiny_data, params=params, frozen_maps=room) for room in (64, 0)]
+    kept, computed = (each.network.state_dict() for each in trained)
+    assert all(torch.equal(kept[name], computed[name]) for name in kept)
+    assert all(module.maps is None for module in trained[0].network.modules() if isinstance(module, Stage))
 
 
 def test_training_repeats_bit_for_bit_and_depends_on_the_seed(tiny_data: TinyData) -> None:
