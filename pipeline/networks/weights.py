@@ -49,7 +49,8 @@ class PretrainedParams:
     """null trains from scratch; a torchvision weights name, for example ``IMAGENET1K_V1``, asks its hub; ``timm`` asks
     the hub of timm's networks; ``package:<package>/<file>`` is a file that an installed Python package carries;
     anything else is a local file, ``.safetensors`` or torch's (``.pth``, ``.pt``, ``.bin``, ``.ckpt``, ``.pth.tar``) of
-    weights, alone or as training programs nest them."""
+    weights, alone or as training programs nest them. A re-ID model may also begin with the weights of one like it,
+    trained here on another data set, as ``models/reid/synthetic/pgan.safetensors``."""
     sha256: str | None = None
     """Full digest the file must have; null skips the check."""
 
@@ -210,6 +211,32 @@ def load_pretrained(network: nn.Module, architecture: str, pretrained: Pretraine
     return left
 
 
+def load_own(pretrained: PretrainedParams, kind: str) -> dict[str, Tensor] | None:
+    """Weights of a whole network that this pipeline trained, to begin another training with.
+
+    Args:
+        pretrained: Where they are.
+        kind: What they are for, as `save` was told.
+
+    Returns:
+        Name -> tensor; None where `pretrained` names weights that are not of this pipeline, or none.
+
+    Raises:
+        FileNotFoundError: The local file does not exist.
+        ValueError: The file has another digest or is damaged, or its weights are of another kind.
+    """
+    path = local_file(pretrained)
+    if path is None or path.suffix != ".safetensors":
+        return None
+    _check_file(path, pretrained)
+    try:
+        with safe_open(path, "pt") as file:
+            is_own = "metadata" in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return None  # whoever reads it as foreign weights says what is wrong
+    return load(path, kind)[0] if is_own else None
+
+
 def _renamed(state: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same weights by the names wanted, where only their order tells which is which."""
     given, names = ([name for name in some if "num_batches" not in name] for some in (state, wanted))
@@ -227,11 +254,15 @@ def _read_pretrained(architecture: str, pretrained: PretrainedParams) -> dict[st
     path = local_file(pretrained)
     if path is None:
         return _from_torchvision(architecture, source)
+    _check_file(path, pretrained)
+    return read_weights(path)
+
+
+def _check_file(path: Path, pretrained: PretrainedParams) -> None:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file of pretrained weights")
     if pretrained.sha256 is not None and file_digest(path) != pretrained.sha256:
         raise ValueError(f"{path}: SHA-256 is {file_digest(path)}, expected {pretrained.sha256}")
-    return read_weights(path)
 
 
 def _from_torchvision(architecture: str, name: str) -> dict[str, Tensor]:

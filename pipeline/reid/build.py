@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from pipeline.networks import weights
+from pipeline.networks.weights import PretrainedParams
 from pipeline.reid import models
 from pipeline.reid.network import ReidNetwork, ReidShapeParams
 
 KIND = "reid/1"
+CLASSIFIER = "neck.classifier.weight"
+"""Ends the name of the weights that tell the vehicles of a training apart, which another training does not have."""
 
 
 class NetworkModule(Protocol):
@@ -40,6 +43,25 @@ def network_module(name: str, where: str) -> NetworkModule:
     if name not in names:
         raise ValueError(f"{where}: network: expected one of {', '.join(names)}, got {name!r}")
     return cast(NetworkModule, importlib.import_module(f"{models.__name__}.{name}"))
+
+
+def load_first_weights(network: ReidNetwork, pretrained: PretrainedParams) -> None:
+    """Give a model its first weights: its backbone those of a library, or all but the classifier those of a model.
+
+    Args:
+        network: Filled in place.
+        pretrained: Where they are: ImageNet weights, or a file in `models/reid` of a model of the same shape.
+
+    Raises:
+        FileNotFoundError: The local file does not exist.
+        ValueError: The file is damaged or has another digest, or its weights do not fit.
+    """
+    own = weights.load_own(pretrained, KIND)
+    if own is None:
+        network.load_pretrained(pretrained)
+        return
+    vehicles = {name: tensor for name, tensor in network.state_dict().items() if name.endswith(CLASSIFIER)}
+    weights.fill(network, own | vehicles, Path(str(pretrained.source)))
 
 
 def restore(path: Path, model: str) -> tuple[ReidNetwork, dict[str, Any]]:

@@ -15,7 +15,7 @@ from pipeline.networks.devices import processes
 from pipeline.networks.loading import Batches
 from pipeline.networks.stage import frozen_maps_kept
 from pipeline.reid.augmentation import Sample
-from pipeline.reid.build import network_module
+from pipeline.reid.build import load_first_weights, network_module
 from pipeline.reid.losses import reid_losses
 from pipeline.reid.network import ReidBatch, ReidNetwork, ReidOutput
 from pipeline.reid.params import ModelParams
@@ -213,7 +213,7 @@ def _train(
             margin=training.triplet_margin,
         )
 
-    network.load_pretrained(training.pretrained)
+    load_first_weights(network, training.pretrained)
     network.to(memory_format=torch.channels_last)
     with frozen_maps_kept(network, runtime.frozen_maps):
         history = fit(network, losses, batches, training, fabric, scratch=scratch)

@@ -7,12 +7,15 @@ import pytest
 import torch
 from older_weights import check_older_weights_are_refused
 from reid_example import CLASSES, OWN, batch, network, shape
+from safetensors.torch import save_file
 
-from pipeline.networks.weights import save
-from pipeline.reid.build import KIND, network_module, restore
+from pipeline.networks.architectures import build_architecture
+from pipeline.networks.weights import PretrainedParams, save
+from pipeline.reid.build import KIND, load_first_weights, network_module, restore
 from pipeline.reid.models import baseline, fused, pgan, span
 from pipeline.reid.network import ReidNetwork
 from pipeline.retrieval.distances import DISTANCES
+from pipeline.store.files import file_digest
 
 MODULES = [baseline, fused, pgan, span]
 
@@ -95,3 +98,43 @@ def test_own_parameters_of_an_older_version_are_refused_with_file_and_key(tmp_pa
     message = "network_params: unknown key 'heads'; known keys are .*train them again"
     with pytest.raises(ValueError, match=rf"weights\.safetensors: {message}"):
         restore(path, "mine")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_model_begins_with_the_weights_of_one_like_it_but_for_the_vehicles(
+    module: ModuleType, tmp_path: Path
+) -> None:
+    file = tmp_path / "weights.safetensors"
+    first = saved(file, module)
+    other = type(first)(shape(), module.NetworkParams(**OWN[module.__name__.rpartition(".")[2]]), CLASSES + 4)
+    own = other.neck.classifier.weight.clone()
+    load_first_weights(other, PretrainedParams(str(file), file_digest(file)))
+    expected = first.state_dict() | {"neck.classifier.weight": own}
+    found = other.state_dict()
+    assert list(found) == list(expected)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_weights_that_are_no_models_go_to_the_backbone_alone(tmp_path: Path) -> None:
+    made, file = network(baseline), tmp_path / "weights.safetensors"
+    before = {name: tensor.clone() for name, tensor in made.state_dict().items()}
+    save_file(build_architecture("resnet10_narrow").state_dict(), file)
+    load_first_weights(made, PretrainedParams(str(file)))
+    changed = {
+        name.split(".")[0] for name, tensor in made.state_dict().items() if not torch.equal(tensor, before[name])
+    }
+    assert changed == {"backbone"}
+
+
+def test_weights_of_another_model_or_kind_are_refused_as_first_ones(tmp_path: Path) -> None:
+    file = tmp_path / "weights.safetensors"
+    saved(file, baseline)
+    with pytest.raises(ValueError, match=r"weights\.safetensors: weights do not fit their network: .*Missing key"):
+        load_first_weights(network(pgan), PretrainedParams(str(file)))
+    with pytest.raises(ValueError, match=r"weights\.safetensors: SHA-256 is .*, expected 00"):
+        load_first_weights(network(baseline), PretrainedParams(str(file), "00"))
+    save(file, network(baseline).state_dict(), "span/1", {})
+    with pytest.raises(ValueError, match=r"weights\.safetensors: expected weights of kind 'reid/1', got 'span/1'"):
+        load_first_weights(network(baseline), PretrainedParams(str(file)))
+    with pytest.raises(FileNotFoundError, match="no such file of pretrained weights"):
+        load_first_weights(network(baseline), PretrainedParams(str(tmp_path / "absent.safetensors")))
