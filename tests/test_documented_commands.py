@@ -108,10 +108,10 @@ def test_models_are_tested_across_data_sets_and_trained_on_several(
             target = TinyData(run_of.root, name).path(kind, model)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(run_of.path(kind, model), target)
-    first, joint, unseen = (parse(text, Path("docs")) for text in blocks("across.md", "yaml"))
+    first, begun, joint, unseen = (parse(text, Path("docs")) for text in blocks("across.md", "yaml"))
     plain = {**TRAINED, "evaluate": {"alike": None, "group_by": None}}
     own = {"overrides": dict.fromkeys(("synthetic", "real_mini", "mixed"), plain)}
-    lay_over(run_of.root, own, first, joint, unseen)
+    lay_over(run_of.root, own, first, begun, joint, unseen)
     monkeypatch.chdir(run_of.root)
     for words in commands("across.md"):
         run(words)
