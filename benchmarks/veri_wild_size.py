@@ -10,6 +10,7 @@ takes a sixteenth of the images, so that memory at 1 and at 16 times the images 
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
@@ -175,12 +176,9 @@ def timed(step: Callable[[], None]) -> Cost:
 
 
 def cost_of(step: Callable[[], None]) -> Cost:
-    """Do a step in a fresh process."""
-    with get_context("spawn").Pool(1) as pool:
-        cost = pool.apply(timed, (step,))
-        pool.close()
-        pool.join()  # else it is killed, and says so
-    return cost
+    """Do a step in a fresh process, which may have processes of its own."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(timed, step).result()
 
 
 @click.command(help=__doc__)

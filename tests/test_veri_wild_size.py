@@ -1,3 +1,4 @@
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,12 @@ def test_memory_is_that_of_the_fresh_process_alone() -> None:
     ballast = b"\1" * 300_000_000
     assert veri_wild_size.cost_of(dict).megabytes < 300 < peak_megabytes()
     assert len(ballast) == 300_000_000
+
+
+def child() -> None:
+    with ProcessPoolExecutor(1) as pool:
+        assert pool.submit(int).result() == 0
+
+
+def test_a_step_may_have_processes_of_its_own() -> None:
+    assert veri_wild_size.cost_of(child).seconds > 0
