@@ -23,8 +23,8 @@ from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.packing import write_store
 from pipeline.datasets.records import ImageRecord
 from pipeline.maps.columns import joined
+from pipeline.networks.pretrained import PretrainedParams
 from pipeline.networks.runtime import generator_of, start
-from pipeline.networks.weights import PretrainedParams
 from pipeline.store.images import ImageStore
 from pipeline.store.runtime import RuntimeParams
 from pipeline.training.loop import ScheduleParams, Trained

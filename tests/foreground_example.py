@@ -4,7 +4,7 @@ import torch
 
 from pipeline.foreground.network import ForegroundNetwork, ForegroundNetworkParams, build_foreground
 from pipeline.foreground.prediction import ForegroundPredictionParams
-from pipeline.networks.weights import PretrainedParams
+from pipeline.networks.pretrained import PretrainedParams
 
 PREDICTION = ForegroundPredictionParams(size=16, batch_size=3, mirrored_too=False)
 

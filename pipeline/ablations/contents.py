@@ -3,7 +3,7 @@
 import functools
 from pathlib import Path
 
-from pipeline.networks.weights import PretrainedParams, local_file
+from pipeline.networks.pretrained import PretrainedParams, local_file
 from pipeline.store.files import file_digest
 
 

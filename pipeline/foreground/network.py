@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pipeline.foreground.trained_on import KIND
 from pipeline.networks import weights
 from pipeline.networks.backbone import Backbone, BackboneParams, check_frozen
-from pipeline.networks.weights import PretrainedParams
+from pipeline.networks.pretrained import PretrainedParams
 from pipeline.store.params import parameters
 
 STEM_STRIDE = 8

@@ -21,8 +21,8 @@ from pipeline.foreground.samples import (
 )
 from pipeline.networks.devices import gathered, of_batch, own_share
 from pipeline.networks.loading import Batches
+from pipeline.networks.pretrained import PretrainedParams
 from pipeline.networks.tensors import channels_last, normalise
-from pipeline.networks.weights import PretrainedParams
 from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
 from pipeline.store.params import Share, parameters

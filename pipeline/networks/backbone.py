@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from pipeline.networks.architectures import build_architecture, levels_of
 from pipeline.networks.cells import Cells, cells_of
+from pipeline.networks.pretrained import PretrainedParams, load_pretrained
 from pipeline.networks.stage import Stage
-from pipeline.networks.weights import PretrainedParams, load_pretrained
 from pipeline.store.params import parameters
 
 PROBE_SIDE = 64

@@ -24,7 +24,7 @@ from torchvision.models.detection.ssd import SSD, SSDHead
 from pipeline.networks import weights
 from pipeline.networks.backbone import check_frozen
 from pipeline.networks.devices import of_batch
-from pipeline.networks.weights import PretrainedParams
+from pipeline.networks.pretrained import PretrainedParams
 from pipeline.parts.pyramid import Pyramid
 from pipeline.parts.trained_on import KIND
 from pipeline.parts.vgg import Normalisation, build_vgg_ssd, normalisation_of

@@ -8,8 +8,8 @@ from torchvision.ops import FeaturePyramidNetwork
 
 from pipeline.networks.architectures import build_architecture, levels_of
 from pipeline.networks.backbone import LevelMap, level_maps
+from pipeline.networks.pretrained import PretrainedParams, load_pretrained
 from pipeline.networks.stage import Stage
-from pipeline.networks.weights import PretrainedParams, load_pretrained
 
 
 class Pyramid(nn.Module):

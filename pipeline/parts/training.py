@@ -9,7 +9,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torchvision.models.detection.ssd import SSD
 
-from pipeline.networks.weights import PretrainedParams
+from pipeline.networks.pretrained import PretrainedParams
 from pipeline.parts.augmentation import PartAugmentationParams
 from pipeline.parts.network import DetectorNetworkParams, build_detector, input_size, settled
 from pipeline.parts.samples import DetectionBatch, PartLoader, collate, training_rows

@@ -8,8 +8,8 @@ from torchvision.models import VGG16_Weights, vgg16
 from torchvision.models.detection import ssd300_vgg16
 from torchvision.models.detection.ssd import SSD
 
+from pipeline.networks.pretrained import PretrainedParams, load_pretrained
 from pipeline.networks.tensors import IMAGENET_MEAN, IMAGENET_STD
-from pipeline.networks.weights import PretrainedParams, load_pretrained
 
 Normalisation = Literal["features", "imagenet"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from pipeline.networks import weights
-from pipeline.networks.weights import PretrainedParams
+from pipeline.networks.pretrained import PretrainedParams, load_own
 from pipeline.reid import models
 from pipeline.reid.network import ReidNetwork, ReidShapeParams
 
@@ -56,7 +56,7 @@ def load_first_weights(network: ReidNetwork, pretrained: PretrainedParams) -> No
         FileNotFoundError: The local file does not exist.
         ValueError: The file is damaged or has another digest, or its weights do not fit.
     """
-    own = weights.load_own(pretrained, KIND)
+    own = load_own(pretrained, KIND)
     if own is None:
         network.load_pretrained(pretrained)
         return

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from pipeline.networks.backbone import BackboneParams
 from pipeline.networks.cells import Cells
-from pipeline.networks.weights import PretrainedParams
+from pipeline.networks.pretrained import PretrainedParams
 from pipeline.store.params import parameters
 from pipeline.store.vocabulary import VIEWS
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
-from pipeline.networks.weights import PretrainedParams
+from pipeline.networks.pretrained import PretrainedParams
 from pipeline.reid.augmentation import ReidAugmentationParams
 from pipeline.reid.build import network_module
 from pipeline.reid.network import ReidShapeParams

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.networks.devices import of_batch
+from pipeline.networks.pretrained import PretrainedParams
 from pipeline.networks.tensors import channels_last, normalise
-from pipeline.networks.weights import PretrainedParams
 from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
 from pipeline.store.params import parameters

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pipeline.artifacts.parts import PART_ARRAYS, Detections
 from pipeline.export.parts import PartGraph, Parts
-from pipeline.networks.weights import PretrainedParams
+from pipeline.networks.pretrained import PretrainedParams
 from pipeline.parts.detection import PartDetectionParams, candidates_of, most_confident
 from pipeline.parts.network import DetectorNetworkParams, ResnetSsdParams, build_detector
 from pipeline.store.vocabulary import PART_CLASSES

@@ -13,7 +13,8 @@ from pipeline.foreground.network import (
     build_foreground,
     restore,
 )
-from pipeline.networks.weights import PretrainedParams, save
+from pipeline.networks.pretrained import PretrainedParams
+from pipeline.networks.weights import save
 
 PAPER = ForegroundNetworkParams("resnet50", True, "layer4", 2, (256, 128, 64), 64)
 SMALL = ForegroundNetworkParams("resnet10_narrow", True, "layer4", 1, (16, 8), 32)

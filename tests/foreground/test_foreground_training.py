@@ -13,8 +13,9 @@ from pipeline.foreground.network import ForegroundNetworkParams, restore
 from pipeline.foreground.samples import ForegroundAugmentationParams, augment, training_rows
 from pipeline.foreground.trained_on import KIND, read_removed_rows
 from pipeline.foreground.training import ForegroundTrainingParams, NoisySeeds, train
+from pipeline.networks.pretrained import PretrainedParams
 from pipeline.networks.runtime import start
-from pipeline.networks.weights import PretrainedParams, save
+from pipeline.networks.weights import save
 from pipeline.store import hdf5, hdf5_writer
 from pipeline.store.files import read_csv
 from pipeline.training import loop as training_loop

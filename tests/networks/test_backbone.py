@@ -8,7 +8,7 @@ from torchvision.models import resnet18
 
 from pipeline.networks.architectures import RESNETS, resnet10
 from pipeline.networks.backbone import Backbone, BackboneParams
-from pipeline.networks.weights import PretrainedParams
+from pipeline.networks.pretrained import PretrainedParams
 from pipeline.reid.models import baseline as baseline_module
 from pipeline.reid.models import pgan as pgan_module
 from pipeline.reid.models import span as span_module

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from pipeline.networks.foreign import NESTINGS, PREFIXES, read_weights
-from pipeline.networks.weights import PretrainedParams, load_pretrained
+from pipeline.networks.pretrained import PretrainedParams, load_pretrained
 
 State = dict[str, Tensor]
 

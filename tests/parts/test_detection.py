@@ -11,8 +11,8 @@ from torchvision.models.detection.ssd import SSD
 
 from pipeline.artifacts.parts import Detections, no_parts
 from pipeline.maps.columns import joined
+from pipeline.networks.pretrained import PretrainedParams
 from pipeline.networks.runtime import start
-from pipeline.networks.weights import PretrainedParams
 from pipeline.parts.detection import PartDetectionParams, detect, fill_up, most_confident
 from pipeline.parts.network import DetectorNetworkParams, ResnetSsdParams, build_detector
 from pipeline.store.params import build

@@ -10,8 +10,8 @@ from cpu_runtime import RUNTIME
 from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.packing import write_store
 from pipeline.datasets.records import ImageRecord
+from pipeline.networks.pretrained import PretrainedParams
 from pipeline.networks.runtime import start
-from pipeline.networks.weights import PretrainedParams
 from pipeline.parts.augmentation import PartAugmentationParams
 from pipeline.parts.network import DetectorNetworkParams, ResnetSsdParams, build_detector, restore
 from pipeline.parts.samples import collate, training_rows

@@ -8,7 +8,8 @@ from torch import nn
 from torchvision.models.detection.ssd import SSD
 
 from pipeline.networks.architectures import build_architecture
-from pipeline.networks.weights import PretrainedParams, save
+from pipeline.networks.pretrained import PretrainedParams
+from pipeline.networks.weights import save
 from pipeline.parts.network import (
     CLASSES,
     DetectorNetworkParams,

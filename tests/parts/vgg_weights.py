@@ -6,7 +6,7 @@ import torch
 from torchvision.models import vgg16
 from torchvision.models.detection.ssd import SSD
 
-from pipeline.networks.weights import PretrainedParams
+from pipeline.networks.pretrained import PretrainedParams
 
 
 def write_vgg(path: Path, classifier: float | None) -> PretrainedParams:

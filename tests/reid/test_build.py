@@ -1,3 +1,4 @@
+import pickle
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +11,8 @@ from reid_example import CLASSES, OWN, batch, network, shape
 from safetensors.torch import save_file
 
 from pipeline.networks.architectures import build_architecture
-from pipeline.networks.weights import PretrainedParams, save
+from pipeline.networks.pretrained import PretrainedParams
+from pipeline.networks.weights import save
 from pipeline.reid.build import KIND, load_first_weights, network_module, restore
 from pipeline.reid.models import baseline, fused, pgan, span
 from pipeline.reid.network import ReidNetwork
@@ -65,6 +67,16 @@ def test_a_model_comes_back_from_its_file_alone(module: ModuleType, tmp_path: Pa
     assert metadata["makers"] == {"parts": {"detector": "d"}}
     with torch.no_grad():
         assert torch.equal(restored(batch()).feature, made(batch()).feature)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_model_can_be_sent_to_a_worker(module: ModuleType) -> None:
+    made = network(module).eval()
+    sent = pickle.loads(pickle.dumps(made))
+    assert not sent.training
+    assert list(sent.state_dict()) == list(made.state_dict())
+    with torch.no_grad():
+        assert torch.equal(sent(batch()).feature, made(batch()).feature)
 
 
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:

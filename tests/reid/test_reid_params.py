@@ -5,7 +5,7 @@ import pytest
 from ruamel.yaml import YAML
 from tiny_run import PROJECT
 
-from pipeline.networks.weights import PretrainedParams
+from pipeline.networks.pretrained import PretrainedParams
 from pipeline.reid.models import pgan, span
 from pipeline.reid.network import ReidShapeParams
 from pipeline.reid.params import ModelParams, ReidTrainingParams, load_model

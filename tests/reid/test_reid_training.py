@@ -10,9 +10,9 @@ from reid_example import OWN, SIZE
 
 from pipeline.maps.columns import joined
 from pipeline.networks.architectures import build_architecture
+from pipeline.networks.pretrained import PretrainedParams
 from pipeline.networks.runtime import start
 from pipeline.networks.stage import Stage
-from pipeline.networks.weights import PretrainedParams
 from pipeline.reid import samples, training
 from pipeline.reid.augmentation import Sample
 from pipeline.reid.build import KIND, restore

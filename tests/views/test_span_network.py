@@ -7,7 +7,8 @@ from older_weights import check_older_weights_are_refused
 from torch import nn
 
 from pipeline.networks.architectures import build_architecture
-from pipeline.networks.weights import PretrainedParams, save
+from pipeline.networks.pretrained import PretrainedParams
+from pipeline.networks.weights import save
 from pipeline.store.vocabulary import VIEWS
 from pipeline.views.network import Span, SpanNetworkParams, build_span, restore
 from pipeline.views.trained_on import KIND, read_trained_table

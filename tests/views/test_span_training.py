@@ -10,8 +10,8 @@ from drawn_vehicles import TinyData
 from torch import Tensor, nn
 
 from pipeline.artifacts.foreground import open_foreground
+from pipeline.networks.pretrained import PretrainedParams
 from pipeline.networks.runtime import start
-from pipeline.networks.weights import PretrainedParams
 from pipeline.store.files import read_csv
 from pipeline.store.vocabulary import VIEWPOINTS, VIEWS
 from pipeline.training.loop import ScheduleParams, Trained

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.networks.backbone import Backbone
+from pipeline.networks.pretrained import PretrainedParams
 from pipeline.networks.tensors import channels_last, normalise
-from pipeline.networks.weights import PretrainedParams
 from pipeline.reid.blocks.part_guidance import GuidanceParams, PartGuidance, part_guided
 from pipeline.reid.blocks.refine import Refine
 from pipeline.reid.network import Attention, ReidBatch, ReidNetwork, ReidShapeParams

@@ -1,6 +1,7 @@
 """How much each detected part counts: the part attention module of PGAN."""
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import torch
 from pydantic import PositiveFloat
@@ -23,6 +24,34 @@ class AttentionParams:
     matrix."""
 
 
+class WeightNormLinear(nn.Linear):
+    """A weight-normalised linear layer that can be sent to another process, as torch's own cannot.
+
+    Args:
+        inputs: Features of its input.
+        outputs: Features of its output.
+        dim: Dimension of the weight that has a norm each; None for one norm of the whole matrix.
+        bias: Whether it adds a bias.
+    """
+
+    def __init__(self, inputs: int, outputs: int, dim: int | None, bias: bool) -> None:
+        super().__init__(inputs, outputs, bias=bias)
+        self._made_of = inputs, outputs, dim, bias
+        weight_norm(self, dim=dim)  # type: ignore[arg-type]  # torch types it an int
+
+    def __reduce__(self) -> tuple[Callable[..., "WeightNormLinear"], tuple[Any, ...]]:
+        """How it is made again: torch gives it a class of its own, which no pickle can name."""
+        return _made_again, (self._made_of, self.state_dict(), self.training)
+
+
+def _made_again(
+    made_of: tuple[int, int, int | None, bool], state: dict[str, Tensor], training: bool
+) -> WeightNormLinear:
+    layer = WeightNormLinear(*made_of)
+    layer.load_state_dict(state, assign=True)
+    return layer.train(training)
+
+
 class PartAttentionModule(nn.Module):
     """PAM: a soft weight for each part from its mask-guided average (PGAN §3.3, fig. 2).
 
@@ -38,12 +67,13 @@ class PartAttentionModule(nn.Module):
         hidden = channels // CHANNEL_REDUCTION
         of_release = params.attention_layers == "release"
 
-        def linear(inputs: int, outputs: int) -> nn.Module:
-            layer = nn.Linear(inputs, outputs, bias=not of_release)
-            norms = None if of_release else 0  # None: one for the whole matrix
-            return weight_norm(layer, dim=norms)  # type: ignore[arg-type, no-any-return]  # torch types it an int
-
-        self.score = nn.Sequential(linear(channels, hidden), nn.LayerNorm(hidden), nn.ReLU(), linear(hidden, channels))
+        dim = None if of_release else 0
+        self.score = nn.Sequential(
+            WeightNormLinear(channels, hidden, dim, bias=not of_release),
+            nn.LayerNorm(hidden),
+            nn.ReLU(),
+            WeightNormLinear(hidden, channels, dim, bias=not of_release),
+        )
         self.scale = params.score_scale
 
     def forward(self, pooled: Tensor) -> Tensor:

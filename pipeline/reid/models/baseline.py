@@ -4,8 +4,8 @@ from pydantic import PositiveInt
 from torch.nn.functional import normalize
 
 from pipeline.networks.backbone import Backbone
+from pipeline.networks.pretrained import PretrainedParams
 from pipeline.networks.tensors import channels_last, normalise
-from pipeline.networks.weights import PretrainedParams
 from pipeline.reid.blocks.distances import pairwise_euclidean
 from pipeline.reid.blocks.refine import Refine
 from pipeline.reid.network import BatchNormNeck, ReidBatch, ReidNetwork, ReidOutput, ReidShapeParams

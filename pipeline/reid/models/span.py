@@ -8,8 +8,8 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from pipeline.networks.backbone import Backbone
+from pipeline.networks.pretrained import PretrainedParams
 from pipeline.networks.tensors import channels_last, normalise
-from pipeline.networks.weights import PretrainedParams
 from pipeline.reid.blocks.distances import pairwise_cpdm, pairwise_euclidean
 from pipeline.reid.blocks.masked_mean import LEAST_AREA
 from pipeline.reid.blocks.part_grid import average_masks
