@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -8,14 +10,15 @@ from tiny_run import PROJECT
 from benchmarks import veri_wild_size
 from benchmarks.veri_wild_size import main, peak_megabytes
 
+RUNTIME = ("--runtime", "threads=1", "--runtime", "map_workers=1")
+
 
 def test_a_small_share_goes_through_every_step_and_each_has_a_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(veri_wild_size, "cost_of", veri_wild_size.timed)
     words = ["--folder", tmp_path / "run", "--share", 2e-4, "--dimensions", 4, "--parameters", PROJECT / "params.yaml"]
-    runtime = ["--runtime", "threads=1", "--runtime", "map_workers=1"]
-    result = CliRunner().invoke(main, [*map(str, words), *runtime])
+    result = CliRunner().invoke(main, [*map(str, words), *RUNTIME])
     assert result.exit_code == 0, result.output
     head, _, *lines = [line[2:-2].split(" | ") for line in result.stdout.splitlines() if line.startswith("|")]
     assert head[0].endswith(" images")
@@ -38,3 +41,13 @@ def child() -> None:
 
 def test_a_step_may_have_processes_of_its_own() -> None:
     assert veri_wild_size.cost_of(child).seconds > 0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_command_has_its_work_done_on_ray_too(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="the dependency group cluster is not installed")
+    words = ["--folder", tmp_path, "--share", "2e-4", "--dimensions", "4", "--parameters", PROJECT / "params.yaml"]
+    command = [sys.executable, "-m", "benchmarks.veri_wild_size", *words, *RUNTIME, "--runtime", "engine=ray"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "| `grabcut`'s files |" in done.stdout
