@@ -16,7 +16,7 @@ LAST = ("mINP", "mAP_trapezoid")
 MANNER = ("distance", "query_expansion", "rerank")
 """Metrics that say how images were compared, the same for all groups of images."""
 
-ALIKE_HEADS = ("mAP among look-alikes", "its 95 %", "its chance")
+ALIKE_HEADS = ("mAP among look-alikes", "its 95 %")
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,9 @@ def _reid_group(
         facts = [Cell(_interval(values)), *among[model], Cell(left_out), Cell(_manner(values))]
         rows.append((model, [*cells, *facts]))
     first = next(iter(models.values()))
-    return Group(f"{title}: {first['queries']:,} queries, gallery of {first['gallery']:,} {found}", rows)
+    chance = {percent(values["alike"]["chance"]) for values in models.values() if values["alike"]} - {""}
+    told = f"; chance among look-alikes {' or '.join(sorted(chance))} %" if chance else ""
+    return Group(f"{title}: {first['queries']:,} queries, gallery of {first['gallery']:,} {found}{told}", rows)
 
 
 def _alike_cells(models: dict[str, dict[str, Any]]) -> dict[str, Sequence[Cell]]:
@@ -171,7 +173,6 @@ def _alike_cells(models: dict[str, dict[str, Any]]) -> dict[str, Sequence[Cell]]
         model: (
             Cell(percent(found["mAP"]), best=found["mAP"] is not None and found["mAP"] == best),
             Cell(_interval(found)),
-            Cell(percent(found["chance"])),
         )
         for model, found in scored.items()
     }

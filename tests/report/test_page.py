@@ -102,18 +102,19 @@ def test_the_best_model_of_each_group_is_bold(data: TinyData, page: str) -> None
     assert '<th scope="row">&lt;pgan&gt;</th><td>50.0</td><td>0.0</td>' in page
 
 
-def test_look_alikes_have_columns_of_their_own_with_chance_where_there_are_any(
+def test_look_alikes_have_columns_of_their_own_and_chance_above_where_there_are_any(
     data: TinyData, page: str, tmp_path: Path
 ) -> None:
     assert "look-alikes</th>" not in page
     copied = data.copy(tmp_path)
     write_results(copied, alike="type")
     table = reid_table([Sources(copied.root, data.name, MODELS)])
-    assert list(table.heads[-5:-2]) == ["mAP among look-alikes", "its 95 %", "its chance"]
+    assert list(table.heads[-4:-2]) == ["mAP among look-alikes", "its 95 %"]
     assert "vehicles of one type: each query is ranked among those alone" in table.caption
-    rows = {group.title: dict(group.rows) for group in table.groups}["tiny: 2 queries, gallery of 2 images"]
-    assert rows["baseline"][-5:-2] == [Cell("100.0", best=True), Cell("100.0 to 100.0"), Cell("75.0")]
-    assert rows["<pgan>"][-5:-2] == [Cell("50.0"), Cell("50.0 to 50.0"), Cell("75.0")]
+    title = "tiny: 2 queries, gallery of 2 images; chance among look-alikes 75.0 %"
+    rows = {group.title: dict(group.rows) for group in table.groups}[title]
+    assert rows["baseline"][-4:-2] == [Cell("100.0", best=True), Cell("100.0 to 100.0")]
+    assert rows["<pgan>"][-4:-2] == [Cell("50.0"), Cell("50.0 to 50.0")]
     shown = build_page(copied.root, [data.name], MODELS, PARAMS)
     assert ">mAP among look-alikes</th>" in shown
     ParsedPage(shown)
@@ -124,8 +125,9 @@ def test_a_query_that_looks_like_no_other_leaves_a_dash_among_look_alikes(data: 
     write_results(copied, alike="vehicle_id")
     table = reid_table([Sources(copied.root, data.name, MODELS)])
     for group in table.groups:
+        assert "chance" not in group.title
         for _, cells in group.rows:
-            assert list(cells[-5:-2]) == [Cell("")] * 3
+            assert list(cells[-4:-2]) == [Cell("")] * 2
 
 
 def test_quality_shows_what_was_measured_and_nothing_else(data: TinyData, page: str) -> None:
