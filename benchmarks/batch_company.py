@@ -18,6 +18,7 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
+from benchmarks.options import one_process
 from pipeline.foreground import network as foreground
 from pipeline.networks.runtime import start
 from pipeline.networks.tensors import channels_last, normalise, to_batch
@@ -29,7 +30,6 @@ from pipeline.reid.samples import collate, open_sources
 from pipeline.store.images import ImageStore
 from pipeline.store.places import Workspace
 from pipeline.store.resizing import resize
-from pipeline.store.runtime import RuntimeParams
 from pipeline.store.vocabulary import VIEWS
 from pipeline.views import network as views
 
@@ -116,7 +116,7 @@ def _in_batches(see: See, rows: list[int], size: int) -> NDArray[np.float32]:
 def main(root: Path, dataset: str, models: str, threads: int, size: int) -> None:
     """Print the tables."""
     workspace = Workspace(root, dataset, parameters=root / "params.yaml")
-    fabric = start(runtime_of(threads))
+    fabric = start(one_process(threads))
     count = len(ImageStore(workspace.existing("images")))
     instructions = torch.backends.cpu.get_cpu_capability()
     click.echo(f"{fabric.device}, {threads} threads, torch {torch.__version__}, {instructions}")
@@ -124,24 +124,6 @@ def main(root: Path, dataset: str, models: str, threads: int, size: int) -> None
     with torch.inference_mode():
         for name, see in every.items():
             compare(name, see, size, count, np.random.default_rng(0))
-
-
-def runtime_of(threads: int) -> RuntimeParams:
-    """One process, in full precision."""
-    return RuntimeParams(
-        seed=0,
-        threads=threads,
-        workers=0,
-        accelerator="auto",
-        devices=1,
-        precision="32-true",
-        synchronised_norm=False,
-        deterministic=True,
-        engine="local",
-        address=None,
-        map_workers=0,
-        reuse=(),
-    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,10 @@ def print_ranking(difficulty: str, rank_cy: Any, rounds: int) -> None:
     click.echo(f"  whole over product and a pass: {seconds['ours, whole'] / seconds['product and a pass']:.2f}")
 
 
+def _evaluate(features: Features, problem: Problem) -> dict[str, Any]:
+    return score(distances_of(features, problem), problem)
+
+
 def print_cpdm(rounds: int) -> None:
     """Time CPDM beside Euclidean distances, of 2,560 and of 512 dimensions."""
     problems = {
@@ -105,9 +110,7 @@ def print_cpdm(rounds: int) -> None:
         "Euclidean, 2,560": generate(**SIZE, dimensions=(2560,), noise=4.9),
         "CPDM, 2,560": generate(**SIZE, dimensions=DIMENSIONS, noise=4.9),
     }
-    works: dict[str, Work] = {
-        name: lambda problem=problem: score(distances_of(*problem), problem[1]) for name, problem in problems.items()
-    }
+    works: dict[str, Work] = {name: partial(_evaluate, *problem) for name, problem in problems.items()}
     seconds = measure(works, rounds)
     click.echo("\nwhole evaluation, 1,678 x 11,579")
     for name, value in seconds.items():

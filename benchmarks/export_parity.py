@@ -58,7 +58,7 @@ def median_milliseconds(runs: Sequence[Run], feeds: Sequence[dict[str, NDArray[A
 
 def in_torch(file: Exported) -> Run:
     """The graph of a file, run by torch."""
-    graph = deepcopy(file.graph).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    graph = deepcopy(file.graph).eval().to(memory_format=torch.channels_last)
 
     def run(inputs: dict[str, NDArray[Any]]) -> object:
         with torch.inference_mode():

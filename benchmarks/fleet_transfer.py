@@ -14,6 +14,8 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from pipeline.foreground.trained_on import KIND
+from pipeline.networks import weights
 from pipeline.store.places import Workspace
 from stages.command import dataset_option, stage
 from stages.detect_parts import detect_parts
@@ -31,12 +33,14 @@ def link(source: Path, target: Path) -> None:
     target.symlink_to(source.resolve())
 
 
-def borrow(workspace: Workspace, trained_on: str, root: Path) -> Workspace:
+def borrow(workspace: Workspace, teacher: str, root: Path) -> Workspace:
     """A workspace at `root` with the data set's images and truth, and the networks trained on another data set.
+
+    The foreground network no longer says for which data set and on which images it was trained, as its stage asks.
 
     Args:
         workspace: Where images and networks lie, seen from the data set to measure on.
-        trained_on: Data set the foreground network was trained on.
+        teacher: Data set the foreground network was trained on.
         root: An empty folder.
 
     Raises:
@@ -45,8 +49,10 @@ def borrow(workspace: Workspace, trained_on: str, root: Path) -> Workspace:
     borrowed = Workspace(root, dataset=workspace.dataset, parameters=workspace.parameters)
     for name in ("images", "truth", "detector", "span"):
         link(workspace.existing(name), borrowed.path(name))
-    teacher = Workspace(workspace.root, dataset=trained_on)
-    link(teacher.existing("foreground_network"), borrowed.path("foreground_network"))
+    own = Workspace(workspace.root, dataset=teacher)
+    state, metadata = weights.load(own.existing("foreground_network"), KIND)
+    facts = {key: metadata[key] for key in set(metadata) - {"kind", "origin", "table"}}
+    weights.save(borrowed.path("foreground_network"), state, KIND, facts)
     if workspace.path("grabcut").exists():
         link(workspace.path("grabcut"), borrowed.path("grabcut"))
     return borrowed
@@ -54,11 +60,13 @@ def borrow(workspace: Workspace, trained_on: str, root: Path) -> Workspace:
 
 @stage
 @dataset_option
-@click.option("--trained-on", default="synthetic", show_default=True, help="Data set of the foreground network.")
-def main(workspace: Workspace, trained_on: str) -> None:
+@click.option(
+    "--trained-on", "teacher", default="synthetic", show_default=True, help="Data set of the foreground network."
+)
+def main(workspace: Workspace, teacher: str) -> None:
     """Print how well the networks of the workspace, trained on one data set, do on another."""
     with TemporaryDirectory() as folder:
-        borrowed = borrow(workspace, trained_on, Path(folder))
+        borrowed = borrow(workspace, teacher, Path(folder))
         made = borrowed.path("grabcut").exists()
         for command in APPLIED if made else (grabcut, *APPLIED):
             arguments = ["--dataset", borrowed.dataset, "--root", folder, "--params", str(borrowed.parameters)]

@@ -12,6 +12,7 @@ import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
@@ -23,7 +24,11 @@ from pipeline.reid.network import ReidBatch
 from pipeline.reid.params import ModelParams, ReidTrainingParams, load_model
 
 WITHOUT = "parts alike, no PAM"
-VARIANTS = {"PAM": {}, WITHOUT: {"attention": "uniform"}, "no parts": {"top_d": 0, "attention": "uniform"}}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "PAM": {},
+    WITHOUT: {"attention": "uniform"},
+    "no parts": {"top_d": 0, "attention": "uniform"},
+}
 """Name -> what the network has differently from the parameters."""
 
 
@@ -37,6 +42,8 @@ def random_batch(training: ReidTrainingParams, boxes: int, seed: int) -> ReidBat
     return ReidBatch(
         images=torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8, generator=generator),
         boxes=corners.flatten(2),
+        labels=torch.zeros(count, boxes, dtype=torch.uint8),
+        scores=torch.ones(count, boxes),
         masks=torch.zeros(count, 3, 0, 0, dtype=torch.uint8),
         area_ratios=torch.ones(count, 4),
         identities=identities,

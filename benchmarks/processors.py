@@ -150,8 +150,8 @@ def differences(old: Workspace, new: Workspace, models: tuple[str, ...]) -> Iter
         first, second = (_arrays(workspace.path(kind)) for workspace in (old, new))
         yield kind, of_parts(first, second, store.sizes) if kind == "parts" else of_masks(first, second)
     for model in models:
-        views = (replace(workspace, model=model) for workspace in (old, new))
-        yield f"features of `{model}`", of_features(*views, store.digest)
+        before, after = (replace(workspace, model=model) for workspace in (old, new))
+        yield f"features of `{model}`", of_features(before, after, store.digest)
 
 
 def _arrays(path: Path) -> Arrays:

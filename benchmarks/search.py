@@ -79,7 +79,7 @@ def product_in_memory(path: Path) -> Method:
     ready, search = product(path)
 
     def ready_in_memory() -> GalleryFeatures:
-        gallery = ready()
+        gallery: GalleryFeatures = ready()
         return replace(gallery, values=gallery.values[:])
 
     return Method(ready_in_memory, search)

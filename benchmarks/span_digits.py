@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from benchmarks.digit_images import SIDE, DigitImages, compose_images
+from benchmarks.options import one_process
 from pipeline.artifacts.foreground import open_foreground, write_foreground
 from pipeline.datasets.limits import ImageLimitsParams
 from pipeline.datasets.packing import write_store
@@ -90,7 +91,8 @@ def masks_of(span: Span, images: DigitImages, runtime: RuntimeParams) -> NDArray
 def overlap(masks: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Intersection over union, `(N, K)`; NaN where both are empty."""
     both, either = (masks & truth).sum((2, 3)), (masks | truth).sum((2, 3))
-    return np.divide(both, either, out=np.full(both.shape, np.nan), where=either > 0)
+    shares: NDArray[np.float64] = np.divide(both, either, out=np.full(both.shape, np.nan), where=either > 0)
+    return shares
 
 
 def table(masks: NDArray[np.uint8], images: DigitImages) -> str:
@@ -139,16 +141,7 @@ def picture(masks: NDArray[np.uint8], images: DigitImages) -> NDArray[np.uint8]:
 )
 def main(digits: int, train_count: int, test_count: int, part: str, seed: int, out: Path) -> None:
     """Train SPAN on images of several digits, labelled as wholes, and measure how well it finds each digit."""
-    runtime = RuntimeParams(
-        seed=seed,
-        threads=1,
-        workers=0,
-        accelerator="cpu",
-        devices=1,
-        precision="32-true",
-        synchronised_norm=False,
-        deterministic=True,
-    )
+    runtime = one_process(1, seed=seed, accelerator="cpu")
     began = time.perf_counter()
     with TemporaryDirectory() as folder:
         trained = learn(images_of("train", train_count, digits, seed), Path(folder), runtime)

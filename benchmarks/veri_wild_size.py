@@ -61,8 +61,8 @@ class Cost:
 def draw(number: int) -> bytes:
     """A small JPEG of a bright box on a dark, noisy ground, different for each number."""
     chance = np.random.default_rng(number)
-    image = chance.integers(0, 60, (HEIGHT // 4, WIDTH // 4, 3), dtype=np.uint8)
-    image = cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
+    noise = chance.integers(0, 60, (HEIGHT // 4, WIDTH // 4, 3), dtype=np.uint8)
+    image = cv2.resize(noise, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
     left, top = (int(value) for value in chance.integers(4, 12, 2))
     image[top : HEIGHT - top, left : WIDTH - left] = chance.integers(120, 255, 3)
     return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes())
