@@ -17,9 +17,11 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import click
 from ruamel.yaml import YAML
+from torch import Tensor
 
 from benchmarks.options import runtime_option
 from benchmarks.tables import table
@@ -77,9 +79,15 @@ def fresh(finished: Workspace, folder: Path, runtime: dict[str, object], paramet
         YAML(typ="safe").dump(document, stream)
     workspace = replace(finished, root=folder, parameters=folder / "params.yaml")
     for name, kind in SHARED.items():
-        state, metadata = weights.load(path := workspace.path(name), kind)
-        weights.save(path, state, kind, {key: metadata[key] for key in set(metadata) - {"kind", "origin"}})
+        state, facts = without_origin(path := workspace.path(name), kind)
+        weights.save(path, state, kind, facts)
     return workspace
+
+
+def without_origin(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Weights, and their metadata but for what they were trained by, as `weights.save` takes them."""
+    state, metadata = weights.load(path, kind)
+    return state, {key: value for key, value in metadata.items() if key not in ("kind", "origin")}
 
 
 def train_anew(workspace: Workspace, name: str, kind: str) -> None:
@@ -88,8 +96,8 @@ def train_anew(workspace: Workspace, name: str, kind: str) -> None:
     It stands for a training that new images of the gallery change nothing in.
     """
     store, path = ImageStore(workspace.path("images")), workspace.path(name)
-    state, metadata = weights.load(path, kind)
-    facts = {key: value for key, value in metadata.items() if key not in ("kind", "origin")} | {"table": store.digest}
+    state, facts = without_origin(path, kind)
+    facts["table"] = store.digest
     if "makers" in facts:
         facts["makers"] = open_sources(store, workspace.path, tuple(facts["makers"])).makers
     weights.save(path, state, kind, facts)

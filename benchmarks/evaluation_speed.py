@@ -57,6 +57,11 @@ def score(blocks: Iterable[np.ndarray[Any, Any]], problem: Problem, nearest: int
     return summarise(Scores(ranks.ranks, ranks.counts, ranks.junk, len(problem.gallery)), RANKS)
 
 
+def evaluate(features: Features, problem: Problem, nearest: int = 0) -> dict[str, Any]:
+    """Metrics of features, from the distances on."""
+    return score(distances_of(features, problem), problem, nearest)
+
+
 def ranking_works(features: Features, problem: Problem, rank_cy: Any) -> dict[str, Work]:
     """Ways to rank and score one problem; those named "rank" start from distances made beforehand."""
     values = torch.from_numpy(features.features)
@@ -75,8 +80,8 @@ def ranking_works(features: Features, problem: Problem, rank_cy: Any) -> dict[st
         "ours, rank": lambda: score([copy], problem),
         "restore distances again": lambda: np.copyto(copy, made),
         "ours, rank, first 100 kept": lambda: score([copy], problem, 100),
-        "ours, whole": lambda: score(distances_of(features, problem), problem),
-        "ours, whole, first 100 kept": lambda: score(distances_of(features, problem), problem, 100),
+        "ours, whole": partial(evaluate, features, problem),
+        "ours, whole, first 100 kept": partial(evaluate, features, problem, 100),
     }
     if rank_cy is not None:
         works["FastReID, rank"] = lambda: fastreid(made)
@@ -87,7 +92,7 @@ def ranking_works(features: Features, problem: Problem, rank_cy: Any) -> dict[st
 def print_ranking(difficulty: str, rank_cy: Any, rounds: int) -> None:
     """Time one difficulty and print its table and ratios."""
     features, problem = generate(**SIZE, dimensions=(512,), noise=NOISES[difficulty])
-    precision = score(distances_of(features, problem), problem)["mAP"]
+    precision = evaluate(features, problem)["mAP"]
     seconds = measure(ranking_works(features, problem, rank_cy), rounds)
     click.echo(f"\n{difficulty}: 1,678 x 11,579, 512 dimensions, mAP {precision:.3f}")
     for name, value in seconds.items():
@@ -99,10 +104,6 @@ def print_ranking(difficulty: str, rank_cy: Any, rounds: int) -> None:
     click.echo(f"  whole over product and a pass: {seconds['ours, whole'] / seconds['product and a pass']:.2f}")
 
 
-def _evaluate(features: Features, problem: Problem) -> dict[str, Any]:
-    return score(distances_of(features, problem), problem)
-
-
 def print_cpdm(rounds: int) -> None:
     """Time CPDM beside Euclidean distances, of 2,560 and of 512 dimensions."""
     problems = {
@@ -110,7 +111,7 @@ def print_cpdm(rounds: int) -> None:
         "Euclidean, 2,560": generate(**SIZE, dimensions=(2560,), noise=4.9),
         "CPDM, 2,560": generate(**SIZE, dimensions=DIMENSIONS, noise=4.9),
     }
-    works: dict[str, Work] = {name: partial(_evaluate, *problem) for name, problem in problems.items()}
+    works: dict[str, Work] = {name: partial(evaluate, *problem) for name, problem in problems.items()}
     seconds = measure(works, rounds)
     click.echo("\nwhole evaluation, 1,678 x 11,579")
     for name, value in seconds.items():

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from benchmarks.added_images import without_origin
 from pipeline.foreground.trained_on import KIND
 from pipeline.networks import weights
 from pipeline.store.places import Workspace
@@ -50,8 +51,8 @@ def borrow(workspace: Workspace, teacher: str, root: Path) -> Workspace:
     for name in ("images", "truth", "detector", "span"):
         link(workspace.existing(name), borrowed.path(name))
     own = Workspace(workspace.root, dataset=teacher)
-    state, metadata = weights.load(own.existing("foreground_network"), KIND)
-    facts = {key: metadata[key] for key in set(metadata) - {"kind", "origin", "table"}}
+    state, facts = without_origin(own.existing("foreground_network"), KIND)
+    del facts["table"]
     weights.save(borrowed.path("foreground_network"), state, KIND, facts)
     if workspace.path("grabcut").exists():
         link(workspace.path("grabcut"), borrowed.path("grabcut"))
