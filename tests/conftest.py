@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put slow tests first, so that no worker is left with them at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Put files of slow tests first, so that no worker is left with them at the end.
+
+    Every other one does without the miniature run, so that no worker waits while another makes it.
+    """
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    files = dict.fromkeys(item.path for item in slow)
+    waiting = dict.fromkeys(item.path for item in slow if "miniature" in getattr(item, "fixturenames", ()))
+    taken = zip_longest(waiting, [path for path in files if path not in waiting])
+    places = {path: place for place, path in enumerate(path for pair in taken for path in pair if path)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")

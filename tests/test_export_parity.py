@@ -8,7 +8,7 @@ from drawn_vehicles import TinyData
 from benchmarks.export_parity import WARMUP, main, median_milliseconds
 
 pytest.importorskip("onnxruntime")
-pytestmark = pytest.mark.filterwarnings("ignore")  # of torch's exporter and the quantiser
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # of torch's exporter and the quantiser
 
 
 def test_every_file_of_a_model_has_a_line_with_its_mean_average_precision_beside_torchs(finished_run: TinyData) -> None:

@@ -20,7 +20,7 @@ from stages.embed import embed
 from stages.export import export
 
 onnxruntime = pytest.importorskip("onnxruntime")
-pytestmark = pytest.mark.filterwarnings("ignore")  # of torch's exporter and the quantiser
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # of torch's exporter and the quantiser
 PAGE = (PROJECT / "docs/export.md").read_text(encoding="utf-8")
 ALONE = """
 import sys
