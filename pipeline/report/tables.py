@@ -105,7 +105,6 @@ def reid_table(datasets: Sequence[Sources]) -> Table:
         "mAP (trapezoid)",
         "mAP, 95 %",
         *(ALIKE_HEADS if columns else ()),
-        "left out",
         "distance",
     ]
     caption = (
@@ -156,13 +155,21 @@ def _reid_group(
             Cell(percent(value), best=value is not None and value == top)
             for value, top in zip(shares(values), best, strict=True)
         ]
-        left_out = "withheld" if values["mAP"] is None else f"{values['queries_without_match']:,}"
-        facts = [Cell(_interval(values)), *among[model], Cell(left_out), Cell(_manner(values))]
+        facts = [Cell(_interval(values)), *among[model], Cell(_manner(values))]
         rows.append((model, [*cells, *facts]))
     first = next(iter(models.values()))
     chance = {percent(values["alike"]["chance"]) for values in models.values() if values["alike"]} - {""}
     told = f"; chance among look-alikes {' or '.join(sorted(chance))} %" if chance else ""
-    return Group(f"{title}: {first['queries']:,} queries, gallery of {first['gallery']:,} {found}{told}", rows)
+    queries = f"{first['queries']:,} queries{_left_out(first)}"
+    return Group(f"{title}: {queries}, gallery of {first['gallery']:,} {found}{told}", rows)
+
+
+def _left_out(values: dict[str, Any]) -> str:
+    """Why not every query counts, "" where each does."""
+    if values["mAP"] is None:
+        return " (whose vehicles are withheld)"
+    alone = values["queries_without_match"]
+    return f" ({alone:,} of them left out)" if alone else ""
 
 
 def _alike_cells(models: dict[str, dict[str, Any]]) -> dict[str, Sequence[Cell]]:

@@ -102,6 +102,15 @@ def test_the_best_model_of_each_group_is_bold(data: TinyData, page: str) -> None
     assert '<th scope="row">&lt;pgan&gt;</th><td>50.0</td><td>0.0</td>' in page
 
 
+def test_queries_without_a_match_are_counted_above_the_rows(data: TinyData, tmp_path: Path) -> None:
+    copied = data.copy(tmp_path)
+    for model in MODELS:
+        path = copied.path("metrics", model)
+        path.write_text(json.dumps({**json.loads(path.read_text()), "queries_without_match": 1}))
+    titles = [group.title for group in reid_table([Sources(copied.root, data.name, MODELS)]).groups]
+    assert "tiny: 2 queries (1 of them left out), gallery of 2 images" in titles
+
+
 def test_look_alikes_have_columns_of_their_own_and_chance_above_where_there_are_any(
     data: TinyData, page: str, tmp_path: Path
 ) -> None:
@@ -109,12 +118,12 @@ def test_look_alikes_have_columns_of_their_own_and_chance_above_where_there_are_
     copied = data.copy(tmp_path)
     write_results(copied, alike="type")
     table = reid_table([Sources(copied.root, data.name, MODELS)])
-    assert list(table.heads[-4:-2]) == ["mAP among look-alikes", "its 95 %"]
+    assert list(table.heads[-3:-1]) == ["mAP among look-alikes", "its 95 %"]
     assert "vehicles of one type: each query is ranked among those alone" in table.caption
     title = "tiny: 2 queries, gallery of 2 images; chance among look-alikes 75.0 %"
     rows = {group.title: dict(group.rows) for group in table.groups}[title]
-    assert rows["baseline"][-4:-2] == [Cell("100.0", best=True), Cell("100.0 to 100.0")]
-    assert rows["<pgan>"][-4:-2] == [Cell("50.0"), Cell("50.0 to 50.0")]
+    assert rows["baseline"][-3:-1] == [Cell("100.0", best=True), Cell("100.0 to 100.0")]
+    assert rows["<pgan>"][-3:-1] == [Cell("50.0"), Cell("50.0 to 50.0")]
     shown = build_page(copied.root, [data.name], MODELS, PARAMS)
     assert ">mAP among look-alikes</th>" in shown
     ParsedPage(shown)
@@ -127,7 +136,7 @@ def test_a_query_that_looks_like_no_other_leaves_a_dash_among_look_alikes(data: 
     for group in table.groups:
         assert "chance" not in group.title
         for _, cells in group.rows:
-            assert list(cells[-4:-2]) == [Cell("")] * 2
+            assert list(cells[-3:-1]) == [Cell("")] * 2
 
 
 def test_quality_shows_what_was_measured_and_nothing_else(data: TinyData, page: str) -> None:
@@ -190,6 +199,7 @@ def test_a_leading_test_set_without_identities_is_shown_without_scores(data: Tin
         (folder / "cmc.csv").write_text("rank,rate\n")
     page = build_page(tmp_path, [data.name], MODELS, PARAMS)
     assert "identities of &lt;official&gt; are withheld" in page
+    assert "tiny: 2 queries (whose vehicles are withheld), gallery of 2 images" in page
     assert "best mAP" not in page
     assert "at rank 1" not in page
     ParsedPage(page)
