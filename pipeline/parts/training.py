@@ -36,7 +36,7 @@ class DetectorTrainingParams:
     """Every how many annotated train and extra images, by order of image digest, one is left out to measure on; 0
     trains on all."""
     batch_size: PositiveInt
-    """Images per step (SSD §3.1)."""
+    """Images per step (SSD §3)."""
     augmentation: PartAugmentationParams
     """How training images vary."""
     schedule: ScheduleParams

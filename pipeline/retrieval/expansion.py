@@ -76,13 +76,22 @@ def _without_copies(blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[n
 
 
 def _similarity(distances: NDArray[np.float32], features: Features) -> NDArray[np.float64]:
-    """Similarities in [0, 1] of distances: 1 - d^2 / 2 in units of the features' length, the cosine where all have one.
+    """Similarities in [0, 1] of distances: 1 - d^2 / 2 in units of the features' length, the cosine where that is 1."""
+    squares = (
+        distances.astype(np.float64) if DISTANCES[features.distance].squared else np.square(distances, dtype=np.float64)
+    )
+    return np.clip(1 - squares / max(2 * _squared_length(features), np.finfo(np.float64).tiny), 0, 1)
 
-    Of features compared block by block, the length is that of a block.
+
+def _squared_length(features: Features) -> float:
+    """Mean squared length of features, in the units of squared distances.
+
+    Of features compared block by block it is that of a block, each weighing what it does where an image is compared
+    with itself: a view or a part that an image does not show has no say in how long its feature is.
     """
-    distance = DISTANCES[features.distance]
-    squares = distances.astype(np.float64) if distance.squared else np.square(distances, dtype=np.float64)
-    length = float(np.mean(np.square(features.features, dtype=np.float64).sum(1)))
-    if distance.weighs_blocks:
-        length /= len(features.dimensions)
-    return np.clip(1 - squares / max(2 * length, np.finfo(np.float64).tiny), 0, 1)
+    blocks = np.split(features.features, np.cumsum(features.dimensions)[:-1], axis=1)
+    squares = np.stack([np.einsum("ij,ij->i", block, block, dtype=np.float64) for block in blocks], 1)
+    if not DISTANCES[features.distance].weighs_blocks:
+        return float(squares.sum(1).mean())
+    weights = np.square(features.area_ratios, dtype=np.float64)
+    return float(((weights * squares).sum(1) / weights.sum(1)).mean())

@@ -147,7 +147,10 @@ def _reciprocal(indices: NDArray[np.int64]) -> csr_array:
 
 
 def _expanded(nearest: Neighbours, k1: int) -> csr_array:
-    """`(N, N)`, an entry where j belongs to the expanded reciprocal neighbours of i (equation 2 of the paper)."""
+    """`(N, N)`, an entry where j belongs to the expanded reciprocal neighbours of i.
+
+    A neighbour's own half is added where more than two thirds of it are i's too, as in the authors' code.
+    """
     mutual = _reciprocal(nearest.indices)
     halved = _reciprocal(nearest.indices[:, : round(k1 / 2) + 1])
     sizes = np.diff(halved.indptr)

@@ -19,7 +19,7 @@ def averaged(
     """Average the features of each track.
 
     Every block of a feature is averaged by itself, each image weighing what its area ratio of that block does, so that
-    images that do not show a view have no say in it. Where a block is of length 1 in all features, it is made so again.
+    images that do not show a view have no say in it. A block of length 1 in every image that shows it is made so again.
 
     Args:
         features: Of M images.
@@ -36,12 +36,13 @@ def averaged(
     blocks = np.split(features.features, np.cumsum(features.dimensions)[:-1], axis=1)
     means = []
     for place, block in enumerate(blocks):
-        says = own * ratios[:, place] if ratios.shape[1] == len(blocks) else own
+        share = ratios[:, place] if ratios.shape[1] == len(blocks) else np.ones(len(codes))
+        says = own * share
         shown = np.add.reduceat(says[order], starts)[codes] > 0
         says = np.where(shown, says, own)  # a track that never shows a view: all its images by their own weights
         total = np.add.reduceat((block * says[:, None])[order], starts, axis=0)
         mean = total / np.add.reduceat(says[order], starts)[:, None]
-        if np.all(np.abs(np.linalg.norm(block, axis=1) - 1) < UNIT):
+        if np.all(np.abs(np.linalg.norm(block[share > 0], axis=1) - 1) < UNIT):
             mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), np.finfo(np.float32).tiny)
         means.append(mean)
     seen = np.add.reduceat((ratios * own[:, None])[order], starts, axis=0)

@@ -9,7 +9,7 @@ ERASED_AREA = (0.02, 0.4)
 """Least and greatest share of an image that random erasing covers."""
 
 LEAST_ASPECT = 0.3
-"""Least aspect ratio of the erased rectangle; the greatest is its inverse."""
+"""Least ratio of the erased rectangle's height to its width; the greatest is its inverse."""
 
 
 def flip(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -20,6 +20,8 @@ def flip(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def erase(image: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
     """Random erasing: fill one rectangle with ImageNet's mean colour (Zhong et al. 2017; PGAN §4.2).
 
+    Its area and the ratio of its sides are drawn evenly, as there, so most rectangles are taller than wide.
+
     Args:
         image: `(H, W, 3)` uint8, RGB.
         generator: Source of the rectangle.
@@ -27,7 +29,7 @@ def erase(image: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[n
     height, width = image.shape[:2]
     for _ in range(100):
         target = generator.uniform(*ERASED_AREA) * height * width
-        ratio = np.exp(generator.uniform(np.log(LEAST_ASPECT), -np.log(LEAST_ASPECT)))
+        ratio = generator.uniform(LEAST_ASPECT, 1 / LEAST_ASPECT)
         h, w = round(np.sqrt(target * ratio)), round(np.sqrt(target / ratio))
         if 0 < h < height and 0 < w < width:
             top, left = int(generator.integers(height - h + 1)), int(generator.integers(width - w + 1))

@@ -1,10 +1,11 @@
 """What SPAN's masks may cover, by rule and exception: the greatest areas a of SPAN (2) and margins m of SPAN (3)."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import NonNegativeFloat
+from pydantic import Field, NonNegativeFloat
 
 from pipeline.store.params import Share, parameters
 from pipeline.views.labels import ImageLabels
@@ -58,6 +59,9 @@ class MarginParams:
     """Of two labels that no image carries together."""
     exceptions: dict[str, NonNegativeFloat]
     """Two labels, joined by ``-``, and their m in place of these: ``rear-side: 0.05``."""
+    over: Literal["image", "batch"] = Field(default="image", kw_only=True)
+    """What the overlap is a mean over before m is taken off it: an ``image``, as SPAN (3) is printed, or the whole
+    ``batch`` (release), where images without either view let others overlap further."""
 
     def matrix(self, labels: ImageLabels) -> NDArray[np.float32]:
         """The margin m of every pair of labels, `(K, K)`, symmetric; what its diagonal holds is never read."""

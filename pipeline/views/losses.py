@@ -4,8 +4,12 @@ Shapes: B images, K labels (of a vehicle, its three views), H x W pixels. Masks 
 foreground is binary.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor
+
+from pipeline.networks.devices import gathered
 
 
 def reconstruction_loss(masks: Tensor, labels: Tensor, foreground: Tensor) -> Tensor:
@@ -41,12 +45,14 @@ def area_loss(masks: Tensor, foreground: Tensor, max_area: Tensor) -> Tensor:
     return (excess * present).sum() / present.sum().clamp(min=1)
 
 
-def diversity_loss(masks: Tensor, margins: Tensor) -> Tensor:
+def diversity_loss(masks: Tensor, margins: Tensor, over: Literal["image", "batch"] = "image") -> Tensor:
     """How far two masks overlap beyond what their pair of labels may.
 
     Args:
         masks: `(B, K, H, W)` float in [0, 1].
         margins: `(K, K)` float, m of each pair; only entries above the diagonal are read.
+        over: What the overlap is a mean over before its margin is taken off: an ``image``, or the ``batch`` of all
+            processes, as in the authors' code.
 
     Returns:
         Scalar, summed over pairs and averaged over images. SPAN (3), with the inner product taken as a mean over
@@ -55,4 +61,6 @@ def diversity_loss(masks: Tensor, margins: Tensor) -> Tensor:
     first, second = torch.triu_indices(len(margins), len(margins), 1, device=masks.device)  # the pairs P
     pixels = masks.flatten(2)  # (B, K, HW)
     overlap = (pixels[:, first] * pixels[:, second]).mean(2)  # (B, P)
+    if over == "batch":
+        overlap = gathered(overlap).mean(0, keepdim=True)
     return (overlap - margins[first, second]).clamp(min=0).sum(1).mean()

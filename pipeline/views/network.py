@@ -25,7 +25,7 @@ class SpanNetworkParams:
     """Keep the stem's max-pooling: features of stride 16, masks of half the input's side. Without it, as in the
     authors' code, features of stride 8 and masks as large as the input."""
     input_size: PositiveInt
-    """Side of the square input, pixels, a multiple of 16 (SPAN supplement §2)."""
+    """Side of the square input, pixels, a multiple of 16 (release: 192)."""
     frozen_levels: NonNegativeInt = Field(default=0, kw_only=True)
     """First levels of the network, the stem counted, that keep their pretrained weights and norms."""
 

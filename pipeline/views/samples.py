@@ -19,7 +19,10 @@ from pipeline.training.augmentation import jitter_colour
 from pipeline.views.labels import ImageLabels
 
 SQUEEZE = (0.4, 0.8)
+"""Least and greatest width of a slanted image, as a share of its own (release: 0.41 to 0.47)."""
+
 SLANT = 25.0
+"""Greatest angle by which it is rotated, degrees (release: 30 to 45, about a point beside the centre)."""
 
 
 @parameters
@@ -30,7 +33,7 @@ class SpanAugmentationParams:
     """Chance of mirroring left to right (release: 0.5)."""
     slanted: dict[str, Share]
     """Label -> probability that an image that carries it alone is squeezed and rotated, so that its generator meets
-    slanted ones too (release: ``{side: 0.5}``; the paper does not mention it: ``{}``)."""
+    slanted ones too (release: ``{side: 0.5}``, and further than here; the paper does not mention it: ``{}``)."""
     colour_jitter: Share
     """Brightness, contrast and saturation vary by this share."""
     zoom: Share

@@ -106,6 +106,7 @@ class SpanLoss:
         self._sets = torch.from_numpy(labels.sets.astype(np.float32))  # (S, K)
         self._max_area = torch.from_numpy(training.max_area.table(labels))  # (S, K)
         self._margins = torch.from_numpy(training.margins.matrix(labels))  # (K, K)
+        self._over = training.margins.over
 
     def __call__(self, network: nn.Module, batch: SpanBatch) -> dict[str, Tensor]:
         """Losses of one batch by name, each multiplied by its weight and as its share counts.
@@ -119,7 +120,7 @@ class SpanLoss:
         losses: dict[str, Callable[[], Tensor]] = {
             "reconstruction": lambda: of_batch(reconstruction_loss(masks, sets[codes], foreground), images),
             "area": lambda: of_batch(area_loss(masks, foreground, max_area[codes]), present),
-            "diversity": lambda: of_batch(diversity_loss(masks, margins), images),
+            "diversity": lambda: of_batch(diversity_loss(masks, margins, self._over), images),
         }
         return {name: weight * losses[name]() for name, weight in self._weights.items() if weight}
 

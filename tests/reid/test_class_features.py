@@ -59,3 +59,9 @@ def test_a_feature_is_of_the_means_of_both_maps_inside_the_box_each_at_its_own_g
     of_class = found[:, 7 * 4 : 8 * 4]
     assert torch.allclose(of_class[[0, 1, 3]], expected[[0, 1, 3]], atol=1e-4)  # the fresh norm has an epsilon
     assert (of_class[2] == 0).all()
+
+
+def test_a_class_without_a_box_is_not_shown_however_little_is_asked() -> None:
+    scores = torch.tensor([[0.2, 0.19, 0.0, 0.9]] * 4)
+    _, shown = features(class_least_score=0.0).best(batch()._replace(scores=scores))
+    assert shown[0].nonzero()[:, 0].tolist() == [1, 3, 14]

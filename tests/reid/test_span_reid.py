@@ -2,10 +2,11 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.networks.backbone import Backbone
 from pipeline.reid.models import span
 from pipeline.reid.models.span import Branch, PartFeatures
 from pipeline.reid.network import ReidNetwork
-from tests.reid.reid_example import batch, network
+from tests.reid.reid_example import batch, network, shape
 
 
 def seeded() -> ReidNetwork:
@@ -85,6 +86,22 @@ def test_a_view_averaged_over_its_mask_does_not_fade_with_the_masks_size() -> No
     masked = features * weights[:, None]
     assert torch.allclose(branch(masked, weights), features[..., 0, 0])
     assert torch.allclose(branch(masked, None), features[..., 0, 0] / 16)
+
+
+def test_a_view_is_averaged_where_the_cells_of_the_last_map_look() -> None:
+    side = 128
+    look = shape(backbone="resnet18", input_size=side, last_stride=2)
+    parts = PartFeatures(look, span.NetworkParams(global_dimension=12, part_dimension=8, within_views=True)).eval()
+    weights: list[torch.Tensor] = []
+    for branch in parts.branches:
+        branch.register_forward_pre_hook(lambda _, inputs: weights.append(inputs[1]))
+    ramp = torch.arange(side, dtype=torch.uint8).expand(1, 3, side, side)  # its mean around a place is that place
+    with torch.no_grad():
+        parts(torch.zeros(1, 3, side, side, dtype=torch.uint8), ramp)
+    centres = Backbone(look).cells(side).centres() * side
+    inner = centres > centres[1] - 1  # the first cell's window is cut by the border
+    assert len(weights[1][0]) == len(centres) == 4
+    assert torch.allclose(weights[1][0, 0, inner] * 255 + 0.5, centres[inner], atol=0.1)
 
 
 def test_without_views_the_feature_is_the_global_one_and_no_mask_is_read() -> None:

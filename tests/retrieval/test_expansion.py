@@ -118,3 +118,15 @@ def test_features_of_any_length_are_expanded_alike() -> None:
     short, long = (expanded_queries(each, problem(), 3, 2.0).features for each in (given, longer))
     np.testing.assert_allclose(unit(long[:, :3]), unit(short[:, :3]), atol=0.05)
     assert np.linalg.norm(long, axis=1).mean() > 20 * np.linalg.norm(short, axis=1).mean() / 1.5
+
+
+def test_what_an_image_does_not_show_has_no_say_in_how_alike_it_is() -> None:
+    given = features("cpdm")
+    blocks = np.split(given.features, np.cumsum(DIMENSIONS)[:-1], axis=1)
+    absent = [np.where(given.area_ratios[:, [place]] > 0, block, 0) for place, block in enumerate(blocks)]
+    without = replace(given, features=np.concatenate(absent, 1))
+    whatever, nothing = (expanded_queries(each, problem(), 4, 3.0) for each in (given, without))
+    np.testing.assert_allclose(nothing.area_ratios, whatever.area_ratios, atol=1e-6)
+    shown = np.repeat(whatever.area_ratios > 0, DIMENSIONS, axis=1)
+    np.testing.assert_allclose(nothing.features[shown], whatever.features[shown], atol=1e-6)
+    assert not shown.all()

@@ -59,6 +59,14 @@ def test_features_of_length_one_keep_it() -> None:
     np.testing.assert_allclose(values, [[0.5**0.5, 0.5**0.5], [0, -1]], rtol=1e-6)
 
 
+def test_a_block_of_length_one_in_every_image_that_shows_it_keeps_it() -> None:
+    ratios = np.array([[1], [1], [0], [0]], np.float32)
+    values = np.array([[1, 0], [0, 1], [0, 0], [0, 0]], np.float32)
+    features = Features(np.arange(4), values, ratios, "cpdm", (2,))
+    found, _ = averaged(features, np.array([0, 0, 0, 1]))
+    np.testing.assert_allclose(found, [[0.5**0.5, 0.5**0.5], [0, 0]], rtol=1e-6)
+
+
 def test_an_image_that_does_not_show_a_view_has_no_say_in_it() -> None:
     ratios = np.array([[1, 0.5], [1, 0], [1, 0], [1, 0]], np.float32)
     values = np.array([[2, 8], [4, 100], [6, 10], [8, 20]], np.float32)

@@ -74,3 +74,12 @@ def test_masks_and_images_stay_in_step() -> None:
     image = cv2.circle(np.zeros((40, 60), np.uint8), (15, 20), 9, 255, -1)
     both = np.dstack([image, image, image])
     np.testing.assert_array_equal(resize(flip(both), 20, 20)[..., 1], resize(flip(image), 20, 20))
+
+
+def test_the_ratio_of_the_erased_sides_is_drawn_evenly() -> None:
+    grey, above = np.full((64, 64, 3), 7, np.uint8), []
+    for seed in range(1000):
+        changed = (erase(grey, np.random.default_rng(seed)) != grey).any(-1)
+        above.append(changed.any(1).sum() / changed.any(0).sum())
+    assert 0.7 < np.mean(np.array(above) > 1) < 0.85, "0.77 of [0.3, 3.3] lies above 1"
+    assert 1.6 < np.median(above) < 2

@@ -144,3 +144,12 @@ def test_image_level_labels_alone_teach_each_generator_its_own_pattern() -> None
     network = small_network()
     learn_patterns(network, (1.0, 0.5, 1.0), steps=200)
     assert localisation(network) > 0.8
+
+
+def test_over_a_batch_images_without_an_overlap_let_another_overlap_further() -> None:
+    masks = torch.zeros(2, 2, 4, 4)
+    masks[0] = 0.3  # an overlap of 0.09 in one image, 0.045 over both
+    margins = torch.full((2, 2), 0.05)
+    assert float(diversity_loss(masks, margins)) == pytest.approx((0.09 - 0.05) / 2)
+    assert float(diversity_loss(masks, margins, "batch")) == 0
+    assert float(diversity_loss(masks, margins - 0.02, "batch")) == pytest.approx(0.045 - 0.03)

@@ -3,11 +3,11 @@
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
 from pipeline.networks.cells import Cells
 from pipeline.reid.blocks.masked_mean import mask_guided_mean
 from pipeline.reid.blocks.part_grid import rasterise, top_boxes
+from pipeline.reid.blocks.unit_length import unit_length
 from pipeline.reid.network import ReidBatch
 from pipeline.store.params import Share, parameters
 from pipeline.store.vocabulary import PART_CLASSES
@@ -22,7 +22,8 @@ class ClassParams:
     class_boxes: PositiveInt = 20
     """Boxes of an image, the most confident ones, among which the best of each class is looked for."""
     class_least_score: Share = 0.2
-    """Score from which on a class's best box is taken for a part; below, the image does not show the class."""
+    """Score from which on a class's best box is taken for a part; below, or without a box, the image does not show the
+    class."""
 
 
 def best_boxes(boxes: Tensor, labels: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,7 +71,7 @@ class ClassFeatures(nn.Module):
         """
         count = self.boxes_read
         boxes, scores = best_boxes(top_boxes(batch.boxes, count), batch.labels[:, :count], batch.scores[:, :count])
-        return boxes, (scores >= self.least_score).to(boxes.dtype)
+        return boxes, ((scores >= self.least_score) & (scores > 0)).to(boxes.dtype)
 
     def forward(self, maps: tuple[Tensor, ...], boxes: Tensor, shown: Tensor) -> Tensor:
         """Features of all classes, one after another.
@@ -86,4 +87,4 @@ class ClassFeatures(nn.Module):
         pairs = zip(maps, self.cells, strict=True)
         means = torch.cat([mask_guided_mean(each, rasterise(boxes, cells)) for each, cells in pairs], 2)  # (B, K, C)
         features = self.norm(self.project(means.flatten(1)[..., None])[..., 0])
-        return (normalize(features.unflatten(1, (shown.shape[1], -1)), dim=2) * shown[..., None]).flatten(1)
+        return (unit_length(features.unflatten(1, (shown.shape[1], -1))) * shown[..., None]).flatten(1)

@@ -9,7 +9,7 @@ from pipeline.networks.backbone import Backbone
 from pipeline.networks.pretrained import PretrainedParams
 from pipeline.networks.tensors import channels_last, normalise
 from pipeline.reid.blocks.part_guidance import GuidanceParams, PartGuidance, part_guided
-from pipeline.reid.blocks.refine import Refine
+from pipeline.reid.blocks.refine import Refine, RefineParams
 from pipeline.reid.network import Attention, ReidBatch, ReidNetwork, ReidShapeParams
 
 
@@ -66,13 +66,14 @@ class GuidedRefinement(nn.Module):
     Args:
         width: C, channels of each map.
         dimension: 2C', length of the feature of both together; a multiple of 8.
+        params: Layers of each refinement.
     """
 
-    def __init__(self, width: int, dimension: int) -> None:
+    def __init__(self, width: int, dimension: int, params: RefineParams) -> None:
         super().__init__()
-        self.fused = Refine(2 * width, dimension)
-        self.whole = Refine(width, dimension // 2)
-        self.part = Refine(width, dimension // 2)
+        self.fused = Refine(2 * width, dimension, params)
+        self.whole = Refine(width, dimension // 2, params)
+        self.part = Refine(width, dimension // 2, params)
 
     def forward(self, maps: GuidedMaps) -> Tensor:
         """Feature of both maps together: `(B, 2C')` float32."""

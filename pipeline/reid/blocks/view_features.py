@@ -1,8 +1,8 @@
 """Features of views: a map averaged under a view's mask, and what is made of the mean."""
 
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
+from pipeline.reid.blocks.unit_length import unit_length
 from pipeline.store.params import parameters
 
 
@@ -35,4 +35,4 @@ class ProjectedMean(nn.Module):
     def forward(self, mean: Tensor) -> Tensor:
         """Feature of a mean: `(B, width)` float32 -> `(B, dimension)` float32."""
         feature: Tensor = self.project(mean)
-        return feature if self.norm is None else normalize(self.norm(feature))
+        return feature if self.norm is None else unit_length(self.norm(feature))

@@ -3,7 +3,6 @@
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
 from pipeline.reid.blocks.class_features import ClassFeatures, ClassParams
 from pipeline.reid.blocks.distances import pairwise_cpdm, pairwise_euclidean
@@ -11,6 +10,8 @@ from pipeline.reid.blocks.guided_network import GuidedNetwork, GuidedRefinement
 from pipeline.reid.blocks.masked_mean import mask_guided_mean
 from pipeline.reid.blocks.part_grid import average_masks
 from pipeline.reid.blocks.part_guidance import GuidanceParams
+from pipeline.reid.blocks.refine import RefineParams
+from pipeline.reid.blocks.unit_length import unit_length
 from pipeline.reid.blocks.view_features import ProjectedMean, ViewParams
 from pipeline.reid.network import BatchNormNeck, ReidBatch, ReidOutput, ReidShapeParams
 from pipeline.store.params import Share, parameters
@@ -21,7 +22,7 @@ WHOLE = 0.1
 
 
 @parameters
-class NetworkParams(GuidanceParams, ViewParams, ClassParams):
+class NetworkParams(GuidanceParams, RefineParams, ViewParams, ClassParams):
     """The network's own parameters."""
 
     dimension: PositiveInt = 512
@@ -99,7 +100,7 @@ class Network(GuidedNetwork):
         first_cells = self.backbone.cells(shape.input_size, of_first_stage=True)
         self.parts = ClassFeatures((first_width, width), (first_cells, self.guidance.cells), params)
         self.view_ratio, self.part_ratio = params.view_ratio, params.part_ratio
-        self.refine = GuidedRefinement(width, params.dimension)
+        self.refine = GuidedRefinement(width, params.dimension, params)
         self.neck = BatchNormNeck(params.dimension, classes)
 
     @property
@@ -123,7 +124,7 @@ class Network(GuidedNetwork):
         views = self.views(maps.guided, average_masks(batch.masks, self.guidance.cells))
         boxes, shown = self.parts.best(batch)
         parts = self.parts((maps.first, maps.whole), boxes, shown)
-        feature = torch.cat([normalize(after_neck), *views, parts], 1)
+        feature = torch.cat([unit_length(after_neck), *views, parts], 1)
         if not self.training:
             return ReidOutput(feature, None, {}, maps.attention)
         features = {"fused": fused, **self.refine.of_each(maps)}

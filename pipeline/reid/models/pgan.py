@@ -1,17 +1,18 @@
 """Part-Guided Attention Network: parts found bottom-up, weighted top-down, fused with the whole (PGAN fig. 2)."""
 
 from pydantic import PositiveInt
-from torch.nn.functional import normalize
 
 from pipeline.reid.blocks.distances import pairwise_euclidean
 from pipeline.reid.blocks.guided_network import GuidedNetwork, GuidedRefinement
 from pipeline.reid.blocks.part_guidance import GuidanceParams
+from pipeline.reid.blocks.refine import RefineParams
+from pipeline.reid.blocks.unit_length import unit_length
 from pipeline.reid.network import BatchNormNeck, ReidBatch, ReidOutput, ReidShapeParams
 from pipeline.store.params import parameters
 
 
 @parameters
-class NetworkParams(GuidanceParams):
+class NetworkParams(GuidanceParams, RefineParams):
     """PGAN's own parameters."""
 
     dimension: PositiveInt = 512
@@ -33,7 +34,7 @@ class Network(GuidedNetwork):
     def __init__(self, shape: ReidShapeParams, params: NetworkParams, classes: int) -> None:
         super().__init__(shape, params, (params.dimension,))
         self.inputs = self.guidance.inputs
-        self.refine = GuidedRefinement(self.backbone.width, params.dimension)
+        self.refine = GuidedRefinement(self.backbone.width, params.dimension, params)
         self.neck = BatchNormNeck(params.dimension, classes)
 
     def forward(self, batch: ReidBatch) -> ReidOutput:
@@ -41,7 +42,7 @@ class Network(GuidedNetwork):
         maps = self.guided_maps(batch)
         fused = self.refine(maps)
         if not self.training:
-            return ReidOutput(normalize(self.neck(fused)), None, {}, maps.attention)
+            return ReidOutput(unit_length(self.neck(fused)), None, {}, maps.attention)
         features = {"fused": fused, **self.refine.of_each(maps)}
         distances = {name: pairwise_euclidean(feature) for name, feature in features.items()}
         return ReidOutput(None, self.neck.classifier(self.neck(fused)), distances)

@@ -54,7 +54,7 @@ class Branch(nn.Module):
 
         Args:
             features: `(B, C, h, w)` float32.
-            weights: `(B, h, w)` float32 to average the last map by; None averages evenly.
+            weights: `(B, H, W)` float32 to average the last map by, on its own cells; None averages evenly.
 
         Returns:
             `(B, dimension)` float32.
@@ -62,7 +62,6 @@ class Branch(nn.Module):
         features = self.layer4(features)
         if weights is None:
             return self.head(features.mean((2, 3)))  # type: ignore[no-any-return]
-        weights = nn.functional.adaptive_avg_pool2d(weights, (features.shape[2], features.shape[3]))
         total = torch.einsum("bchw,bhw->bc", features, weights)
         return self.head(total / weights.sum((1, 2)).clamp(min=LEAST_AREA)[:, None])  # type: ignore[no-any-return]
 
@@ -83,6 +82,7 @@ class PartFeatures(nn.Module):
         self.dimensions = (params.global_dimension, *views)
         self.stem = backbone.stem
         self.cells = backbone.cells(shape.input_size, of_first_stage=True)
+        self.last_cells = backbone.cells(shape.input_size)
         self.branches = nn.ModuleList(
             Branch(backbone.layer4, backbone.width, dimension, params.normalised) for dimension in self.dimensions
         )
@@ -100,7 +100,8 @@ class PartFeatures(nn.Module):
 
         Args:
             images: `(B, 3, S, S)` uint8, RGB.
-            masks: `(B, 3, T, T)` uint8, order `VIEWS`; averaged onto the first stage's cells. Not read without views.
+            masks: `(B, 3, T, T)` uint8, order `VIEWS`; averaged onto the cells of each stage's map. Not read without
+                views.
 
         Returns:
             `(B, sum(dimensions))` float32: global, front, rear, side.
@@ -108,9 +109,10 @@ class PartFeatures(nn.Module):
         features = self.stem(channels_last(normalise(images)))  # (B, C, h, w)
         parts = [self.branches[0](features, None)]
         if len(self.branches) > 1:
-            weights = average_masks(masks, self.cells)  # (B, 3, h, w)
-            for branch, weight in zip(self.branches[1:], weights.unbind(1), strict=True):
-                parts.append(branch(features * weight[:, None], weight if self.within_views else None))
+            seen = average_masks(masks, self.cells).unbind(1)  # (B, h, w) of each view
+            within = average_masks(masks, self.last_cells).unbind(1) if self.within_views else [None] * len(VIEWS)
+            for branch, view, weights in zip(self.branches[1:], seen, within, strict=True):
+                parts.append(branch(features * view[:, None], weights))
         return torch.cat(parts, dim=1)
 
 
