@@ -1,6 +1,7 @@
 # `make repro` runs the whole pipeline on the embedded fleet; `make test` runs the tests, WORKERS files at a time, whose
 # threads wait without spinning, as they share cores; `make ablations TABLE=pgan1` trains the models of a paper's table
-# over seeds; `make test-sharing` pushes to and pulls from servers it starts. Each installs what it needs.
+# over seeds; `make test-sharing` pushes to and pulls from servers it starts. Each installs what it needs, `make install`
+# that alone.
 
 PYTHON ?= python3
 DATASET ?= synthetic
@@ -10,7 +11,9 @@ WORKERS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: repro test test-sharing lint ablations clean
+.PHONY: install repro test test-sharing lint ablations clean
+
+install: $(INSTALLED)
 
 repro: $(INSTALLED)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro

@@ -2,7 +2,7 @@
 
 Takes the networks and images of a finished run, as `benchmarks.added_images` does, and runs the stages as DVC does, a
 process each; starting Python and torch, and Ray where it serves, is part of what is measured. A worker has one thread.
-Here only `grabcut` has processes. Checks that all leave the same bytes. Ray comes with `uv sync --group cluster`.
+Here only `grabcut` has processes. Checks that all leave the same bytes. Ray comes with the group `cluster`.
 
     python -m benchmarks.map_workers --root FOLDER [--images 1000] [--workers 1,2]
 """

@@ -4,8 +4,7 @@ Prints, for each number of queries, medians of the time to get ready (read the f
 both together, which is what one search costs; and how many of the exact nearest images each finds. CPDM weighs blocks
 of a feature anew for every pair, which no FAISS index can: it is shown beside the others for its cost alone.
 
-FAISS is no dependency of the project. Install it apart and name its folder, or the table lacks it:
-`pip install --no-deps --target FOLDER faiss-cpu`, then `PYTHONPATH=FOLDER python -m benchmarks.search`.
+FAISS is optional: without `uv sync --inexact --group faiss` the table lacks it.
 """
 
 import importlib

@@ -50,10 +50,12 @@ def _plan(workspace: Workspace) -> Plan:
     sections = [name for name in SECTIONS if name not in ("runtime", "report", "train_reid")]
     of_the_set: dict[str, Any] = {name: workspace.load(name, SECTIONS[name]) for name in sections}
     document = read(workspace.parameters)
-    listed = document["models"] if workspace.dataset in document["datasets"] else []
+    data_sets = document["datasets"]
+    listed = document["models"] if workspace.dataset in data_sets else []
     models = {name: load_model(workspace.parameters, workspace.dataset, name) for name in listed}
     batches = {name: model.training.identities_per_batch for name, model in models.items()}
-    return Plan(of_the_set["evaluate"].protocol, batches)
+    lenders = {name: of_the_set[name].dataset for name in ("train_detector", "train_span")}
+    return Plan(of_the_set["evaluate"].protocol, batches, workspace.dataset, data_sets, lenders)
 
 
 if __name__ == "__main__":

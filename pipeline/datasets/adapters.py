@@ -46,8 +46,8 @@ class PrepareParams:
     limits: ImageLimitsParams
     """What counts as a usable image."""
     parts: PartsParams | None
-    """Part boxes, a COCO file or a folder of Pascal VOC files: {file, images, categories}; null where there are
-    none."""
+    """Part boxes, a COCO file or a folder of Pascal VOC files: {file, images, categories, boxes} (docs/README.md); null
+    where there are none."""
     ground_truth: str | None
     """HDF5 that a renderer wrote beside the images, for measuring only; null where there is none."""
     view_polygons: ViewPolygonsParams | None

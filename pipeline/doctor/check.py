@@ -239,7 +239,7 @@ def _lost_queries(name: str, records: Sequence[ImageRecord], roles: Sequence[str
 
 def _viewpoints(records: Sequence[ImageRecord]) -> list[Finding]:
     uses = {
-        ("train", "extra"): "but SPAN's training leaves them out; stages.label_viewpoints labels them by hand",
+        ("train", "extra"): "but SPAN's training leaves them out; reid label-viewpoints labels them by hand",
         ("query", "gallery", "test"): "but what is measured by viewpoint leaves them out",
     }
     findings = []

@@ -1,7 +1,7 @@
 """The doctor on the run: stages that would fail on a data set, some of them hours after the start."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.datasets.records import ImageRecord, roles_by_test_set
 from pipeline.doctor.findings import Finding
@@ -17,10 +17,16 @@ class Plan:
     Attributes:
         protocol: `evaluate.protocol`.
         vehicles_per_batch: Re-ID model of the run -> vehicles of each of its batches.
+        data_set: Its name.
+        data_sets: Names of those that the run lists.
+        lenders: Stage that trains one network for the workspace -> name of the data set that it learns from.
     """
 
     protocol: str
     vehicles_per_batch: Mapping[str, int]
+    data_set: str = ""
+    data_sets: Sequence[str] = ("",)
+    lenders: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_stage_faults(records: Sequence[ImageRecord], plan: Plan) -> list[Finding]:
@@ -30,11 +36,46 @@ def find_stage_faults(records: Sequence[ImageRecord], plan: Plan) -> list[Findin
         records: The images that are kept.
         plan: What the run does with them.
     """
-    return [*_training(records, plan), *_evaluation(records, plan)]
+    return [*_listing(plan), *_lending(records, plan), *_training(records, plan), *_evaluation(records, plan)]
 
 
 def _fails(stage: str, why: str, advice: str) -> Finding:
     return Finding("run", "error", 1, "stage that fails on this data set", (f"{stage}: {why}",), advice)
+
+
+def _listing(plan: Plan) -> list[Finding]:
+    """Data sets of which the run would need an artifact that it does not make."""
+    listed = ", ".join(plan.data_sets)
+    if plan.data_set not in plan.data_sets:
+        advice = f"Add {plan.data_set} to datasets in params.yaml; until then dvc repro leaves it out."
+        return [Finding("run", "note", 1, "data set that the run does not list", (f"datasets: {listed}",), advice)]
+    return [
+        _fails(
+            stage,
+            f"{stage}.dataset is {lender}, which datasets does not list: {listed}",
+            f"Add {lender} to datasets in params.yaml, or name one of those listed as {stage}.dataset.",
+        )
+        for stage, lender in plan.lenders.items()
+        if lender not in plan.data_sets
+    ]
+
+
+def _lending(records: Sequence[ImageRecord], plan: Plan) -> list[Finding]:
+    """Networks of the workspace that are to learn from this data set and cannot."""
+    kept = [record for record in records if record.split in ("train", "extra")]
+    taught = {
+        "train_detector": ("part annotation", any(record.parts is not None for record in kept), "prepare.parts"),
+        "train_span": ("viewpoint", any(record.viewpoint is not None for record in kept), "prepare.viewpoints"),
+    }
+    return [
+        _fails(
+            stage,
+            f"no image of the splits train and extra has a {what}",
+            f"Give some by {source}, or let another data set teach it: {stage}.dataset.",
+        )
+        for stage, (what, able, source) in taught.items()
+        if plan.lenders.get(stage) == plan.data_set and not able
+    ]
 
 
 def _training(records: Sequence[ImageRecord], plan: Plan) -> list[Finding]:

@@ -27,7 +27,9 @@ def required(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise RuntimeError(f"{error}; an export needs the optional packages: uv sync --group export") from error
+        raise RuntimeError(
+            f"{error}; an export needs the optional packages: uv sync --inexact --group export"
+        ) from error
 
 
 def dynamic_axes(example: Mapping[str, Tensor]) -> dict[str, dict[int, Any]]:

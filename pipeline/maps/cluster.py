@@ -171,7 +171,9 @@ def _connected(address: str | None) -> Iterator[Any]:
     try:
         import ray  # here, because it is not always installed
     except ImportError as error:
-        raise RuntimeError("runtime.engine is ray, which is not installed: uv sync --group cluster") from error
+        raise RuntimeError(
+            "runtime.engine is ray, which is not installed: uv sync --inexact --group cluster"
+        ) from error
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     code = {"py_modules": [str(ROOT / "pipeline")], "excludes": ["**/__pycache__"]}
     more: dict[str, Any] = {"include_dashboard": False} if address is None else {}

@@ -145,4 +145,4 @@ def loggers_of(name: LoggerName, folder: Path) -> list[Logger]:
 def _check_installed(name: str) -> None:
     package = PACKAGES.get(name)
     if package is not None and importlib.util.find_spec(package) is None:
-        raise ValueError(f"runtime.logger: {name} is not installed; it is optional: uv sync --group loggers")
+        raise ValueError(f"runtime.logger: {name} is not installed; it is optional: uv sync --inexact --group loggers")

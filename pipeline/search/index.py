@@ -63,7 +63,7 @@ def _faiss() -> Any:
         return importlib.import_module("faiss")
     except ImportError as error:
         raise RuntimeError(
-            f"FAISS is not installed ({error}): uv sync --group faiss, or pip install faiss-cpu"
+            f"FAISS is not installed ({error}): uv sync --inexact --group faiss, or pip install faiss-cpu"
         ) from error
 
 

@@ -20,12 +20,12 @@ class RuntimeParams:
     workers: NonNegativeInt
     """Data-loader processes; 0 loads in the process that trains or predicts. Does not change a byte."""
     accelerator: Literal["auto", "cpu", "cuda"]
-    """Kind of device, by Lightning Fabric's name."""
+    """Kind of device: auto, cpu or cuda."""
     devices: PositiveInt
     """Devices of this machine that share each training, prediction and embedding, one process each; search and
     ablations use one."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]
-    """Precision of the arithmetic, by Fabric's name."""
+    """Precision of the arithmetic, by Lightning Fabric's names: 32-true, bf16-mixed or 16-mixed."""
     synchronised_norm: bool
     """In training on several devices, let batch norm take its statistics over the whole batch, at the cost of a message
     a layer (CUDA only, an error on CPUs); else over the device's own share, and the first device's running statistics

@@ -1,11 +1,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from pipeline.datasets.records import ImageRecord
 from pipeline.doctor.findings import Finding
 from pipeline.doctor.stages import Plan, find_stage_faults
+from pipeline.store.boxes import PartBoxes
 
 PLAN = Plan("cross_camera", {"pgan": 2})
 TRAINED = [ImageRecord(f"t{number}.jpg", "train", str(number), "c1") for number in (1, 2)]
@@ -63,3 +66,42 @@ def test_one_good_test_set_is_enough() -> None:
     query = replace(QUERY, roles={"a": "query", "b": "query"})
     gallery = replace(GALLERY, roles={"b": "gallery"})
     assert find_stage_faults([*TRAINED, query, gallery], PLAN) == []
+
+
+LENT = replace(PLAN, data_set="mine", data_sets=("fleet", "mine"))
+
+
+@pytest.mark.parametrize(
+    ("stage", "what", "taught"),
+    [
+        (
+            "train_detector",
+            "part annotation",
+            {"parts": PartBoxes(np.zeros((0, 4), np.float32), np.zeros(0, np.uint8))},
+        ),
+        ("train_span", "viewpoint", {"viewpoint": "front"}),
+    ],
+)
+def test_a_network_that_is_to_learn_from_images_without_labels_is_named(
+    stage: str, what: str, taught: dict[str, Any]
+) -> None:
+    plan = replace(LENT, lenders={stage: "mine"})
+    assert examples(find_stage_faults(WHOLE, plan)) == [f"{stage}: no image of the splits train and extra has a {what}"]
+    assert len(find_stage_faults([*WHOLE, replace(QUERY, path="p.jpg", **taught)], plan)) == 1, (
+        "a query teaches nothing"
+    )
+    assert find_stage_faults([*WHOLE, replace(EXTRA[0], **taught)], plan) == []
+    assert find_stage_faults(WHOLE, replace(plan, lenders={stage: "fleet"})) == []
+
+
+def test_a_network_lent_by_a_data_set_that_the_run_does_not_list_is_named() -> None:
+    (finding,) = find_stage_faults(WHOLE, replace(LENT, data_sets=("mine",), lenders={"train_span": "fleet"}))
+    assert finding.level == "error"
+    assert finding.examples == ("train_span: train_span.dataset is fleet, which datasets does not list: mine",)
+
+
+def test_a_data_set_that_the_run_does_not_list_is_noted() -> None:
+    plan = replace(LENT, data_sets=("fleet",), lenders={"train_span": "fleet"}, vehicles_per_batch={})
+    (finding,) = find_stage_faults(WHOLE, plan)
+    assert finding.level == "note"
+    assert "Add mine to datasets" in finding.advice

@@ -4,5 +4,5 @@ from pipeline.export.onnx_file import required
 
 
 def test_a_missing_package_is_named_with_what_installs_it() -> None:
-    with pytest.raises(RuntimeError, match="No module named 'absent_package'; .*uv sync --group export"):
+    with pytest.raises(RuntimeError, match="No module named 'absent_package'; .*uv sync --inexact --group export"):
         required("absent_package")

@@ -24,7 +24,7 @@ def root(tmp_path: Path) -> Path:
         cv2.imwrite(str(folder / f"{name}.png"), pixels)
     lines = [f"{name}.png,{row}" for name, row in rows.items()]
     (folder / "images.csv").write_text("\n".join(["path,split,vehicle_id,camera_id,viewpoint", *lines]) + "\n")
-    document = read(PROJECT / "params.yaml") | {"datasets": ["shop"], "models": []}
+    document = read(PROJECT / "params.yaml") | {"datasets": ["synthetic", "shop"], "models": []}
     document["overrides"] = {"shop": {"prepare": {"adapter": "table"}}}
     (tmp_path / "params.yaml").write_text(json.dumps(document))
     return tmp_path
