@@ -1,9 +1,11 @@
 """Resolves a conflict in `dvc.lock` while Git merges, rebases or cherry-picks.
 
-Reads the three versions that Git keeps of it; writes and stages `dvc.lock`, and those of its outputs in Git that clash.
+Reads the three versions that Git keeps of it; writes and stages `dvc.lock`, and its outputs in Git, each whole as one
+side has it: Git merges them by lines, which leaves figures that no run gave.
 """
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -16,6 +18,8 @@ from stages.command import stage
 LOCK = "dvc.lock"
 VERSIONS = {"base": 1, "ours": 2, "theirs": 3}
 """Numbers of the versions that Git's index keeps of a file in conflict."""
+THEIR_COMMIT = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD")
+"""Names of the commit that Git takes in, by what is under way."""
 
 
 @stage
@@ -37,15 +41,30 @@ def resolve_lock(workspace: Workspace, prefer: Side) -> None:
     with atomic(root / LOCK) as temporary:
         temporary.write_text(merged.text, encoding="utf-8")
     _git(root, "add", "--", LOCK)
-    taken = {path: side for path, side in merged.outputs.items() if path in unmerged}
-    for path, side in taken.items():
-        _git(root, "checkout", f"--{side}", "--", path)
-        _git(root, "add", "--", path)
+    taken = _take_whole(root, merged.outputs)
     click.echo(f"{LOCK}: {len(merged.sides)} stages differed, kept by side; {len(taken)} outputs in Git taken likewise")
     if merged.clashing:
         click.echo(f"Both ran {', '.join(merged.clashing)}; {prefer} stands, and `dvc repro` runs what does not fit")
     if left := sorted(unmerged - {LOCK, *taken}):
         click.echo(f"Still in conflict: {', '.join(left)}")
+
+
+def _take_whole(root: Path, outputs: Mapping[str, Side]) -> set[str]:
+    """Stage the outputs in Git as the side has them whose lines of the lock stand; return those Git had otherwise."""
+    git_folder = Path(_git(root, "rev-parse", "--absolute-git-dir").strip())
+    theirs = next((name for name in THEIR_COMMIT if (git_folder / name).exists()), None)
+    taken: set[str] = set()
+    for side, commit in (("ours", "HEAD"), ("theirs", theirs)):
+        paths = [path for path, of in outputs.items() if of == side]
+        if not paths or commit is None:
+            continue
+        tracked = _git(root, "ls-tree", "-r", "-z", "--name-only", commit, "--", *paths).split("\0")[:-1]
+        if tracked:
+            differing = _git(root, "diff", "-z", "--name-only", "--relative", commit, "--", *tracked).split("\0")[:-1]
+            taken |= set(differing)
+        for path in sorted(taken.intersection(tracked)):
+            _git(root, "checkout", commit, "--", path)
+    return taken
 
 
 def _version(root: Path, number: int) -> str:

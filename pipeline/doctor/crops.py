@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.datasets.records import Found, ImageRecord
 from pipeline.datasets.sources.table import COLUMNS
-from pipeline.store.files import atomic_directory, write_csv
+from pipeline.store.files import atomic_directory, read_csv, write_csv
 
 TABLE, SHEET = "images.csv", "sheet.jpg"
 """Files beside the crops."""
@@ -25,7 +25,7 @@ def write_crops(
     """Write crops as files, a table of them that the adapter `table` reads, and a sheet; whole or not at all.
 
     Args:
-        folder: Where to; an existing one is replaced.
+        folder: Where to; one of earlier crops is replaced.
         found: A data set of the adapter `frames`.
         progress: Wraps the iteration over records, given them and their number.
 
@@ -35,8 +35,7 @@ def write_crops(
     """
     if not found.records:
         raise ValueError("none of the boxes is to be cut out: see prepare.frames.crops")
-    if folder.exists() and not (folder / SHEET).exists():
-        raise ValueError(f"{folder}: expected a new folder, or one of earlier crops to replace; it holds no {SHEET}")
+    _check_replaceable(folder)
     shown = set(np.linspace(0, len(found.records) - 1, min(SHOWN, len(found.records))).round().astype(int).tolist())
     tiles = []
     with atomic_directory(folder) as temporary:
@@ -49,6 +48,22 @@ def write_crops(
                 tiles.append(_tile(content, record))
         write_csv(temporary / TABLE, [_line(record) for record in found.records], _columns(found.records))
         Image.fromarray(_sheet(tiles)).save(temporary / SHEET, quality=88)
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Refuse a folder that holds anything but earlier crops, their table and their sheet."""
+    if not folder.exists():
+        return
+    lacking = [name for name in (SHEET, TABLE) if not (folder / name).exists()]
+    if lacking:
+        raise ValueError(
+            f"{folder}: expected a new folder, or one of earlier crops to replace; it holds no {lacking[0]}"
+        )
+    known = {SHEET, TABLE, *(line.get("path") for line in read_csv(folder / TABLE))}
+    files = (path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir())
+    foreign = next((path for path in files if path.relative_to(folder).as_posix() not in known), None)
+    if foreign is not None:
+        raise ValueError(f"{foreign}: expected crops of {folder / TABLE} alone, to replace them; move it elsewhere")
 
 
 def _columns(records: Sequence[ImageRecord]) -> list[str]:

@@ -32,13 +32,20 @@ def write_index(index_path: Path, table_path: Path, gallery: Gallery, factory: s
 
     Raises:
         RuntimeError: FAISS is not installed.
-        ValueError: The features do not compare by Euclidean distance, or FAISS knows no such kind of index.
+        ValueError: The features do not compare by Euclidean distance, a column of the data set has the name of one of
+            the table's own, or FAISS knows no such kind of index.
     """
     features = gallery.features
     if features.distance != "euclidean":
         raise ValueError(
             f"expected features that compare by euclidean distance, as FAISS does, got {features.distance}, which "
             f"weighs the blocks of a feature anew for every pair; `reid search` compares these"
+        )
+    taken = [name for name in gallery.store.groups if name in (*COLUMNS, *TRACK_COLUMNS)]
+    if taken:
+        raise ValueError(
+            f"{gallery.store.path}: expected columns of other names than the table's own, "
+            f"{', '.join((*COLUMNS, *TRACK_COLUMNS))}; got {', '.join(taken)}"
         )
     faiss = _faiss()
     try:

@@ -62,6 +62,17 @@ def test_features_that_faiss_cannot_compare_are_refused_and_nothing_is_written(
     assert not list(tmp_path.glob("none.*"))
 
 
+def test_a_column_named_as_one_of_the_tables_own_is_refused(
+    finished_run: TinyData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = open_gallery(finished_run.workspace("pgan"), (), {})
+    groups = {**gallery.store.groups, "position": gallery.store.groups["type"]}
+    monkeypatch.setattr(gallery.store, "groups", groups)
+    with pytest.raises(ValueError, match="expected columns of other names than the table's own, .*; got position"):
+        module.write_index(tmp_path / "i.faiss", tmp_path / "i.csv", gallery, "Flat")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.usefixtures("faiss")
 def test_an_unknown_kind_of_index_is_refused_and_nothing_is_written(finished_run: TinyData, tmp_path: Path) -> None:
     options = ["--factory", "Nothing", "--output", tmp_path / "none.faiss"]

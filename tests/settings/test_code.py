@@ -36,6 +36,7 @@ def test_a_network_consists_of_its_module_and_the_blocks_it_imports(project: Pat
         "part_grid",
         "part_guidance",
         "refine",
+        "unit_length",
     )
     assert list(code) == [*(f"pipeline/reid/blocks/{name}.py" for name in blocks), "pipeline/reid/models/pgan.py"]
     assert all(digest == file_digest(project / file) for file, digest in code.items())

@@ -93,6 +93,21 @@ def test_only_frames_are_cropped_and_no_other_folder_is_replaced(root: Path, tmp
     assert not (tmp_path / "no").exists()
 
 
+def test_what_a_user_put_beside_the_crops_is_not_deleted(root: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    assert invoke(crop, root, "--output", output, dataset="street").exit_code == 0
+    for name in ("viewpoints.csv", "mine/notes.txt"):
+        own = output / name
+        own.parent.mkdir(exist_ok=True)
+        own.write_text("by hand")
+        result = invoke(crop, root, "--output", output, dataset="street")
+        assert result.exit_code == 1
+        assert f"{own}: expected crops of {output / TABLE} alone" in result.output
+        assert own.read_text() == "by hand"
+        own.unlink()
+    assert invoke(crop, root, "--output", output, dataset="street").exit_code == 0
+
+
 def test_a_data_set_without_boxes_to_cut_out_says_so(root: Path, tmp_path: Path) -> None:
     document = read(root / "params.yaml")
     document["overrides"]["street"] = merge(

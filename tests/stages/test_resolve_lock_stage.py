@@ -58,6 +58,32 @@ def test_a_conflict_is_resolved_by_keeping_both_and_git_can_commit(merging: Path
     git(merging, "commit", "-qm", "merge")
 
 
+@pytest.mark.parametrize("way", ["merge", "rebase", "cherry-pick"])
+@pytest.mark.parametrize("prefer", ["ours", "theirs"])
+def test_an_output_that_git_merged_by_lines_is_taken_whole(tmp_path: Path, prefer: str, way: str) -> None:
+    def figures(first: str, last: str) -> dict[str, str]:
+        return {"report": "\n".join([first, *map(str, range(20)), last]) + "\n"}
+
+    (tmp_path / "params.yaml").write_text("{}\n")
+    git(tmp_path, "init", "-qb", "main")
+    commit(tmp_path, lock(report="1"), figures("old", "old"))
+    git(tmp_path, "checkout", "-qb", "other")
+    commit(tmp_path, lock(report="3"), figures("old", "theirs"))
+    git(tmp_path, "checkout", "-q", "main")
+    commit(tmp_path, lock(report="2"), figures("ours", "old"))
+    if way == "rebase":  # Git calls the branch rebased onto `ours`
+        git(tmp_path, "checkout", "-q", "other")
+    with pytest.raises(subprocess.CalledProcessError):
+        git(tmp_path, way, "main" if way == "rebase" else "other")
+    assert (tmp_path / "data/report.json").read_text() == figures("ours", "theirs")["report"]
+    result = run(tmp_path, "--prefer", prefer)
+    assert result.exit_code == 0, result.output
+    expected = figures("ours", "old") if prefer == "ours" else figures("old", "theirs")
+    assert (tmp_path / "data/report.json").read_text() == expected["report"]
+    assert "1 outputs in Git taken likewise" in result.output
+    git(tmp_path, "diff", "--exit-code")
+
+
 def test_other_files_in_conflict_are_left_and_named(merging: Path) -> None:
     git(merging, "merge", "--abort")
     for branch, value in (("other", "1"), ("main", "2")):
