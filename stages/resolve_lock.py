@@ -59,11 +59,12 @@ def _take_whole(root: Path, outputs: Mapping[str, Side]) -> set[str]:
         if not paths or commit is None:
             continue
         tracked = _git(root, "ls-tree", "-r", "-z", "--name-only", commit, "--", *paths).split("\0")[:-1]
-        if tracked:
-            differing = _git(root, "diff", "-z", "--name-only", "--relative", commit, "--", *tracked).split("\0")[:-1]
-            taken |= set(differing)
-        for path in sorted(taken.intersection(tracked)):
-            _git(root, "checkout", commit, "--", path)
+        if not tracked:
+            continue
+        differing = _git(root, "diff", "-z", "--name-only", "--relative", commit, "--", *tracked).split("\0")[:-1]
+        if differing:
+            _git(root, "checkout", commit, "--", *differing)
+        taken.update(differing)
     return taken
 
 
