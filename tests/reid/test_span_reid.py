@@ -88,9 +88,10 @@ def test_a_view_averaged_over_its_mask_does_not_fade_with_the_masks_size() -> No
     assert torch.allclose(branch(masked, None), features[..., 0, 0] / 16)
 
 
-def test_a_view_is_averaged_where_the_cells_of_the_last_map_look() -> None:
+@pytest.mark.parametrize(("last_stride", "cells"), [(2, 4), (1, 8)])
+def test_a_view_is_averaged_where_the_cells_of_the_last_map_look(last_stride: int, cells: int) -> None:
     side = 128
-    look = shape(backbone="resnet18", input_size=side, last_stride=2)
+    look = shape(backbone="resnet18", input_size=side, last_stride=last_stride)
     parts = PartFeatures(look, span.NetworkParams(global_dimension=12, part_dimension=8, within_views=True)).eval()
     weights: list[torch.Tensor] = []
     for branch in parts.branches:
@@ -100,7 +101,7 @@ def test_a_view_is_averaged_where_the_cells_of_the_last_map_look() -> None:
         parts(torch.zeros(1, 3, side, side, dtype=torch.uint8), ramp)
     centres = Backbone(look).cells(side).centres() * side
     inner = centres > centres[1] - 1  # the first cell's window is cut by the border
-    assert len(weights[1][0]) == len(centres) == 4
+    assert len(weights[1][0]) == len(centres) == cells
     assert torch.allclose(weights[1][0, 0, inner] * 255 + 0.5, centres[inner], atol=0.1)
 
 

@@ -1,5 +1,6 @@
 """SPAN's re-ID network: a global feature and one for each view, compared by co-occurrence (SPAN fig. 2b-c)."""
 
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Literal
 
@@ -82,11 +83,10 @@ class PartFeatures(nn.Module):
         self.dimensions = (params.global_dimension, *views)
         self.stem = backbone.stem
         self.cells = backbone.cells(shape.input_size, of_first_stage=True)
-        self.last_cells = backbone.cells(shape.input_size)
+        self.last_cells = backbone.cells(shape.input_size) if params.within_views else None
         self.branches = nn.ModuleList(
             Branch(backbone.layer4, backbone.width, dimension, params.normalised) for dimension in self.dimensions
         )
-        self.within_views = params.within_views
 
     def load_pretrained(self, pretrained: PretrainedParams) -> None:
         """Give the first stage, and every branch's copy of ``layer4``, ImageNet weights."""
@@ -109,11 +109,17 @@ class PartFeatures(nn.Module):
         features = self.stem(channels_last(normalise(images)))  # (B, C, h, w)
         parts = [self.branches[0](features, None)]
         if len(self.branches) > 1:
-            seen = average_masks(masks, self.cells).unbind(1)  # (B, h, w) of each view
-            within = average_masks(masks, self.last_cells).unbind(1) if self.within_views else [None] * len(VIEWS)
-            for branch, view, weights in zip(self.branches[1:], seen, within, strict=True):
+            seen = average_masks(masks, self.cells)  # (B, 3, h, w)
+            for branch, view, weights in zip(self.branches[1:], seen.unbind(1), self._within(masks, seen), strict=True):
                 parts.append(branch(features * view[:, None], weights))
         return torch.cat(parts, dim=1)
+
+    def _within(self, masks: Tensor, seen: Tensor) -> Sequence[Tensor | None]:
+        """What each view's last map is averaged by: `seen` where both maps have the same cells, None for evenly."""
+        if self.last_cells is None:
+            return [None] * len(VIEWS)
+        same = self.last_cells == self.cells
+        return (seen if same else average_masks(masks, self.last_cells)).unbind(1)
 
 
 class Network(ReidNetwork):
