@@ -1,5 +1,6 @@
 """What is done of a table and what is left, with the time it will take by what finished runs took."""
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,10 +10,10 @@ import numpy as np
 from pipeline.ablations.experiment import Experiment
 from pipeline.ablations.masks import FOLDER
 from pipeline.ablations.rows import Table
-from pipeline.ablations.runs import RUNS
+from pipeline.ablations.runs import RUNS, is_finished
 from pipeline.ablations.steps import Step, folder_of_step
 from pipeline.reid.training import build_network
-from pipeline.store.files import read_json
+from pipeline.store.files import DamagedFileError, read_json
 
 DONE, PART, MISSING = "done", "masks", "-"
 """A step whose run is finished; one that has part masks of its own but no run; one that has neither."""
@@ -67,8 +68,11 @@ def costs_of(root: Path, dataset: str) -> Costs:
 
 
 def _mean(files: Iterable[Path]) -> float | None:
-    """Mean of ``seconds`` in files that have it."""
-    found = [seconds for file in files if (seconds := read_json(file).get("seconds")) is not None]
+    """Mean of ``seconds`` in files that have it; damaged ones, of what is made again, are passed by."""
+    found = []
+    for file in files:
+        with contextlib.suppress(DamagedFileError):
+            found += [seconds for seconds in [read_json(file).get("seconds")] if seconds is not None]
     return float(np.mean(found)) if found else None
 
 
@@ -100,7 +104,7 @@ def plan_lines(experiment: Experiment, table: Table, steps: Sequence[Step], left
 
 def _state(experiment: Experiment, step: Step, kinds: Sequence[str], left: Left) -> str:
     folder = folder_of_step(experiment, step, kinds)
-    if folder is not None and (folder / "metrics.json").exists():
+    if folder is not None and is_finished(folder):
         return DONE
     if folder is None:
         assert step.masks is not None, "only a row's own part masks can be missing"

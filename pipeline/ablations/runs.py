@@ -1,6 +1,7 @@
 """Runs of models over seeds: each trained, embedded and measured once, kept by a digest of all that decides it."""
 
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 import numpy as np
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from pipeline.ablations.code import of_network
 from pipeline.ablations.contents import content_of, content_of_pretrained
 from pipeline.ablations.experiment import Experiment
 from pipeline.artifacts.features import Features, header_of, read_features, write_features
 from pipeline.networks.runtime import start
+from pipeline.networks.weights import load_metadata
 from pipeline.reid.build import KIND, restore
 from pipeline.reid.embedding import embed
 from pipeline.reid.params import ModelParams
@@ -26,11 +29,22 @@ from pipeline.retrieval.problems import column
 from pipeline.retrieval.scores import average_precision
 from pipeline.retrieval.summary import Evaluated, metrics_of
 from pipeline.store.code import loaded_code
-from pipeline.store.files import digest_of, file_digest, read_csv, read_json, write_csv, write_json
+from pipeline.store.files import (
+    DamagedFileError,
+    digest_of,
+    file_digest,
+    read_csv,
+    read_json,
+    set_aside,
+    write_csv,
+    write_json,
+)
 from pipeline.store.images import ImageStore
 from pipeline.store.runtime import RuntimeParams
 
 COLUMNS = ("draw", "path", "vehicle_id", "average_precision", "first_hit")
+MEASURED = ("metrics.json", "queries.csv")
+"""Files of a finished run."""
 DIGITS = 16
 """Digits of the digest in a folder's name."""
 
@@ -125,7 +139,8 @@ def run_one(
     """Train, embed and measure one model with one seed.
 
     The run's folder, ``.scratch/ablations/<data set>/<model>/seed<k>-<digest>``, holds ``metrics.json``,
-    ``queries.csv`` and ``history.csv``; until it is measured, weights or a checkpoint too.
+    ``queries.csv`` and ``history.csv``; until it is measured, weights or a checkpoint too. What of it is damaged is set
+    aside with a word on standard error, and made again.
 
     Args:
         experiment: What all runs share.
@@ -150,10 +165,10 @@ def run_one(
     sources = open_sources(experiment.store, caches.__getitem__, network.inputs)
     inputs = inputs_of(experiment, values, caches, seed)
     folder = folder_of(experiment, model, seed, inputs)
-    if (folder / "metrics.json").exists():
-        return _read(folder, model, seed), True
+    if (finished := _finished(folder, model, seed)) is not None:
+        return finished, True
     fresh, weights = not folder.exists(), folder / "weights.safetensors"
-    if not weights.exists():
+    if not _are_whole(weights):
         trained = train(network, sources, experiment.split.trained, values, runtime, fabric, folder / "training")
         trained = replace(trained, metadata=trained.metadata | {"model": model})
         trained.write(weights, KIND, folder / "history.csv")
@@ -162,9 +177,9 @@ def run_one(
     evaluated, metrics = _measured(experiment, features, fabric)
     if metrics["mAP"] is None:
         raise ValueError(f"{experiment.store.path}: no query has a match in the gallery; nothing can be measured")
-    write_csv(folder / "queries.csv", _lines(evaluated, experiment.store, features), COLUMNS)
+    write_csv(folder / MEASURED[1], _lines(evaluated, experiment.store, features), COLUMNS)
     facts = {"model": model, "seed": seed, "inputs": inputs, "seconds": perf_counter() - started if fresh else None}
-    write_json(folder / "metrics.json", metrics | facts)
+    write_json(folder / MEASURED[0], metrics | facts)
     if not keep:
         weights.unlink()
         (folder / "features.h5").unlink()
@@ -208,20 +223,54 @@ def _lines(evaluated: Evaluated, store: ImageStore, features: Features) -> list[
     return lines
 
 
+def is_finished(folder: Path) -> bool:
+    """Whether a run's folder, which need not exist, holds all that is kept of a finished run, undamaged."""
+    try:
+        _read(folder, "", 0)
+    except (FileNotFoundError, DamagedFileError):
+        return False
+    return True
+
+
+def _finished(folder: Path, model: str, seed: int) -> Run | None:
+    """A finished run, None where there is none or a damaged one, which is set aside."""
+    if not (folder / MEASURED[0]).exists():
+        return None
+    try:
+        return _read(folder, model, seed)
+    except (FileNotFoundError, DamagedFileError) as error:
+        kept = [set_aside(folder / name).name for name in MEASURED if (folder / name).exists()]
+        tqdm.write(f"{error}\nIts run was set aside as {' and '.join(kept)}, and is made again.", file=sys.stderr)
+        return None
+
+
+def _are_whole(weights: Path) -> bool:
+    """Whether a training has left its weights; damaged ones are set aside."""
+    if not weights.exists():
+        return False
+    try:
+        load_metadata(weights, KIND)
+    except (OSError, ValueError) as error:
+        kept = set_aside(weights)
+        tqdm.write(f"{error}\nIt was set aside as {kept.name}; the model is trained again.", file=sys.stderr)
+        return False
+    return True
+
+
 def _read(folder: Path, model: str, seed: int) -> Run:
-    lines, metrics = read_csv(folder / "queries.csv"), read_json(folder / "metrics.json")
+    """What is kept of a finished run.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        DamagedFileError: One is not what was written.
+    """
+    metrics, lines = read_json(folder / MEASURED[0], "mAP", "seconds"), read_csv(folder / MEASURED[1], *COLUMNS)
     seconds = metrics.pop("seconds")
-
-    def cells(name: str) -> Sequence[str]:
-        return [line[name] for line in lines]
-
-    return Run(
-        model,
-        seed,
-        metrics,
-        np.array([f"{line['draw']} {line['path']}" for line in lines]),
-        np.array(cells("vehicle_id")),
-        np.array(cells("average_precision"), np.float64),
-        np.array(cells("first_hit"), np.int64),
-        seconds,
-    )
+    try:
+        precision = np.array([line["average_precision"] for line in lines], np.float64)
+        first_hit = np.array([line["first_hit"] for line in lines], np.int64)
+    except ValueError as error:
+        raise DamagedFileError(f"{folder / MEASURED[1]}: expected numbers ({error})") from error
+    queries = np.array([f"{line['draw']} {line['path']}" for line in lines])
+    vehicles = np.array([line["vehicle_id"] for line in lines])
+    return Run(model, seed, metrics, queries, vehicles, precision, first_hit, seconds)

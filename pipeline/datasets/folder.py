@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.datasets.formats.regular import regular
+from pipeline.store.files import regular
 
 
 def check_regular(folder: Path) -> None:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.formats.regular import regular
 from pipeline.datasets.limits import Links
 from pipeline.store.boxes import PartBoxes
-from pipeline.store.files import digest_of
+from pipeline.store.files import digest_of, regular
 from pipeline.store.vocabulary import PART_CLASSES, ROLES, SPLITS, TEST_SET, VIEWPOINTS, WITHOUT_IDENTITY
 
 Reader = Callable[[], bytes]

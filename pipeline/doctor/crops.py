@@ -59,7 +59,7 @@ def _check_replaceable(folder: Path) -> None:
         raise ValueError(
             f"{folder}: expected a new folder, or one of earlier crops to replace; it holds no {lacking[0]}"
         )
-    known = {SHEET, TABLE, *(line.get("path") for line in read_csv(folder / TABLE))}
+    known = {SHEET, TABLE, *(line["path"] for line in read_csv(folder / TABLE, "path"))}
     files = (path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir())
     foreign = next((path for path in files if path.relative_to(folder).as_posix() not in known), None)
     if foreign is not None:

@@ -42,10 +42,10 @@ def across_table(
         for trained in rows:
             for tested in columns:
                 if trained == tested and tested in datasets:
-                    found[trained, tested] = read_json(Workspace(root, tested, model).existing("metrics"))
+                    found[trained, tested] = read_json(Workspace(root, tested, model).existing("metrics"), "mAP")
                 elif (trained, tested) in pairs:
                     workspace = Workspace(root, tested, model, trained_on=trained)
-                    found[trained, tested] = read_json(workspace.existing("metrics_across"))
+                    found[trained, tested] = read_json(workspace.existing("metrics_across"), "mAP")
         groups.append(_group(model, rows, columns, found))
     return Table(CAPTION, ["trained on", *(f"tested on {tested}" for tested in columns)], groups)
 

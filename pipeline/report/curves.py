@@ -60,7 +60,7 @@ def training_curves(history: Path, datasets: Sequence[str], models: Sequence[str
         parts = path.relative_to(history).with_suffix("").parts
         if len(parts) > 1 and parts[1] not in datasets or len(parts) > 2 and parts[2] not in models:
             continue
-        rows = read_csv(path)
+        rows = read_csv(path, "epoch")
         if rows:
             curves.append(_losses(" · ".join(parts), rows))
     return curves

@@ -103,7 +103,7 @@ class Sources:
     @cached_property
     def part_classes(self) -> list[dict[str, str]]:
         """Quality of each part class: ``part``, ``parts``, ``ap50``, ``ap``, ``recall_top_d``."""
-        return read_csv(self._workspace.existing("part_classes"))
+        return read_csv(self._workspace.existing("part_classes"), "part", "parts", "ap50", "ap", "recall_top_d")
 
     def attention(self, model: str) -> hdf5.Cache | None:
         """What one model looked at; None where nothing was kept.
@@ -122,11 +122,11 @@ class Sources:
 
     def metrics(self, model: str) -> dict[str, Any]:
         """Metrics of one model."""
-        return read_json(self._of(model).existing("metrics"))
+        return read_json(self._of(model).existing("metrics"), "test_set", "protocol", "queries", "mAP")
 
     def curve(self, model: str) -> list[dict[str, str]]:
         """Cumulative matching curve of one model: ``rank``, ``rate``."""
-        return read_csv(self._of(model).existing("curve"))
+        return read_csv(self._of(model).existing("curve"), "rank", "rate")
 
     def ranking(self, model: str) -> Ranking:
         """Nearest gallery images of each query by one model."""
@@ -134,7 +134,7 @@ class Sources:
 
     def queries(self, model: str) -> list[dict[str, str]]:
         """A line per query of each test set and draw, by one model."""
-        return read_csv(self._of(model).existing("tables") / "queries.csv")
+        return read_csv(self._of(model).existing("tables") / "queries.csv", "test_set", "draw", "average_precision")
 
     def _of(self, model: str) -> Workspace:
         return replace(self._workspace, model=model)

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,86 @@ _REFUSED: frozenset[int] = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, e
 """Error numbers of a file system that takes no more."""
 _SAID = re.compile(r"(?:write failed.*errno = |os error )(\d+)", re.DOTALL)
 """How HDF5 and safetensors put an error number."""
+_OF_DVC = re.compile(r"/[0-9a-f]{2}/[0-9a-f]{30}$")
+"""How the path of a file in DVC's cache ends."""
 
 
 class DamagedFileError(ValueError):
     """A file that is no longer what was written; the message names it, and what was expected and found."""
+
+
+def regular(path: Path) -> Path:
+    """The same path, if it or what it links to is a regular file.
+
+    A pipe would be waited for for ever, and a device fill the memory.
+
+    Raises:
+        FileNotFoundError: It does not exist.
+        ValueError: It is a folder, pipe, socket or device, or a link that leads back to itself.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: not a file ({error})") from error
+    if not stat.S_ISREG(mode):
+        kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+        raise ValueError(f"{path}: expected a regular file, got {kinds.get(stat.S_IFMT(mode), 'a device')}")
+    return path
+
+
+def target_of(path: Path) -> Path:
+    """Where a file goes that is written to `path`: through a link to what it leads to, which need not exist.
+
+    A link into DVC's cache is itself what is replaced: other versions and other workspaces share what it leads to.
+
+    Raises:
+        OSError: Its folder takes no new file; the message names `path` and the reason.
+        ValueError: Something is there that is no regular file.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        regular(path)
+    target = _behind_link(path)
+    target = path if _OF_DVC.search(str(target)) else target
+    _check_folder(target)
+    return target
+
+
+def _directory_target(path: Path) -> Path:
+    """Where a folder goes that is written to `path`; raises as `target_of`, ValueError where a file is there."""
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{path}: expected a folder to replace, or a name that is free; got a file")
+    target = _behind_link(path)
+    _check_folder(target)
+    return target
+
+
+def _behind_link(path: Path) -> Path:
+    return Path(os.path.realpath(path)) if path.is_symlink() or path.name in ("", "..") else path
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
+
+
+def _check_folder(path: Path) -> None:
+    """Check that the folder of `path`, or the one it will be made in, takes new files: raises as `target_of`."""
+    lock_path = _lock_of(path)
+    there = True
+    try:
+        lock_path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        there = False
+    except OSError as error:  # a name too long, say
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    folder = next(folder for folder in lock_path.parents if os.path.lexists(folder))
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{path}: cannot be written: {folder} is no folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"{path}: cannot be written: no permission for new files in {folder}")
+    if there and not os.access(lock_path, os.W_OK):
+        raise PermissionError(f"{path}: cannot be written: no permission for {lock_path}, which another user made")
 
 
 @contextlib.contextmanager
@@ -35,16 +112,15 @@ def _exclusive(path: Path) -> Iterator[None]:
 
     The lock's file stays: were it removed, a process that had opened it and one that makes it anew would both hold it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock_path = path.with_name(f".{path.name}.lock")
-    lock = FileLock(lock_path, timeout=0, thread_local=False, preserve_lock_file=True)
+    lock = FileLock(_lock_of(path), timeout=0, thread_local=False, preserve_lock_file=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
         raise RuntimeError(f"{path}: another process is writing it; wait for it or stop it first") from error
     except OSError as error:
         if error.errno not in _NO_LOCKS:
-            raise
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
         advice = "mount it with locks (NFS: without nolock, its lock service running) or work on a local disk"
         raise OSError(f"{path}: its file system has no file locks; {advice}") from error
     try:
@@ -71,7 +147,7 @@ def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary sibling of `path` that replaces it only when the block ends without an error.
 
     Args:
-        path: The file to write; its folder is made when missing.
+        path: The file to write, through links as `target_of`; its folder is made when missing.
 
     Yields:
         The temporary path to write to.
@@ -79,7 +155,9 @@ def atomic(path: Path) -> Iterator[Path]:
     Raises:
         RuntimeError: Another process, or another block of this one, is writing the same file.
         OSError: The file system refuses the file, as when it is full, or has no file locks; the message names `path`.
+        ValueError: Something is at `path` that is no regular file.
     """
+    path = target_of(path)
     with _exclusive(path), _naming(path):
         temporary = path.with_name(f".{path.name}.tmp")
         temporary.unlink(missing_ok=True)
@@ -97,7 +175,7 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     """Yield a temporary sibling directory that replaces `path` only when the block ends without an error.
 
     Args:
-        path: The directory to write; an existing one is replaced.
+        path: The directory to write, where a link leads to if it is one; an existing one is replaced.
 
     Yields:
         The temporary directory to fill.
@@ -105,7 +183,9 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     Raises:
         RuntimeError: Another process, or another block of this one, is writing the same directory.
         OSError: The file system refuses the directory, or has no file locks; the message names `path`.
+        ValueError: Something is at `path` that is no directory.
     """
+    path = _directory_target(path)
     with _exclusive(path), _naming(path):
         temporary = path.with_name(f".{path.name}.tmp")
         shutil.rmtree(temporary, ignore_errors=True)
@@ -162,21 +242,52 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, *keys: str) -> dict[str, Any]:
     """Read a JSON object.
+
+    Args:
+        path: The file.
+        keys: Those it must have.
 
     Raises:
         FileNotFoundError: `path` does not exist.
+        DamagedFileError: It is no JSON object in UTF-8, or lacks a key.
     """
-    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise DamagedFileError(f"{path}: expected JSON, found none ({error})") from error
+    if not isinstance(value, dict):
+        raise DamagedFileError(f"{path}: expected a JSON object, found {json.dumps(value)[:60]}")
+    if absent := [key for key in keys if key not in value]:
+        raise DamagedFileError(f"{path}: expected the key {absent[0]!r}, found {', '.join(value) or 'none'}")
     return value
 
 
-def read_csv(path: Path) -> list[dict[str, str]]:
+def read_csv(path: Path, *columns: str) -> list[dict[str, str]]:
     """Read a CSV file with a head row.
+
+    Args:
+        path: The file.
+        columns: Those it must have.
 
     Raises:
         FileNotFoundError: `path` does not exist.
+        DamagedFileError: It is no CSV in UTF-8, lacks a column, or a line has another number of cells than the head.
     """
+    rows: list[dict[str, str]] = []
     with open(path, newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+        reader = csv.DictReader(stream, restkey="", strict=True)
+        try:
+            head = list(reader.fieldnames or ())
+            if absent := [name for name in columns if name not in head]:
+                raise DamagedFileError(
+                    f"{path}, line 1: expected the column {absent[0]!r}, found {', '.join(head) or 'none'}"
+                )
+            for row in reader:
+                if "" in row or None in row.values():
+                    raise DamagedFileError(f"{path}, line {reader.line_num}: expected {len(head)} cells as in the head")
+                rows.append(row)
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise DamagedFileError(f"{path}, line {reader.line_num + 1}: not CSV in UTF-8 ({error})") from error
+    return rows

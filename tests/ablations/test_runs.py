@@ -105,6 +105,35 @@ def test_a_run_cut_off_after_its_training_is_not_trained_again(data: TinyData, m
     assert not one(data)[1]
 
 
+@pytest.mark.parametrize("name", ["metrics.json", "queries.csv"])
+def test_a_finished_run_that_is_damaged_is_set_aside_and_made_again(
+    data: TinyData, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    first, _ = one(data, "baseline")
+    (folder,) = folders(data, "baseline")
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: len(content) * 2 // 3])
+    assert not runs.is_finished(folder)
+    again, reused = one(data, "baseline")
+    assert not reused
+    assert again.metrics == first.metrics
+    assert runs.is_finished(folder)
+    assert {"metrics.json.damaged", "queries.csv.damaged"} < names(folder)
+    assert f"{folder / name}" in capsys.readouterr().err
+
+
+def test_damaged_weights_of_a_run_that_was_cut_off_are_set_aside(
+    data: TinyData, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, _ = one(data, "baseline", keep=True)
+    (folder,) = folders(data, "baseline")
+    (folder / "metrics.json").unlink()
+    weights = folder / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4])
+    assert one(data, "baseline")[0].metrics == first.metrics
+    assert "It was set aside as weights.safetensors.damaged" in capsys.readouterr().err
+
+
 def test_other_values_another_seed_and_other_code_are_runs_of_their_own(
     data: TinyData, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,10 +5,21 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipeline.store.files import atomic, atomic_directory, digest_of, file_digest, write_csv, write_json
+from pipeline.store.files import (
+    DamagedFileError,
+    atomic,
+    atomic_directory,
+    digest_of,
+    file_digest,
+    read_csv,
+    read_json,
+    write_csv,
+    write_json,
+)
 
 REPOSITORY = Path(__file__).parents[2]
 HAMMER = """
@@ -70,6 +81,76 @@ def test_a_directory_is_replaced_whole(tmp_path: Path) -> None:
         fail(temporary / "half")
     assert os.listdir(path) == ["new"]
     assert visible(tmp_path) == ["directory"]
+
+
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
+    for name, wanted in (("there", "old"), ("new", None)):
+        target, link = tmp_path / "elsewhere" / name, tmp_path / f"{name}.txt"
+        target.parent.mkdir(exist_ok=True)
+        if wanted is not None:
+            target.write_text(wanted)
+        link.symlink_to(target)
+        with atomic(link) as temporary:
+            temporary.write_text("mine")
+        assert link.is_symlink()
+        assert target.read_text() == "mine"
+    (tmp_path / "elsewhere/folder").mkdir()
+    (folder := tmp_path / "folder").symlink_to(tmp_path / "elsewhere/folder")
+    with atomic_directory(folder) as temporary:
+        (temporary / "file").touch()
+    assert folder.is_symlink()
+    assert os.listdir(tmp_path / "elsewhere/folder") == ["file"]
+
+
+def test_a_link_into_the_cache_of_dvc_is_replaced_and_the_cache_left_alone(tmp_path: Path) -> None:
+    cached, link = tmp_path / "cache/files/md5/0a" / ("1b" * 15), tmp_path / "metrics.json"
+    cached.parent.mkdir(parents=True)
+    cached.write_text("shared")
+    link.symlink_to(cached)
+    with atomic(link) as temporary:
+        temporary.write_text("mine")
+    assert cached.read_text() == "shared"
+    assert not link.is_symlink()
+    assert link.read_text() == "mine"
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a pipe", "a device"])
+def test_what_is_no_file_is_neither_replaced_nor_written(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "there"
+    {"a folder": path.mkdir, "a pipe": lambda: os.mkfifo(path), "a device": lambda: path.symlink_to("/dev/null")}[
+        kind
+    ]()
+    with pytest.raises(ValueError, match=f"there: expected a regular file, got {kind}"), atomic(path):
+        pytest.fail("nothing is to be made for it")
+    (tmp_path / "file.txt").write_text("mine")
+    message = r"file\.txt: expected a folder to replace, or a name that is free; got a file"
+    with pytest.raises(ValueError, match=message), atomic_directory(tmp_path / "file.txt"):
+        pytest.fail("nothing is to be made for it")
+    assert sorted(os.listdir(tmp_path)) == ["file.txt", "there"]
+
+
+@pytest.mark.parametrize("write", [atomic, atomic_directory])
+def test_a_place_that_takes_no_file_is_named_with_the_reason(tmp_path: Path, write: Any) -> None:
+    (tmp_path / "file.txt").touch()
+    for path, reason in (
+        (tmp_path / "file.txt/below/it", r"cannot be written: .*file\.txt is no folder|Not a directory"),
+        (tmp_path / ("x" * 252), "File name too long"),
+    ):
+        with pytest.raises((OSError, ValueError), match=reason) as caught, write(path):
+            pytest.fail("nothing is to be made for it")
+        assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("closed", ["folder", ".file.txt.lock"])
+def test_a_closed_folder_or_lock_is_not_taken_for_another_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: str
+) -> None:
+    path = tmp_path / "folder/file.txt"
+    path.parent.mkdir()
+    path.with_name(".file.txt.lock").touch()
+    monkeypatch.setattr(os, "access", lambda asked, mode: Path(asked).name != closed)
+    with pytest.raises(PermissionError, match=rf"file\.txt: cannot be written: no permission for .*{closed}"):
+        atomic(path).__enter__()
 
 
 def test_a_second_writer_of_the_same_file_is_refused(tmp_path: Path) -> None:
@@ -154,6 +235,39 @@ def test_json_is_sorted_and_refuses_what_json_cannot_say(tmp_path: Path) -> None
 def test_csv_leaves_absent_cells_empty(tmp_path: Path) -> None:
     write_csv(tmp_path / "rows.csv", [{"a": 1, "b": 2}, {"b": 3}], ["a", "b"])
     assert (tmp_path / "rows.csv").read_bytes() == b"a,b\n1,2\n,3\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b'{"mAP": 0.', "expected JSON, found none"),
+        (b"\xff\xfe", "expected JSON, found none"),
+        (b"[1]", r"expected a JSON object, found \[1\]"),
+        (b'{"CMC": 1}', "expected the key 'mAP', found CMC"),
+    ],
+)
+def test_a_damaged_json_file_is_named(tmp_path: Path, content: bytes, found: str) -> None:
+    (tmp_path / "metrics.json").write_bytes(content)
+    with pytest.raises(DamagedFileError, match=rf"metrics\.json: {found}"):
+        read_json(tmp_path / "metrics.json", "mAP")
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "line 1: expected the column 'rank', found none"),
+        (b"place,rate\n1,2\n", "line 1: expected the column 'rank', found place, rate"),
+        (b"rank,rate\n1,2\n3\n", "line 3: expected 2 cells"),
+        (b"rank,rate\n1,2,3\n", "line 2: expected 2 cells"),
+        (b'rank,rate\n1,"2\n', "not CSV in UTF-8"),
+        (b"rank,rate\n1,\xff\n", "not CSV in UTF-8"),
+    ],
+)
+def test_a_damaged_table_is_named_with_the_line(tmp_path: Path, content: bytes, found: str) -> None:
+    (tmp_path / "cmc.csv").write_bytes(content)
+    with pytest.raises(DamagedFileError, match=r"cmc\.csv, line \d: ") as caught:
+        read_csv(tmp_path / "cmc.csv", "rank")
+    assert found in str(caught.value)
 
 
 def test_a_digest_ignores_the_order_of_keys_and_nothing_else(tmp_path: Path) -> None:

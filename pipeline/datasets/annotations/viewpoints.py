@@ -8,8 +8,8 @@ from pipeline.datasets.annotations.images import with_slashes
 from pipeline.datasets.annotations.matching import Matching
 from pipeline.datasets.formats.csv_table import read_csv, viewpoint_of
 from pipeline.datasets.formats.lists import read_fields
-from pipeline.datasets.formats.regular import regular
 from pipeline.datasets.records import ImageRecord
+from pipeline.store.files import regular
 
 IMAGE_COLUMNS: tuple[str, ...] = ("image", "filename", "path")
 """Names the image column may have; SPAN's release says ``filename``."""

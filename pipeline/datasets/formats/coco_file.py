@@ -5,8 +5,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.datasets.formats.regular import regular
 from pipeline.datasets.limits import LARGEST_SIDE
+from pipeline.store.files import regular
 
 LARGEST_NUMBER = 1e9
 """Above which a number of a box or polygon is taken for a mistake."""

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.datasets.formats.regular import regular
+from pipeline.store.files import regular
 from pipeline.store.vocabulary import VIEWPOINTS
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.datasets.formats.regular import regular
+from pipeline.store.files import regular
 
 IMAGE_ENDINGS: tuple[str, ...] = (".jpg", ".jpeg", ".png")
 
