@@ -131,10 +131,9 @@ def read_answers(sources: Sources, model: str) -> dict[int, Answer]:
     """Row of each query of the leading test set -> one model's answer, the first draw's where there are several.
 
     Raises:
-        ValueError: The ranking follows another image table.
+        ValueError: The ranking follows another image table, or the queries' table is of another evaluation.
     """
-    leading = (sources.metrics(model)["test_set"], "0")
-    scores = [row["average_precision"] for row in sources.queries(model) if (row["test_set"], row["draw"]) == leading]
+    scores = [row["average_precision"] for row in sources.queries(model)]
     ranking = sources.ranking(model)
     found = zip(ranking.rows, scores, ranking.gallery, ranking.match, strict=True)
     return {
