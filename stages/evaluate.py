@@ -39,7 +39,8 @@ def evaluate_features(workspace: Workspace, ending: str, facts: dict[str, str]) 
         raise ValueError(f"{path}: expected features of model {workspace.model!r}, got {header.notes['model']!r}")
     current(workspace, found)
     evaluation = evaluate_table(store, features, params, device, click.echo)
-    evaluation = replace(evaluation, metrics=evaluation.metrics | {"model": workspace.model} | facts)
+    named = {"dataset": workspace.dataset, "model": workspace.model, **facts}
+    evaluation = replace(evaluation, metrics=evaluation.metrics | named)
     folder = workspace.path(f"metrics{ending}").parent
     made_by = {"features": file_digest(path), **origin_of(workspace, f"ranking{ending}")}
     write_evaluation(folder, store, features, evaluation, params.curve_length, made_by)

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.report.sources import read_metrics
 from pipeline.report.tables import Cell, Group, Table, percent
-from pipeline.store.files import read_json
 from pipeline.store.places import Workspace
 
 CAPTION = (
@@ -30,6 +30,7 @@ def across_table(
 
     Raises:
         FileNotFoundError: Metrics are missing.
+        ValueError: They are of another model or data set.
     """
     pairs = [(trained, tested) for trained in across["trained_on"] for tested in across["tested_on"]]
     if not pairs or not models:
@@ -42,10 +43,10 @@ def across_table(
         for trained in rows:
             for tested in columns:
                 if trained == tested and tested in datasets:
-                    found[trained, tested] = read_json(Workspace(root, tested, model).existing("metrics"), "mAP")
+                    found[trained, tested] = read_metrics(Workspace(root, tested, model), "metrics")
                 elif (trained, tested) in pairs:
                     workspace = Workspace(root, tested, model, trained_on=trained)
-                    found[trained, tested] = read_json(workspace.existing("metrics_across"), "mAP")
+                    found[trained, tested] = read_metrics(workspace, "metrics_across")
         groups.append(_group(model, rows, columns, found))
     return Table(CAPTION, ["trained on", *(f"tested on {tested}" for tested in columns)], groups)
 

@@ -11,7 +11,6 @@ from pipeline.report.pictures import Picture, picture
 from pipeline.report.selection import quantile_positions, viewpoint_name
 from pipeline.report.sources import ReportParams, Sources
 from pipeline.retrieval.protocols import protocol_of
-from pipeline.store.files import DamagedFileError
 from pipeline.store.images import ImageStore
 
 
@@ -132,17 +131,10 @@ def read_answers(sources: Sources, model: str) -> dict[int, Answer]:
     """Row of each query of the leading test set -> one model's answer, the first draw's where there are several.
 
     Raises:
-        DamagedFileError: The table has lines of more or fewer queries than the ranking.
-        ValueError: The ranking follows another image table.
+        ValueError: The ranking follows another image table, or the queries' table is of another evaluation.
     """
-    leading = (sources.metrics(model)["test_set"], "0")
-    scores = [row["average_precision"] for row in sources.queries(model) if (row["test_set"], row["draw"]) == leading]
+    scores = [row["average_precision"] for row in sources.queries(model)]
     ranking = sources.ranking(model)
-    if len(scores) != len(ranking.rows):
-        raise DamagedFileError(
-            f"{sources.name}, {model}: expected lines of {len(ranking.rows)} queries in tables/queries.csv, as in "
-            f"ranking.h5, found {len(scores)}; `dvc checkout` or `dvc repro` brings them back"
-        )
     found = zip(ranking.rows, scores, ranking.gallery, ranking.match, strict=True)
     return {
         int(row): Answer(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt
@@ -19,6 +20,9 @@ from pipeline.store.files import read_csv, read_json
 from pipeline.store.images import ImageStore
 from pipeline.store.params import parameters
 from pipeline.store.places import Workspace
+
+SAME = 1e-6
+"""Figures of one evaluation that differ by no more are the same, added in another order."""
 
 
 @parameters
@@ -121,20 +125,75 @@ class Sources:
         return cache
 
     def metrics(self, model: str) -> dict[str, Any]:
-        """Metrics of one model."""
-        return read_json(self._of(model).existing("metrics"), "test_set", "protocol", "queries", "mAP")
+        """Metrics of one model; raises as `read_metrics`."""
+        return read_metrics(self._of(model), "metrics")
 
     def curve(self, model: str) -> list[dict[str, str]]:
-        """Cumulative matching curve of one model: ``rank``, ``rate``."""
-        return read_csv(self._of(model).existing("curve"), "rank", "rate")
+        """Cumulative matching curve of one model: ``rank``, ``rate``.
+
+        Raises:
+            ValueError: It is that of another evaluation than the metrics are.
+        """
+        path, rates = self._of(model).existing("curve"), self.metrics(model)["CMC"]
+        rows = read_csv(path, "rank", "rate")
+        for row in rows:
+            _check_of_one(path, f"rate at rank {row['rank']}", rates.get(row["rank"]), float(row["rate"]))
+        return rows
 
     def ranking(self, model: str) -> Ranking:
         """Nearest gallery images of each query by one model."""
         return read_ranking(self._of(model).existing("ranking"), self.store.digest, f"{self.name}/{model}")
 
     def queries(self, model: str) -> list[dict[str, str]]:
-        """A line per query of each test set and draw, by one model."""
-        return read_csv(self._of(model).existing("tables") / "queries.csv", "test_set", "draw", "average_precision")
+        """A line per query of the leading test set's first draw by one model, as the rows of its ranking are.
+
+        Raises:
+            ValueError: They are those of another evaluation than the metrics or the ranking are.
+        """
+        path, metrics = self._of(model).existing("tables") / "queries.csv", self.metrics(model)
+        draws: dict[str, list[dict[str, str]]] = {"0": []}
+        for row in read_csv(path, "test_set", "draw", "average_precision", "path"):
+            if row["test_set"] == metrics["test_set"]:
+                draws.setdefault(row["draw"], []).append(row)
+        scores = [
+            [float(row["average_precision"]) for row in rows if row["average_precision"]] for rows in draws.values()
+        ]
+        mean = fmean(map(fmean, scores)) if all(scores) else None
+        _check_of_one(path, f"mAP of test set {metrics['test_set']}", metrics["mAP"], mean)
+        asked = self.store.paths[self.ranking(model).rows].tolist()
+        if (found := [row["path"] for row in draws["0"]]) != asked:
+            raise ValueError(
+                f"{path}: expected the {len(asked)} queries of ranking.h5 beside it in its order, got {len(found)}"
+            )
+        return draws["0"]
 
     def _of(self, model: str) -> Workspace:
         return replace(self._workspace, model=model)
+
+
+def read_metrics(workspace: Workspace, name: str) -> dict[str, Any]:
+    """Read the metrics of one evaluation.
+
+    Args:
+        workspace: Names data set and model, and what the model was trained on where that is another data set.
+        name: ``metrics`` or ``metrics_across``.
+
+    Raises:
+        FileNotFoundError: They do not exist.
+        DamagedFileError: They lack a figure.
+        ValueError: They are of another model or data set; the message names both. What they do not say is taken.
+    """
+    metrics = read_json(path := workspace.existing(name), "test_set", "protocol", "queries", "mAP")
+    for what in ("model", "dataset", "trained_on"):
+        expected = getattr(workspace, what)
+        found = metrics.get(what, "" if what == "trained_on" else expected)
+        if found != expected:
+            raise ValueError(f"{path}: expected metrics whose {what} is {expected!r}, got {found!r}")
+    return metrics
+
+
+def _check_of_one(path: Path, what: str, expected: float | None, found: float | None) -> None:
+    """Check that a table is of the evaluation that its metrics are of, by a figure that both give."""
+    if expected is not None and (found is None or abs(found - expected) > SAME):
+        got = "none" if found is None else f"{found:.4f}"
+        raise ValueError(f"{path}: expected the {what} that metrics.json gives, {expected:.4f}, got {got}")

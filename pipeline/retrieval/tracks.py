@@ -104,8 +104,9 @@ def track_sets(test: TestSet, features: Features, tracks: NDArray[np.str_]) -> T
     """
     if "drawn" in test.roles:
         raise ValueError(f"test set {test.name}: tracks need listed queries and gallery, its gallery is drawn")
+    rows = features.rows[test.positions]
+    check_tracks(tracks, test.vehicle_ids, test.camera_ids, rows, f"test set {test.name}")
     names = track_codes(tracks)
-    _check_tracks(test, names, tracks)
     gallery, queries = (_side(test.listed(role), names) for role in ("gallery", "query"))
     means = [averaged(features.some(test.positions[side.images]), side.codes) for side in (gallery, queries)]
     extended = Features(
@@ -125,16 +126,34 @@ def track_sets(test: TestSet, features: Features, tracks: NDArray[np.str_]) -> T
     return TrackSets(extended, tests, members)
 
 
-def _check_tracks(test: TestSet, names: NDArray[np.int64], tracks: NDArray[np.str_]) -> None:
-    first = np.unique(names, return_index=True)[1][names]
-    for what, column in (("vehicle", test.vehicle_ids), ("camera", test.camera_ids)):
+def check_tracks(
+    names: NDArray[np.str_],
+    vehicle_ids: NDArray[np.str_],
+    camera_ids: NDArray[np.str_],
+    rows: NDArray[np.int64],
+    where: str,
+) -> None:
+    """Check that each track is of one vehicle and one camera.
+
+    Args:
+        names: `(M,)` name of each image's track, "" where there is none.
+        vehicle_ids: `(M,)` its vehicle, "" where unknown.
+        camera_ids: `(M,)` its camera, "" where unknown.
+        rows: `(M,)` its row of the table, for messages.
+        where: What the images are of, for messages.
+
+    Raises:
+        ValueError: A track holds several; the message names it and a row of each.
+    """
+    codes = track_codes(names)
+    first = np.unique(codes, return_index=True)[1][codes]
+    for what, column in (("vehicle", vehicle_ids), ("camera", camera_ids)):
         differing = np.flatnonzero(column != column[first])
         if len(differing):
             image = differing[0]
-            values = " and ".join(repr(str(column[row])) for row in (first[image], image))
+            values = " and ".join(f"{str(column[place])!r} in row {rows[place]}" for place in (first[image], image))
             raise ValueError(
-                f"test set {test.name}: expected the images of a track to be of one {what}, track "
-                f"{str(tracks[image])!r} has {values}"
+                f"{where}: expected the images of a track to be of one {what}, track {str(names[image])!r} has {values}"
             )
 
 

@@ -13,7 +13,7 @@ from pipeline.reid.embedding import EmbedParams
 from pipeline.reid.samples import ReidSources, check_makers, open_sources
 from pipeline.retrieval.distances import DISTANCES
 from pipeline.retrieval.problems import column
-from pipeline.retrieval.tracks import averaged, track_codes
+from pipeline.retrieval.tracks import averaged, check_tracks, track_codes
 from pipeline.search.queries import middle_images
 from pipeline.store import hdf5
 from pipeline.store.files import file_digest
@@ -164,11 +164,13 @@ def by_tracks(gallery: Gallery, name: str) -> Gallery:
         name: Column of the table that names each image's track; an image without a name is one by itself.
 
     Raises:
-        ValueError: The table has no such column.
+        ValueError: The table has no such column, or a track holds several vehicles or cameras.
     """
     features, inside = gallery.features, np.flatnonzero(gallery.features.member)
     rows = gallery.rows[inside]
-    names = column(gallery.store, name, "tracks")[rows]
+    store = gallery.store
+    names = column(store, name, "tracks")[rows]
+    check_tracks(names, store.vehicle_ids[rows], store.camera_ids[rows], rows, f"{store.path}, column {name}")
     codes = track_codes(names)
     images = Features(
         rows, features.values[:][inside], features.area_ratios[inside], features.distance, features.dimensions

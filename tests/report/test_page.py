@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -185,6 +186,47 @@ def test_without_models_their_sections_are_left_out(data: TinyData) -> None:
 def test_a_missing_output_is_named(data: TinyData, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"evaluation/tiny/absent/metrics\.json"):
         build_page(data.root, [data.name], ["absent"], PARAMS)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"model": "other"}, "expected metrics whose model is 'baseline', got 'other'"),
+        ({"dataset": "other"}, "expected metrics whose dataset is 'tiny', got 'other'"),
+        ({"trained_on": "other"}, "expected metrics whose trained_on is '', got 'other'"),
+    ],
+)
+def test_metrics_of_another_model_or_data_set_are_refused(
+    data: TinyData, tmp_path: Path, said: dict[str, str], message: str
+) -> None:
+    copied = data.copy(tmp_path)
+    path = copied.path("metrics", "baseline")
+    path.write_text(json.dumps(json.loads(path.read_text()) | said))
+    with pytest.raises(ValueError, match=rf"tiny/baseline/metrics\.json: {message}"):
+        build_page(copied.root, [data.name], MODELS, PARAMS)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("cmc.csv", r"cmc\.csv: expected the rate at rank 1 that metrics\.json gives, 1\.0000, got 0\.0000"),
+        ("tables/queries.csv", r"queries\.csv: expected the mAP of test set .* gives, 1\.0000, got 0\.5000"),
+    ],
+)
+def test_tables_of_another_model_are_refused(data: TinyData, tmp_path: Path, table: str, message: str) -> None:
+    copied = data.copy(tmp_path)
+    right, wrong = (copied.path("metrics", model).parent / table for model in MODELS)
+    shutil.copy(wrong, right)
+    with pytest.raises(ValueError, match=message):
+        build_page(copied.root, [data.name], MODELS, PARAMS)
+
+
+def test_a_line_for_each_query_of_the_ranking_is_expected(data: TinyData, tmp_path: Path) -> None:
+    copied = data.copy(tmp_path)
+    path = copied.path("tables", "baseline") / "queries.csv"
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
+    with pytest.raises(ValueError, match=r"queries\.csv: expected the 2 queries of ranking\.h5 .* order, got 1"):
+        read_answers(Sources(copied.root, data.name, MODELS), "baseline")
 
 
 def test_a_leading_test_set_without_identities_is_shown_without_scores(data: TinyData, tmp_path: Path) -> None:

@@ -126,8 +126,8 @@ def test_an_image_without_a_track_is_one_by_itself() -> None:
 @pytest.mark.parametrize(
     ("vehicles", "cameras", "message"),
     [
-        (["a", "a", "a", "b", "b", "b"], CAMERAS, "one vehicle, track 'g' has 'a' and 'b'"),
-        (VEHICLES, ["1", "1", "2", "4", "3", "3"], "one camera, track 'g' has '2' and '4'"),
+        (["a", "a", "a", "b", "b", "b"], CAMERAS, "one vehicle, track 'g' has 'a' in row 2 and 'b' in row 3"),
+        (VEHICLES, ["1", "1", "2", "4", "3", "3"], "one camera, track 'g' has '2' in row 2 and '4' in row 3"),
     ],
 )
 def test_a_track_of_several_vehicles_or_cameras_is_refused(

@@ -47,10 +47,11 @@ def test_faiss_reads_the_index_and_finds_what_a_search_finds(
 
 
 def test_tracks_are_indexed_in_place_of_images(finished_run: TinyData, tmp_path: Path, faiss: Any) -> None:
-    result = invoke(index, finished_run.root, "--tracks", "type", "--output", tmp_path / "t.faiss", model="baseline")
+    options = ["--tracks", "vehicle_id", "--output", tmp_path / "t.faiss"]
+    result = invoke(index, finished_run.root, *options, model="baseline")
     assert result.exit_code == 0, result.output
-    assert faiss.read_index(str(tmp_path / "t.faiss")).ntotal == 1
-    assert (tmp_path / "t.csv").read_text().splitlines()[1].endswith(",van,van,2")
+    assert faiss.read_index(str(tmp_path / "t.faiss")).ntotal == 2
+    assert (tmp_path / "t.csv").read_text().splitlines()[1].endswith(",van,0003,1")
 
 
 def test_features_that_faiss_cannot_compare_are_refused_and_nothing_is_written(

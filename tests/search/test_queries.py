@@ -70,6 +70,7 @@ def test_images_sent_to_a_loader_process_leave_their_files_behind() -> None:
 def test_a_gallery_of_tracks_holds_averages_of_its_images(finished_run: TinyData) -> None:
     workspace = finished_run.workspace("baseline")
     images = open_gallery(workspace, (), {})
+    images.store.vehicle_ids[images.rows] = "0003"
     tracks = by_tracks(images, "type")
     assert tracks.tracks is not None
     assert (tracks.tracks.names.tolist(), tracks.tracks.counts.tolist()) == (["van"], [2])
@@ -80,3 +81,19 @@ def test_a_gallery_of_tracks_holds_averages_of_its_images(finished_run: TinyData
     assert found[0].positions.tolist() == [0]
     with pytest.raises(ValueError, match="tracks: expected one of camera_id, type, vehicle_id, got 'run'"):
         by_tracks(images, "run")
+
+
+@pytest.mark.parametrize(
+    ("same", "message"),
+    [
+        ("camera_ids", "one vehicle, track 'van' has '0003' in row 6 and '0004' in row 7"),
+        ("vehicle_ids", "one camera, track 'van' has 'c1' in row 6 and 'c2' in row 7"),
+    ],
+)
+def test_a_track_of_several_vehicles_or_cameras_is_refused(finished_run: TinyData, same: str, message: str) -> None:
+    images = open_gallery(finished_run.workspace("baseline"), (), {})
+    images.store.camera_ids[6] = "c1"
+    getattr(images.store, same)[images.rows] = "any"
+    expected = f"images.*tiny.h5, column type: expected the images of a track to be of {message}"
+    with pytest.raises(ValueError, match=expected):
+        by_tracks(images, "type")

@@ -52,7 +52,7 @@ def test_a_model_of_several_data_sets_is_tested_on_each(data: TinyData, model: s
         assert "mAP" in across(evaluate_across, data, "mixed", dataset, model)
         workspace = replace(data.workspace(model), dataset=dataset, trained_on="mixed")
         metrics = json.loads(workspace.path("metrics_across").read_text())
-        assert (metrics["trained_on"], metrics["model"]) == ("mixed", model)
+        assert [metrics[name] for name in ("trained_on", "dataset", "model")] == ["mixed", dataset, model]
     run_stage(embed, data.root, model=model)
     run_stage(evaluate, data.root, model=model)
     table = across_table(data.root, ["tiny"], [model], {"trained_on": ["mixed"], "tested_on": ["tiny", "other"]})

@@ -46,7 +46,7 @@ def test_a_model_is_trained_embedded_and_evaluated(data: TinyData, model: str) -
     printed = run_stage(evaluate, data.root, model=model)
     metrics = json.loads(data.path("metrics", model).read_text())
     assert f"mAP {metrics['mAP']:.3f}" in printed
-    assert metrics["model"] == model
+    assert (metrics["dataset"], metrics["model"]) == (data.name, model)
     assert set(metrics["groups"]) == {"van"}
     header_line, *epochs = data.path("reid_history", model).read_text().splitlines()
     assert header_line.startswith("epoch,learning_rate,loss,")

@@ -69,3 +69,7 @@ def test_a_run_ends_with_a_figure_for_each_model_and_the_reports_place(data: Tin
     assert first == "tiny  baseline  test by veri776/1, 2 queries: mAP 0.250 (95 %: 0.200 to 0.300)"
     assert second.startswith("tiny  pgan      test by veri776/1, 2 queries: identities are withheld")
     assert last == f"Report: {(data.root / 'data/report').resolve() / 'index.html'}"
+    write_json(data.workspace("pgan").path("metrics"), metrics | known | {"model": "baseline"})
+    result = CliRunner().invoke(summary, ["--root", str(data.root)])
+    assert result.exit_code == 1
+    assert "pgan/metrics.json: expected metrics whose model is 'pgan', got 'baseline'" in result.output
