@@ -69,3 +69,12 @@ def test_a_run_ends_with_a_figure_for_each_model_and_the_reports_place(data: Tin
     assert first == "tiny  baseline  test by veri776/1, 2 queries: mAP 0.250 (95 %: 0.200 to 0.300)"
     assert second.startswith("tiny  pgan      test by veri776/1, 2 queries: identities are withheld")
     assert last == f"Report: {(data.root / 'data/report').resolve() / 'index.html'}"
+
+
+def test_a_list_that_is_none_is_named(data: TinyData) -> None:
+    document = YAML(typ="safe").load((PROJECT / "params.yaml").read_text())
+    with open(data.root / "params.yaml", "w") as stream:
+        YAML().dump(document | {"models": None}, stream)
+    result = CliRunner().invoke(summary, ["--root", str(data.root)])
+    assert result.exit_code == 1
+    assert "params.yaml: models: expected a list of names, as [a, b], got None" in result.output
