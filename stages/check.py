@@ -11,6 +11,7 @@ from pipeline.doctor.check import check_data_set
 from pipeline.doctor.findings import report_lines
 from pipeline.doctor.stages import Plan
 from pipeline.store.files import write_json
+from pipeline.store.listed import check_names, lenders, listed
 from pipeline.store.params import read
 from pipeline.store.places import Workspace
 from stages.command import PATH, dataset_option, printable, progress, stage
@@ -50,12 +51,13 @@ def _plan(workspace: Workspace) -> Plan:
     sections = [name for name in SECTIONS if name not in ("runtime", "report", "train_reid")]
     of_the_set: dict[str, Any] = {name: workspace.load(name, SECTIONS[name]) for name in sections}
     document = read(workspace.parameters)
-    data_sets = document["datasets"]
-    listed = document["models"] if workspace.dataset in data_sets else []
-    models = {name: load_model(workspace.parameters, workspace.dataset, name) for name in listed}
+    check_names(document, workspace.parameters)
+    data_sets = listed(document, workspace.parameters, "datasets")
+    run = listed(document, workspace.parameters, "models") if workspace.dataset in data_sets else []
+    models = {name: load_model(workspace.parameters, workspace.dataset, name) for name in run}
     batches = {name: model.training.identities_per_batch for name, model in models.items()}
-    lenders = {name: of_the_set[name].dataset for name in ("train_detector", "train_span")}
-    return Plan(of_the_set["evaluate"].protocol, batches, workspace.dataset, data_sets, lenders)
+    lent = lenders(document, workspace.parameters)
+    return Plan(of_the_set["evaluate"].protocol, batches, workspace.dataset, data_sets, lent)
 
 
 if __name__ == "__main__":

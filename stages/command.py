@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from pipeline.store import params
 from pipeline.store.code import check_versions
-from pipeline.store.names import check_data_set_name
+from pipeline.store.names import Kind, check_name
 from pipeline.store.places import PLACES, Workspace
 
 T = TypeVar("T")
@@ -86,8 +86,9 @@ def stage(function: Callable[..., None]) -> click.Command:
         names = {name: options.pop(name) for name in ("dataset", "model", "trained_on") if name in options}
         workspace = Workspace(root, parameters=parameters or root / "params.yaml", **names)
         try:
-            if "dataset" in names:
-                check_data_set_name(names["dataset"], "--dataset")
+            for name, given in names.items():
+                kind: Kind = "model" if name == "model" else "data set"
+                check_name(given, kind, f"--{name.replace('_', '-')}", dots=kind == "model")
             params.read(workspace.parameters)
             if function.__name__ in WITH_VERSIONS:
                 check_versions(workspace.path("params") / "libraries", (f"stages/{function.__name__}.py",))

@@ -15,6 +15,7 @@ from pipeline.report.page import build_page
 from pipeline.report.sources import ReportParams
 from pipeline.sharing.shown import missing
 from pipeline.store.files import atomic_directory
+from pipeline.store.listed import across, listed
 from pipeline.store.places import Workspace
 from stages.command import stage
 
@@ -22,11 +23,13 @@ from stages.command import stage
 @stage
 def report(workspace: Workspace) -> None:
     """Write one self-contained page."""
-    listed = workspace.document()
+    document = workspace.document()
+    datasets, models = (listed(document, workspace.parameters, key) for key in ("datasets", "models"))
+    pairs = across(document, workspace.parameters)
     values = workspace.load("report", ReportParams)
-    if absent := missing(workspace.root, listed["datasets"], listed["models"], listed["across"]):
+    if absent := missing(workspace.root, datasets, models, pairs):
         _pull(workspace.root, absent)
-    page = build_page(workspace.root, listed["datasets"], listed["models"], values, listed["across"])
+    page = build_page(workspace.root, datasets, models, values, pairs)
     with atomic_directory(output := workspace.path("report")) as folder:
         (folder / "index.html").write_text(page, encoding="utf-8")
     click.echo(f"{output / 'index.html'}: {len(page.encode()) / 1e6:.1f} MB")

@@ -15,6 +15,7 @@ from pipeline.parts.network import DetectorNetworkParams, build_detector, input_
 from pipeline.parts.samples import DetectionBatch, PartLoader, collate, training_rows
 from pipeline.parts.trained_on import trained_images
 from pipeline.store.images import ImageStore
+from pipeline.store.names import DataSetName
 from pipeline.store.params import parameters
 from pipeline.store.runtime import RuntimeParams
 from pipeline.store.vocabulary import PART_CLASSES
@@ -26,7 +27,7 @@ from pipeline.training.samples import shuffled_epochs
 class DetectorTrainingParams:
     """The `train_detector` section of `params.yaml`."""
 
-    dataset: str
+    dataset: DataSetName
     """Data set with part boxes that the workspace's one detector is trained on (as PGAN)."""
     network: DetectorNetworkParams
     """Network and its shape."""

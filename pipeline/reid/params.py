@@ -12,6 +12,7 @@ from pipeline.reid.augmentation import ReidAugmentationParams
 from pipeline.reid.build import network_module
 from pipeline.reid.network import ReidShapeParams
 from pipeline.store import params
+from pipeline.store.names import DataSetName
 from pipeline.store.params import Share, parameters
 from pipeline.training.loop import ScheduleParams
 
@@ -26,7 +27,7 @@ class ReidTrainingParams(ReidShapeParams, ReidAugmentationParams, ScheduleParams
     """P, vehicles per batch."""
     images_per_identity: PositiveInt
     """K, images of each vehicle."""
-    together: tuple[str, ...] = Field(default=(), kw_only=True)
+    together: tuple[DataSetName, ...] = Field(default=(), kw_only=True)
     """Data sets trained on together, as many vehicles of each in a batch, where the entry is one of ``joint``; [] for a
     data set, which is trained on alone."""
     identity_weight: NonNegativeFloat

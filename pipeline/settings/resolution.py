@@ -18,14 +18,17 @@ from pipeline.settings.code import code_of
 from pipeline.settings.libraries import versions
 from pipeline.store import params
 from pipeline.store.files import atomic_directory, write_json
-from pipeline.store.names import check_data_set_name
+from pipeline.store.listed import LISTS, check_names, lenders, listed
 
 BY_MODEL = ("train_reid", "reid_models")
 """Sections that are resolved for each model."""
 
+WITHOUT_VALUES = (("models",), ("across", "trained_on"))
+"""Lists whose names need no values of a data set: models, and what is listed elsewhere to be trained on."""
+
 
 def write_resolved(folder: Path, parameters: Path, root: Path) -> int:
-    """Write the values of every stage, whole or not at all, once the data sets' names are known to work.
+    """Write the values of every stage, whole or not at all, once all names are known to work.
 
     Args:
         folder: Where to: ``datasets/<dataset>/<section>.json``, ``datasets/<dataset>/train_reid/<model>.json``,
@@ -39,9 +42,10 @@ def write_resolved(folder: Path, parameters: Path, root: Path) -> int:
 
     Raises:
         ValueError: A section, a model's entry or its network is missing or no mapping, an override names no section,
-            or a data set has a name that cannot be used.
+            or a name cannot be used or is listed twice.
     """
     document = params.read(parameters)
+    check_names(document, parameters)
     files = {**dict(_of_data_sets(document, parameters)), **dict(_of_networks(document, parameters, root))}
     files |= {f"libraries/{name}": values for name, values in versions().items()}
     with atomic_directory(folder) as temporary:
@@ -51,22 +55,17 @@ def write_resolved(folder: Path, parameters: Path, root: Path) -> int:
 
 
 def _of_data_sets(document: dict[str, Any], path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    trained = [document[stage]["dataset"] for stage in ("train_detector", "train_span")]
-    listed = {key: document[key] for key in ("datasets", "fleets", "joint")}
-    listed["across"] = document["across"]["tested_on"]
-    for key, names in listed.items():
-        for name in names:
-            check_data_set_name(name, f"{path}: {key}")
-    for dataset in dict.fromkeys(map(str, [*itertools.chain(*listed.values()), *trained])):
+    by_list = {keys: listed(document, path, *keys) for keys in LISTS if keys not in WITHOUT_VALUES}
+    for dataset in dict.fromkeys([*itertools.chain(*by_list.values()), *lenders(document, path).values()]):
         for section in [key for key in document if key not in (*params.OF_THE_RUN, *BY_MODEL)]:
             changes = params.overrides(document, path, dataset, (section,))
             yield f"datasets/{dataset}/{section}", params.merge(params.mapping(document, path, section), *changes)
-        for model in map(str, document["models"]):
+        for model in listed(document, path, "models"):
             yield f"datasets/{dataset}/train_reid/{model}", params.model_values(document, path, dataset, model)
 
 
 def _of_networks(document: dict[str, Any], path: Path, root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for model in map(str, document["models"]):
+    for model in listed(document, path, "models"):
         network = str(params.model_values(document, path, "", model).get("network"))
         try:
             code = code_of(root, network)

@@ -16,6 +16,7 @@ from pipeline.networks.pretrained import PretrainedParams
 from pipeline.networks.tensors import channels_last, normalise
 from pipeline.store import hdf5
 from pipeline.store.images import ImageStore
+from pipeline.store.names import DataSetName
 from pipeline.store.params import parameters
 from pipeline.store.runtime import RuntimeParams
 from pipeline.training.loop import ScheduleParams, Trained, fit
@@ -43,7 +44,7 @@ class SpanLossParams:
 class SpanTrainingParams:
     """The `train_span` section of `params.yaml`."""
 
-    dataset: str
+    dataset: DataSetName
     """Data set with viewpoints that the workspace's one SPAN is trained on (as SPAN)."""
     labels: tuple[str, ...]
     """What an image may be labelled with, a mask generator each; a vehicle's viewpoint front-side is the labels front

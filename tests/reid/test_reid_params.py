@@ -89,6 +89,10 @@ def test_two_models_may_share_a_network(tmp_path: Path) -> None:
         ({"network": "pgan", "top_d": -1}, r"top_d: expected 0 or more, got -1"),
         ({"network": "pgan", "dimension": 8.5}, r"dimension: expected a whole number, got 8\.5"),
         ({"network": "pgan", "label_smoothing": 2}, "label_smoothing: expected 1 or less, got 2"),
+        (
+            {"network": "pgan", "together": ["a", "../x"]},
+            r"together\[1\]: expected a data set's name of letters.* got '\.\./x'",
+        ),
     ],
 )
 def test_a_wrong_entry_is_refused_with_its_model_and_key(tmp_path: Path, entry: dict[str, Any], message: str) -> None:

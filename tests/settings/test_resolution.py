@@ -143,7 +143,10 @@ def test_the_sections_of_the_project_are_all_known(resolved: Resolved) -> None:
         ),
         ({"overrides": {"shop": {"prepare": 3}}}, r"overrides\.shop\.prepare: expected a mapping, got 3"),
         ({"prepare": 3}, "section 'prepare' must be a mapping, got 3"),
-        ({"models": ["absent"]}, r"section 'reid_models\.absent' is missing"),
+        ({"models": ["absent"]}, r"section 'reid_models\.absent' is missing; there are plain, attentive"),
+        ({"datasets": None}, r"datasets: expected a list of names, as \[a, b\], got None"),
+        ({"models": ["plain", "plain"]}, r"models: expected each name once, got 'plain' 2 times"),
+        ({"train_span": {"dataset": "../x"}}, r"train_span\.dataset: expected a data set's name of letters"),
         (
             {"reid_models": {"plain": {"network": "vgg"}, "attentive": {"network": "pgan"}}},
             r"reid_models\.plain: network: expected one of .*pgan.*, got 'vgg'",
@@ -167,7 +170,7 @@ def test_a_model_that_is_gone_leaves_no_file_behind(resolved: Resolved) -> None:
     assert not [name for name in resolved(DOCUMENT | {"models": ["plain"]}) if "attentive" in name]
 
 
-@pytest.mark.parametrize("key", ["datasets", "fleets"])
+@pytest.mark.parametrize("key", ["datasets", "fleets", "models", "joint"])
 @pytest.mark.parametrize(
     ("name", "message"),
     [

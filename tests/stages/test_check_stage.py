@@ -86,6 +86,16 @@ def test_what_the_run_would_fail_at_later_is_said_now(root: Path) -> None:
     assert "train_reid: baseline takes 16 vehicles a batch, the split train has 1" in result.output
 
 
+@pytest.mark.parametrize("names", [None, "shop", ["shop", "shop"]])
+def test_a_list_of_data_sets_that_is_none_is_named(root: Path, names: object) -> None:
+    document = read(root / "params.yaml") | {"datasets": names}
+    (root / "params.yaml").write_text(json.dumps(document))
+    result = run(root)
+    assert result.exit_code == 1
+    assert "params.yaml: datasets: expected " in result.output
+    assert result.output.count("\n") == 1
+
+
 def test_a_value_of_a_later_stage_is_checked_before_any_runs(root: Path) -> None:
     document = read(root / "params.yaml")
     del document["embed"]["batch_size"]

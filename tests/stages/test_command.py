@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from pipeline.store.params import parameters
 from pipeline.store.places import Workspace
-from stages.command import PATH, dataset_option, model_option, progress, stage
+from stages.command import PATH, dataset_option, model_option, progress, stage, trained_on_option
 
 
 @parameters
@@ -102,6 +102,21 @@ def test_a_name_that_a_stage_needs_must_be_given(root: Path, option: str) -> Non
     result = CliRunner().invoke(stage(dataset_option(model_option(never))), ["--root", str(root), *names])
     assert result.exit_code == 2
     assert f"Missing option '{option}'" in result.output
+
+
+@pytest.mark.parametrize("option", ["--dataset", "--model", "--trained-on"])
+@pytest.mark.parametrize("name", ["../x", "a b", "$(id)", "", "..", "a/b"])
+def test_a_name_that_would_leave_its_folder_is_refused(root: Path, option: str, name: str) -> None:
+    def never(workspace: Workspace) -> None:
+        raise AssertionError("must not run")
+
+    names = {"--dataset": "shop", "--model": "pgan_lambda0.5", "--trained-on": "shop"} | {option: name}
+    command = stage(dataset_option(model_option(trained_on_option(never))))
+    words = [word for pair in names.items() for word in pair]
+    result = CliRunner().invoke(command, ["--root", str(root), *words])
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: ValueError: {option}: expected a ")
+    assert f"got {name!r}" in result.output
 
 
 @pytest.mark.parametrize(

@@ -73,3 +73,12 @@ def test_a_run_ends_with_a_figure_for_each_model_and_the_reports_place(data: Tin
     result = CliRunner().invoke(summary, ["--root", str(data.root)])
     assert result.exit_code == 1
     assert "pgan/metrics.json: expected metrics whose model is 'pgan', got 'baseline'" in result.output
+
+
+def test_a_list_that_is_none_is_named(data: TinyData) -> None:
+    document = YAML(typ="safe").load((PROJECT / "params.yaml").read_text())
+    with open(data.root / "params.yaml", "w") as stream:
+        YAML().dump(document | {"models": None}, stream)
+    result = CliRunner().invoke(summary, ["--root", str(data.root)])
+    assert result.exit_code == 1
+    assert "params.yaml: models: expected a list of names, as [a, b], got None" in result.output
