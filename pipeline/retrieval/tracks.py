@@ -102,10 +102,7 @@ def track_sets(test: TestSet, features: Features, tracks: NDArray[np.str_]) -> T
     Raises:
         ValueError: The gallery is to be drawn, or a track holds several vehicles or cameras.
     """
-    if "drawn" in test.roles:
-        raise ValueError(f"test set {test.name}: tracks need listed queries and gallery, its gallery is drawn")
-    names = track_codes(tracks)
-    _check_tracks(test, names, tracks)
+    names = checked_tracks(test, tracks)
     gallery, queries = (_side(test.listed(role), names) for role in ("gallery", "query"))
     means = [averaged(features.some(test.positions[side.images]), side.codes) for side in (gallery, queries)]
     extended = Features(
@@ -125,7 +122,19 @@ def track_sets(test: TestSet, features: Features, tracks: NDArray[np.str_]) -> T
     return TrackSets(extended, tests, members)
 
 
-def _check_tracks(test: TestSet, names: NDArray[np.int64], tracks: NDArray[np.str_]) -> None:
+def checked_tracks(test: TestSet, tracks: NDArray[np.str_]) -> NDArray[np.int64]:
+    """Number the tracks of a test set's images as `track_codes`, once they are known to be tracks.
+
+    Args:
+        test: Images with listed roles.
+        tracks: `(M,)` name of the track of each image, "" where there is none.
+
+    Raises:
+        ValueError: The gallery is to be drawn, or a track holds several vehicles or cameras.
+    """
+    if "drawn" in test.roles:
+        raise ValueError(f"test set {test.name}: tracks need listed queries and gallery, its gallery is drawn")
+    names = track_codes(tracks)
     first = np.unique(names, return_index=True)[1][names]
     for what, column in (("vehicle", test.vehicle_ids), ("camera", test.camera_ids)):
         differing = np.flatnonzero(column != column[first])
@@ -136,6 +145,7 @@ def _check_tracks(test: TestSet, names: NDArray[np.int64], tracks: NDArray[np.st
                 f"test set {test.name}: expected the images of a track to be of one {what}, track "
                 f"{str(tracks[image])!r} has {values}"
             )
+    return names
 
 
 def _side(images: NDArray[np.int64], names: NDArray[np.int64]) -> _Side:

@@ -168,7 +168,7 @@ def by_tracks(gallery: Gallery, name: str) -> Gallery:
     """
     features, inside = gallery.features, np.flatnonzero(gallery.features.member)
     rows = gallery.rows[inside]
-    names = column(gallery.store, name, "tracks")[rows]
+    names = column(gallery.store, name, "--tracks")[rows]
     codes = track_codes(names)
     images = Features(
         rows, features.values[:][inside], features.area_ratios[inside], features.distance, features.dimensions
