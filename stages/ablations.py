@@ -19,7 +19,7 @@ from pipeline.ablations.tables import TABLES
 from pipeline.ablations.writing import write_table
 from pipeline.store import params
 from pipeline.store.places import Workspace
-from stages.command import PATH, dataset_option, stage
+from stages.command import PATH, FiniteRange, dataset_option, stage
 
 ALL = "all"
 
@@ -30,7 +30,7 @@ ALL = "all"
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Trainings of each model.")
 @click.option(
     "--held-out",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=FiniteRange(0, 1, max_open=True),
     show_default="0.3 in sweeps of SPAN's values, else 0",
     help="Share of the training vehicles to measure on instead of the test split; to choose values, use this.",
 )

@@ -8,6 +8,7 @@ import click
 
 from pipeline.datasets.adapters import PrepareParams
 from pipeline.doctor.check import check_data_set
+from pipeline.doctor.evaluation import Measures
 from pipeline.doctor.findings import report_lines
 from pipeline.doctor.stages import Plan
 from pipeline.store.files import write_json
@@ -46,18 +47,26 @@ def check(workspace: Workspace, json_path: Path | None) -> None:
 def _plan(workspace: Workspace) -> Plan:
     """What the run does with the data set; reading it checks every section that its stages will read."""
     from pipeline.description.sections import SECTIONS  # here, because they bring torch, which takes seconds
+    from pipeline.description.trial import lacking, refused
     from pipeline.reid.params import load_model
 
-    sections = [name for name in SECTIONS if name not in ("runtime", "report", "train_reid")]
-    of_the_set: dict[str, Any] = {name: workspace.load(name, SECTIONS[name]) for name in sections}
-    document = read(workspace.parameters)
-    check_names(document, workspace.parameters)
-    data_sets = listed(document, workspace.parameters, "datasets")
-    run = listed(document, workspace.parameters, "models") if workspace.dataset in data_sets else []
-    models = {name: load_model(workspace.parameters, workspace.dataset, name) for name in run}
-    batches = {name: model.training.identities_per_batch for name, model in models.items()}
-    lent = lenders(document, workspace.parameters)
-    return Plan(of_the_set["evaluate"].protocol, batches, workspace.dataset, data_sets, lent)
+    of_the_set: dict[str, Any] = {
+        name: workspace.load(name, cls) for name, cls in SECTIONS.items() if name != "train_reid"
+    }
+    document, path, dataset = read(workspace.parameters), workspace.parameters, workspace.dataset
+    check_names(document, path)
+    data_sets, lent, evaluation = listed(document, path, "datasets"), lenders(document, path), of_the_set["evaluate"]
+    run = listed(document, path, "models") if dataset in data_sets else []
+    models = {name: load_model(path, dataset, name) for name in run}
+    return Plan(
+        data_set=dataset,
+        data_sets=data_sets,
+        lenders=lent,
+        vehicles_per_batch={name: model.training.identities_per_batch for name, model in models.items()},
+        evaluate=Measures(*(getattr(evaluation, name) for name in Measures._fields)),
+        refused=refused(of_the_set, models, [stage for stage, lender in lent.items() if lender == dataset]),
+        elsewhere=lacking(of_the_set["runtime"]),
+    )
 
 
 if __name__ == "__main__":

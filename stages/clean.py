@@ -4,13 +4,11 @@ import click
 
 from pipeline.store.leftovers import leftovers
 from pipeline.store.places import Workspace
-from stages.command import stage
+from stages.command import FiniteRange, stage
 
 
 @stage
-@click.option(
-    "--older-than", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Days without a change."
-)
+@click.option("--older-than", type=FiniteRange(min=0), default=1.0, show_default=True, help="Days without a change.")
 @click.option("--free", is_flag=True, help="Delete what is listed; without this, nothing is deleted.")
 def clean(workspace: Workspace, older_than: float, free: bool) -> None:
     """List what interrupted stages left and nobody went on with, and free it with --free."""

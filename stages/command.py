@@ -5,6 +5,7 @@ Nothing here decides what a stage writes, so no stage depends on this file.
 
 import csv
 import functools
+import math
 import os
 import pickle
 import shutil
@@ -37,6 +38,21 @@ WITH_VERSIONS = {place.stage for place in PLACES.values()} - {"resolve_params"}
 
 PATH = click.Path(path_type=Path)
 """Type of every option that is a path."""
+
+
+class FiniteRange(click.FloatRange):
+    """Type of every option that is a number in a range, which no border keeps NaN out of."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number.
+
+        Raises:
+            BadParameter: It is none, is NaN or infinite, or lies outside the range.
+        """
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"expected a finite number, got {value!r}", param, ctx)
+        return number
 
 
 def _names(*sections: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:

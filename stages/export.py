@@ -13,7 +13,7 @@ from pipeline.networks.runtime import seed_everything
 from pipeline.retrieval.evaluation import EvaluateParams
 from pipeline.search.fitting import load_params
 from pipeline.store.places import Workspace
-from stages.command import PATH, dataset_option, model_option, stage
+from stages.command import PATH, FiniteRange, dataset_option, model_option, stage
 
 
 @stage
@@ -26,7 +26,7 @@ from stages.command import PATH, dataset_option, model_option, stage
 @click.option("--quantise", is_flag=True, help="Write 8-bit forms too, and measure them.")
 @click.option(
     "--tolerance",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=1e-4,
     show_default=True,
     help="Greatest difference of any number of a feature of length 1 from the pipeline's.",

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from pipeline.ablations.splits import Split, split_of
 from pipeline.networks.runtime import start
 from pipeline.reid.embedding import EmbedParams
-from pipeline.retrieval.evaluation import EvaluateParams, leading_test_set
-from pipeline.retrieval.problems import find_test_sets
+from pipeline.retrieval.evaluation import EvaluateParams
+from pipeline.retrieval.problems import find_test_sets, leading_test_set
 from pipeline.store.images import ImageStore
 from pipeline.store.places import Workspace
 from pipeline.store.runtime import RuntimeParams

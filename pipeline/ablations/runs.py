@@ -24,8 +24,7 @@ from pipeline.reid.embedding import embed
 from pipeline.reid.params import ModelParams
 from pipeline.reid.samples import ReidLoader, ReidSources, open_sources
 from pipeline.reid.training import build_network, train
-from pipeline.retrieval.evaluation import evaluate_table, evaluate_test_set
-from pipeline.retrieval.problems import column
+from pipeline.retrieval.evaluation import evaluate_table, evaluate_test_set, looks_of
 from pipeline.retrieval.scores import average_precision
 from pipeline.retrieval.summary import Evaluated, metrics_of
 from pipeline.store.code import loaded_code
@@ -205,7 +204,7 @@ def _measured(experiment: Experiment, features: Features, fabric: Fabric) -> tup
     """The leading test set, or that of the vehicles held out, and its metrics."""
     evaluation, test = experiment.evaluation, experiment.split.held_out
     if test is not None:
-        looks = None if evaluation.alike is None else column(experiment.store, evaluation.alike, "alike")[features.rows]
+        looks = looks_of(experiment.store, features, evaluation)
         evaluated = evaluate_test_set(test, features, evaluation, fabric.device, looks)
         return evaluated, metrics_of(evaluated, evaluation.ranks, evaluation.bootstrap)
     whole = evaluate_table(experiment.store, features, evaluation, fabric.device, lambda line: None)

@@ -46,6 +46,12 @@ class Finding:
     advice: str
 
 
+def failing(stage: str, *why: str, advice: str) -> Finding:
+    """A finding about a stage that cannot run on the data set, for these reasons."""
+    shown = tuple(f"{stage}: {each}" for each in why[:3])
+    return Finding("run", "error", len(why), "stage that fails on this data set", shown, advice)
+
+
 @dataclass(frozen=True)
 class CountRow:
     """Size of one split, or of the images with one role in a test set.

@@ -165,15 +165,25 @@ def _room(ray: Any, cpus: int, gpus: int) -> int:
     return max(1, min(by_cpu, int(resources.get("GPU", 0) // gpus)) if gpus else by_cpu)
 
 
-@contextlib.contextmanager
-def _connected(address: str | None) -> Iterator[Any]:
-    """Ray, connected to a cluster, or to one on this machine that ends with the block."""
+def imported_ray() -> Any:
+    """The package.
+
+    Raises:
+        RuntimeError: It is not installed.
+    """
     try:
         import ray  # here, because it is not always installed
     except ImportError as error:
         raise RuntimeError(
             "runtime.engine is ray, which is not installed: uv sync --inexact --group cluster"
         ) from error
+    return ray
+
+
+@contextlib.contextmanager
+def _connected(address: str | None) -> Iterator[Any]:
+    """Ray, connected to a cluster, or to one on this machine that ends with the block."""
+    ray = imported_ray()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     code = {"py_modules": [str(ROOT / "pipeline")], "excludes": ["**/__pycache__"]}
     more: dict[str, Any] = {"include_dashboard": False} if address is None else {}

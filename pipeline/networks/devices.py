@@ -44,14 +44,24 @@ class DataParallel(DDPStrategy):
         if not module.training:
             return module
         if self._synchronised_norm:
-            if self.root_device.type != "cuda":
-                raise ValueError(
-                    "runtime.synchronised_norm: expected false on CPUs, where torch has no such batch norm"
-                )
+            check_norm(self.root_device.type)
             from timm.layers.norm_act import convert_sync_batchnorm  # torch's own drops the activations in timm's norms
 
             module = convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
         return super().setup_module(module)
+
+
+def check_norm(device: str) -> None:
+    """Refuse batch norm over the whole batch where torch has none.
+
+    Args:
+        device: Kind of device, by torch's name.
+
+    Raises:
+        ValueError: It is no GPU.
+    """
+    if device != "cuda":
+        raise ValueError("runtime.synchronised_norm: expected false on CPUs, where torch has no such batch norm")
 
 
 def launch(
@@ -72,11 +82,22 @@ def launch(
     Raises:
         ValueError: There are fewer devices, or torchrun has started another number of processes.
     """
-    nodes = _nodes(devices)
     is_child = "LOCAL_RANK" in os.environ and not group.is_torchelastic_launched()
+    fabric = fabric_of(accelerator, devices, precision, synchronised_norm=synchronised_norm, loggers=loggers)
+    if is_child and devices > 1:
+        threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    fabric.launch()
+    return fabric
+
+
+def fabric_of(
+    accelerator: str, devices: int, precision: Any, *, synchronised_norm: bool, loggers: Sequence[Logger] = ()
+) -> Fabric:
+    """The Fabric of the processes that share the work, none of which it starts yet; takes and raises as `launch`."""
+    nodes = _nodes(devices)
     strategy: Any = DataParallel(synchronised_norm=synchronised_norm) if devices * nodes > 1 else "auto"
     try:
-        fabric = Fabric(
+        return Fabric(
             accelerator=accelerator,
             strategy=strategy,
             devices=devices,
@@ -86,10 +107,6 @@ def launch(
         )
     except (MisconfigurationException, RuntimeError) as error:
         raise ValueError(f"runtime.devices, runtime.accelerator: {error}") from error
-    if is_child and devices > 1:
-        threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    fabric.launch()
-    return fabric
 
 
 def _nodes(devices: int) -> int:

@@ -132,7 +132,7 @@ def loggers_of(name: LoggerName, folder: Path) -> list[Logger]:
     """
     if name == "none":
         return []
-    _check_installed(name)
+    check_installed(name)
     if name == "csv":
         return [CSVLogger(folder.parent, folder.name, flush_logs_every_n_steps=1)]
     if name == "tensorboard":
@@ -142,7 +142,8 @@ def loggers_of(name: LoggerName, folder: Path) -> list[Logger]:
     return [DvcliveLogger(folder)]
 
 
-def _check_installed(name: str) -> None:
+def check_installed(name: LoggerName) -> None:
+    """Refuse a logger whose package is not installed; raises as `loggers_of`."""
     package = PACKAGES.get(name)
     if package is not None and importlib.util.find_spec(package) is None:
         raise ValueError(f"runtime.logger: {name} is not installed; it is optional: uv sync --inexact --group loggers")

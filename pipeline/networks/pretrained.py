@@ -108,9 +108,30 @@ def _read_pretrained(architecture: str, pretrained: PretrainedParams) -> dict[st
         return dict(timm.create_model(architecture, pretrained=True).state_dict())
     path = local_file(pretrained)
     if path is None:
-        return _from_torchvision(architecture, source)
+        return dict(_torchvision_weights(architecture, source).get_state_dict(progress=True, check_hash=True))
     _check_file(path, pretrained)
     return read_weights(path)
+
+
+def from_hub(architecture: str, pretrained: PretrainedParams) -> bool:
+    """Whether a hub gives the weights, so that only a training knows whether they come; a file is looked for now.
+
+    Args:
+        architecture: The network's name in its library, for example ``resnet50``.
+        pretrained: Where the weights are.
+
+    Raises:
+        FileNotFoundError: The local file does not exist.
+        ValueError: The file has another digest, or its package is not installed; or no hub has weights of that name.
+    """
+    if pretrained.source is None or pretrained.source == "timm":
+        return pretrained.source is not None
+    path = local_file(pretrained)
+    if path is None:
+        _torchvision_weights(architecture, pretrained.source)
+        return True
+    _check_file(path, pretrained)
+    return False
 
 
 def _check_file(path: Path, pretrained: PretrainedParams) -> None:
@@ -120,7 +141,7 @@ def _check_file(path: Path, pretrained: PretrainedParams) -> None:
         raise ValueError(f"{path}: SHA-256 is {file_digest(path)}, expected {pretrained.sha256}")
 
 
-def _from_torchvision(architecture: str, name: str) -> dict[str, Tensor]:
+def _torchvision_weights(architecture: str, name: str) -> Any:
     try:
         known: Mapping[str, Any] = get_model_weights(architecture).__members__
     except ValueError:
@@ -130,7 +151,7 @@ def _from_torchvision(architecture: str, name: str) -> dict[str, Tensor]:
         raise ValueError(
             f"pretrained.source: expected {expected}, or a file that ends in {', '.join(FILES)}, got {name!r}"
         )
-    return dict(known[name].get_state_dict(progress=True, check_hash=True))
+    return known[name]
 
 
 def local_file(pretrained: PretrainedParams) -> Path | None:

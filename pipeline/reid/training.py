@@ -54,15 +54,20 @@ def classes_of(store: ImageStore, rows: Sequence[int] | NDArray[np.int64]) -> di
 
 def build_network(params: ModelParams, store: ImageStore, rows: NDArray[np.int64]) -> ReidNetwork:
     """A model with random initial weights for the vehicles of some rows."""
-    return _network(params, len(classes_of(store, rows)))
+    return network_of(params, len(classes_of(store, rows)))
 
 
 def build_joint_network(params: ModelParams, stores: Sequence[ImageStore]) -> ReidNetwork:
     """A model with random initial weights for the vehicles that several data sets have to train on."""
-    return _network(params, sum(len(classes_of(store, training_rows(store))) for store in stores))
+    return network_of(params, sum(len(classes_of(store, training_rows(store))) for store in stores))
 
 
-def _network(params: ModelParams, classes: int) -> ReidNetwork:
+def network_of(params: ModelParams, classes: int) -> ReidNetwork:
+    """A model with random initial weights for as many vehicles.
+
+    Raises:
+        ValueError: Its backbone is unknown, or its values do not fit one another.
+    """
     module = network_module(params.network, "reid_models")
     return module.Network(params.shape, params.own, classes)
 

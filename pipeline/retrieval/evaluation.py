@@ -13,7 +13,7 @@ from pipeline.artifacts.features import Features
 from pipeline.retrieval.alike import AlikeRanking, AlikeScores, look_alikes
 from pipeline.retrieval.blocks import check_finite, distance_blocks, rank_problem
 from pipeline.retrieval.expansion import ExpansionParams, expanded
-from pipeline.retrieval.problems import Problem, TestSet, column, find_test_sets, withheld_problem
+from pipeline.retrieval.problems import Problem, TestSet, column, find_test_sets, leading_test_set, withheld_problem
 from pipeline.retrieval.protocols import MODES, DrawsParams, protocol_of
 from pipeline.retrieval.ranking import Ranks
 from pipeline.retrieval.reranking import RerankParams, announced_memory, reranked_blocks
@@ -140,7 +140,7 @@ def evaluate_table(
     name = leading_test_set(tests, params.test_set, str(store.path)).name
     if params.rerank is not None:
         _announce(tests, params.rerank, say)
-    looks = None if params.alike is None else column(store, params.alike, "alike")[features.rows]
+    looks = looks_of(store, features, params)
     found = {test.name: evaluate_test_set(test, features, params, device, looks) for test in tests}
     metrics = {test: metrics_of(item, params.ranks, params.bootstrap) for test, item in found.items()}
     leading = found[name]
@@ -161,23 +161,9 @@ def evaluate_table(
     return Evaluation(leading, list(found.values()), everything, by_tracks)
 
 
-def leading_test_set(tests: Sequence[TestSet], wanted: str | None, source: str) -> TestSet:
-    """The test set whose figures lead: the one wanted, or the last whose identities are known, or the last.
-
-    Args:
-        tests: All of a table.
-        wanted: `evaluate.test_set`.
-        source: Where they come from, for messages.
-
-    Raises:
-        ValueError: There is none of that name.
-    """
-    by_name = {test.name: test for test in tests}
-    if wanted is None:
-        return ([test for test in tests if not test.withheld] or list(tests))[-1]
-    if wanted not in by_name:
-        raise ValueError(f"{source}: test_set: expected one of {', '.join(by_name)}, got {wanted!r}")
-    return by_name[wanted]
+def looks_of(store: ImageStore, features: Features, params: EvaluateParams) -> NDArray[np.str_] | None:
+    """`(M,)` value of the column `params.alike` for each feature's image, None where there is none; as `column`."""
+    return None if params.alike is None else column(store, params.alike, "evaluate.alike")[features.rows]
 
 
 def _announce(tests: Sequence[TestSet], rerank: RerankParams, say: Callable[[str], None]) -> None:
@@ -246,7 +232,7 @@ def _groups(
     """Metrics of the test set's images of each value of the column `group_by`, where those make a problem."""
     if params.group_by is None or leading.withheld:
         return {}
-    labels = column(store, params.group_by, "group_by")[features.rows[leading.positions]]
+    labels = column(store, params.group_by, "evaluate.group_by")[features.rows[leading.positions]]
     parts = {str(value): leading.restricted(labels == value) for value in np.unique(labels)}
     rankless = replace(params, ranking_length=0)
     return {
@@ -281,4 +267,4 @@ def _by_tracks(
 
 
 def _names(store: ImageStore, features: Features, test: TestSet, name: str) -> NDArray[np.str_]:
-    return column(store, name, "tracks")[features.rows[test.positions]]
+    return column(store, name, "evaluate.tracks")[features.rows[test.positions]]

@@ -1,5 +1,6 @@
 """Test sets of a table, and what a protocol makes of one: queries, gallery, and which pairs are relevant or junk."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -32,6 +33,21 @@ class TestSet:
     vehicle_ids: NDArray[np.str_]
     camera_ids: NDArray[np.str_]
     origins: NDArray[np.int64] | None = None
+
+    @classmethod
+    def of_roles(
+        cls, name: str, roles: NDArray[np.str_], vehicle_ids: NDArray[np.str_], camera_ids: NDArray[np.str_]
+    ) -> "TestSet":
+        """The test set of those of M images that have a role in it.
+
+        Args:
+            name: Its name.
+            roles: `(M,)` str, "" for images that are not in it.
+            vehicle_ids: `(M,)` str, "" where withheld.
+            camera_ids: `(M,)` str, "" where unknown.
+        """
+        positions = np.flatnonzero(roles != "")
+        return cls(name, positions, roles[positions], vehicle_ids[positions], camera_ids[positions])
 
     @property
     def withheld(self) -> bool:
@@ -139,16 +155,47 @@ def find_test_sets(store: ImageStore, rows: NDArray[np.int64]) -> list[TestSet]:
                 f"{store.path}: test set {name}: {len(missing)} images have no feature, "
                 f"for example {store.paths[missing[0]]}"
             )
-        positions = np.flatnonzero(roles[rows] != "")
-        members = rows[positions]
-        test = TestSet(name, positions, roles[members], store.vehicle_ids[members], store.camera_ids[members])
-        if not test.withheld and np.any(test.vehicle_ids == ""):
-            nameless = store.paths[members[test.vehicle_ids == ""]]
-            raise ValueError(
-                f"{store.path}: test set {name}: {len(nameless)} images lack a vehicle, for example {nameless[0]}"
-            )
+        test = TestSet.of_roles(name, roles[rows], store.vehicle_ids[rows], store.camera_ids[rows])
+        check_vehicles(test, store.paths[rows], str(store.path))
         found.append(test)
     return found
+
+
+def check_vehicles(test: TestSet, paths: NDArray[np.str_], source: str) -> None:
+    """Check that the vehicles of all images of a test set are known, or of none.
+
+    Args:
+        test: The test set.
+        paths: `(M,)` path of each image that its positions count.
+        source: Where it comes from, for messages.
+
+    Raises:
+        ValueError: Those of some are.
+    """
+    if not test.withheld and np.any(test.vehicle_ids == ""):
+        nameless = paths[test.positions[test.vehicle_ids == ""]]
+        raise ValueError(
+            f"{source}: test set {test.name}: {len(nameless)} images lack a vehicle, for example {nameless[0]}"
+        )
+
+
+def leading_test_set(tests: Sequence[TestSet], wanted: str | None, source: str) -> TestSet:
+    """The test set whose figures lead: the one wanted, or the last whose identities are known, or the last.
+
+    Args:
+        tests: All of a table.
+        wanted: `evaluate.test_set`.
+        source: Where they come from, for messages.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    by_name = {test.name: test for test in tests}
+    if wanted is None:
+        return ([test for test in tests if not test.withheld] or list(tests))[-1]
+    if wanted not in by_name:
+        raise ValueError(f"{source}: evaluate.test_set: expected one of {', '.join(by_name)}, got {wanted!r}")
+    return by_name[wanted]
 
 
 def withheld_problem(test: TestSet) -> Problem:
@@ -214,12 +261,17 @@ def column(store: ImageStore, name: str, parameter: str) -> NDArray[np.str_]:
     Args:
         store: The table.
         name: Of the column.
-        parameter: Of the `evaluate` section that names it, for messages.
+        parameter: What names it, for messages, as ``evaluate.alike``.
 
     Raises:
         ValueError: The table has no such column.
     """
-    columns = {**store.groups, "camera_id": store.camera_ids, "vehicle_id": store.vehicle_ids}
+    check_column(name, store.groups, parameter, str(store.path))
+    return {**store.groups, "camera_id": store.camera_ids, "vehicle_id": store.vehicle_ids}[name]
+
+
+def check_column(name: str, groups: Iterable[str], parameter: str, source: str) -> None:
+    """Check that a table can be grouped by a column, `groups` being the source's own; raises as `column`."""
+    columns = {*groups, "camera_id", "vehicle_id"}
     if name not in columns:
-        raise ValueError(f"{store.path}: {parameter}: expected one of {', '.join(sorted(columns))}, got {name!r}")
-    return columns[name]
+        raise ValueError(f"{source}: {parameter}: expected one of {', '.join(sorted(columns))}, got {name!r}")

@@ -112,5 +112,5 @@ def protocol_of(name: str) -> Protocol:
         ValueError: There is no such protocol.
     """
     if name not in PROTOCOLS:
-        raise ValueError(f"protocol: expected one of {', '.join(PROTOCOLS)}, got {name!r}")
+        raise ValueError(f"evaluate.protocol: expected one of {', '.join(PROTOCOLS)}, got {name!r}")
     return PROTOCOLS[name]

@@ -102,11 +102,7 @@ def track_sets(test: TestSet, features: Features, tracks: NDArray[np.str_]) -> T
     Raises:
         ValueError: The gallery is to be drawn, or a track holds several vehicles or cameras.
     """
-    if "drawn" in test.roles:
-        raise ValueError(f"test set {test.name}: tracks need listed queries and gallery, its gallery is drawn")
-    rows = features.rows[test.positions]
-    check_tracks(tracks, test.vehicle_ids, test.camera_ids, rows, f"test set {test.name}")
-    names = track_codes(tracks)
+    names = checked_tracks(test, tracks, features.rows[test.positions])
     gallery, queries = (_side(test.listed(role), names) for role in ("gallery", "query"))
     means = [averaged(features.some(test.positions[side.images]), side.codes) for side in (gallery, queries)]
     extended = Features(
@@ -124,6 +120,23 @@ def track_sets(test: TestSet, features: Features, tracks: NDArray[np.str_]) -> T
     tests = {mode: _test_set(test, of_mode, (found, gallery)) for mode, of_mode in zip(MODES, asked, strict=True)}
     members = np.split(np.argsort(gallery.codes, kind="stable"), np.cumsum(np.bincount(gallery.codes))[:-1])
     return TrackSets(extended, tests, members)
+
+
+def checked_tracks(test: TestSet, tracks: NDArray[np.str_], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number the tracks of a test set's images as `track_codes`, once they are known to be tracks.
+
+    Args:
+        test: Images with listed roles.
+        tracks: `(M,)` name of the track of each image, "" where there is none.
+        rows: `(M,)` its row of the table, for messages.
+
+    Raises:
+        ValueError: The gallery is to be drawn, or a track holds several vehicles or cameras.
+    """
+    if "drawn" in test.roles:
+        raise ValueError(f"test set {test.name}: tracks need listed queries and gallery, its gallery is drawn")
+    check_tracks(tracks, test.vehicle_ids, test.camera_ids, rows, f"test set {test.name}")
+    return track_codes(tracks)
 
 
 def check_tracks(

@@ -169,7 +169,7 @@ def by_tracks(gallery: Gallery, name: str) -> Gallery:
     features, inside = gallery.features, np.flatnonzero(gallery.features.member)
     rows = gallery.rows[inside]
     store = gallery.store
-    names = column(store, name, "tracks")[rows]
+    names = column(store, name, "--tracks")[rows]
     check_tracks(names, store.vehicle_ids[rows], store.camera_ids[rows], rows, f"{store.path}, column {name}")
     codes = track_codes(names)
     images = Features(

@@ -10,7 +10,8 @@ versions written anew, of those installed.
 """
 
 import itertools
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,11 @@ def write_resolved(folder: Path, parameters: Path, root: Path) -> int:
 
     Raises:
         ValueError: A section, a model's entry or its network is missing or no mapping, an override names no section,
-            or a name cannot be used or is listed twice.
+            a name cannot be used or is listed twice, or a number is not finite.
     """
     document = params.read(parameters)
     check_names(document, parameters)
+    document = {key: _plain(value, f"{parameters}: {key}") for key, value in document.items()}
     files = {**dict(_of_data_sets(document, parameters)), **dict(_of_networks(document, parameters, root))}
     files |= {f"libraries/{name}": values for name, values in versions().items()}
     with atomic_directory(folder) as temporary:
@@ -72,3 +74,18 @@ def _of_networks(document: dict[str, Any], path: Path, root: Path) -> Iterator[t
         except ValueError as error:
             raise ValueError(f"{path}: reid_models.{model}: {error}") from error
         yield f"networks/{model}", {"network": network, "code": code}
+
+
+def _plain(value: Any, where: str) -> Any:
+    """A value as JSON has it; what only YAML has, as a date, is text, as the stages read it.
+
+    Raises:
+        ValueError: It holds a number that is not finite, which no parameter takes.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each, f"{where}.{key}") for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each, f"{where}[{place}]") for place, each in enumerate(value)]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{where}: expected a finite number, got {value}")
+    return value if value is None or isinstance(value, (str, bool, int, float)) else str(value)

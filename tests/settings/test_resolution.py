@@ -1,9 +1,12 @@
+import datetime
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 from tiny_run import PROJECT
 
 from pipeline.description.sections import SECTIONS
@@ -168,6 +171,28 @@ def test_a_mistake_is_named_and_what_was_there_stays_as_it_was(
 def test_a_model_that_is_gone_leaves_no_file_behind(resolved: Resolved) -> None:
     resolved(DOCUMENT)
     assert not [name for name in resolved(DOCUMENT | {"models": ["plain"]}) if "attentive" in name]
+
+
+def write_yaml(project: Path, document: dict[str, Any]) -> None:
+    with open(project / "params.yaml", "w", encoding="utf-8") as stream:
+        YAML(typ="safe").dump(document, stream)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_not_finite_is_named_by_its_key(project: Path, value: float) -> None:
+    changed = {"shop": {"prepare": {"limits": {"sides": [1, value]}}}}
+    write_yaml(project, DOCUMENT | {"overrides": changed})
+    with pytest.raises(ValueError, match=r"overrides\.shop\.prepare\.limits\.sides\[1\]: expected a finite number"):
+        write_resolved(project / "data/params", project / "params.yaml", project)
+    assert not (project / "data/params").exists()
+
+
+def test_what_yaml_alone_has_is_written_as_text(project: Path) -> None:
+    own = {"shop": {"prepare": {"since": datetime.date(2024, 1, 2), "categories": {1: "wheel", "b": None}}}}
+    write_yaml(project, DOCUMENT | {"overrides": own})
+    write_resolved(project / "data/params", project / "params.yaml", project)
+    written = json.loads((project / "data/params/datasets/shop/prepare.json").read_text())
+    assert (written["since"], written["categories"]) == ("2024-01-02", {"1": "wheel", "b": None})
 
 
 @pytest.mark.parametrize("key", ["datasets", "fleets", "models", "joint"])

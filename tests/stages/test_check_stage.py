@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 from tiny_run import PROJECT, invoke
 
-from pipeline.store.params import read
+from pipeline.networks import loggers
+from pipeline.store.params import merge, read
 from stages.check import check
 
 
@@ -103,3 +105,71 @@ def test_a_value_of_a_later_stage_is_checked_before_any_runs(root: Path) -> None
     result = run(root)
     assert result.exit_code == 1
     assert "params.yaml: embed: key 'batch_size' is missing" in result.output
+
+
+def lay(root: Path, changes: dict[str, Any]) -> None:
+    """Lay changes over a parameter file that lists the data set for re-ID and lets it teach detector and SPAN."""
+    small = {"network": {"backbone": "resnet10_narrow"}, "pretrained": {"source": None}}
+    detector = {"network": {"name": "ssdlite320_mobilenet_v3_large"}, "pretrained": {"source": None}}
+    lent = {"train_detector": {"dataset": "shop", **detector}, "train_span": {"dataset": "shop", **small}}
+    models = {
+        "models": ["baseline"],
+        "train_foreground": small,
+        "train_reid": {"backbone": "resnet10_narrow", "pretrained": {"source": None}},
+    }
+    document = merge(read(root / "params.yaml"), lent, models, changes)
+    (root / "params.yaml").write_text(json.dumps(document))
+
+
+def own(changes: dict[str, Any]) -> dict[str, Any]:
+    """Changes as the data set's overrides."""
+    return {"overrides": {"shop": changes}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (own({"evaluate": {"protocol": "veri"}}), "evaluate: evaluate.protocol: expected one of veri776, "),
+        (own({"evaluate": {"alike": "make"}}), "evaluate.alike: expected one of camera_id, vehicle_id, got 'make'"),
+        (
+            own({"train_foreground": {"network": {"backbone": "resnet9"}}}),
+            "train_foreground: backbone: expected one",
+        ),
+        (own({"train_span": {"network": {"backbone": "resnet9"}}}), "train_span: backbone: expected one of"),
+        (own({"train_reid": {"backbone": "resnet9"}}), "train_reid: baseline: backbone: expected one of resnet10, "),
+        (own({"train_reid": {"pretrained": {"source": "no.pth"}}}), "baseline: no.pth: no such file of pretrained"),
+        (own({"train_detector": {"pretrained": {"source": "no.pth"}}}), "train_detector: no.pth: no such file of"),
+        (own({"train_detector": {"network": {"name": "ssd_resnet"}}}), "train_detector: resnet: expected a shape for"),
+        (
+            own({"train_span": {"pretrained": {"source": "V9"}}}),
+            "train_span: pretrained.source: expected timm, or",
+        ),
+        (
+            own({"train_reid": {"pretrained": {"source": "package:absent/a.pth"}}}),
+            "pretrained.source: expected package:NAME/FILE of an installed package, got 'package:absent/a.pth'",
+        ),
+        (own({"train_reid": {"frozen_levels": 9}}), "train_reid: baseline: frozen_levels: expected at most the"),
+        ({"runtime": {"precision": "8"}}, "runtime.precision: expected one of 32-true, bf16-mixed, 16-mixed, got '8'"),
+        ({"runtime": {"devices": 0}}, "runtime.devices: expected a number above 0, got 0"),
+        ({"report": {"queries": "six"}}, "params.yaml: report.queries: expected a whole number, got 'six'"),
+    ],
+)
+def test_a_value_that_a_stage_would_refuse_hours_later_is_an_error_now(
+    root: Path, changes: dict[str, Any], message: str
+) -> None:
+    lay(root, changes)
+    result = run(root)
+    assert result.exit_code == 1
+    assert message in result.output, result.output
+
+
+def test_what_this_machine_lacks_of_what_the_run_asks_for_is_a_warning(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(loggers.PACKAGES, "dvclive", "no_such_package")
+    changes = {"logger": "dvclive", "accelerator": "cpu", "devices": 2, "synchronised_norm": True}
+    (root / "params.yaml").write_text(json.dumps(merge(read(root / "params.yaml"), {"runtime": changes})))
+    result = run(root)
+    assert result.exit_code == 0, result.output
+    assert "runtime.synchronised_norm: expected false on CPUs" in result.output
+    assert "runtime.logger: dvclive is not installed" in result.output

@@ -3,11 +3,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 from tiny_run import PROJECT
 
 from stages.cli import NO_COMMANDS, reid
+from stages.command import FiniteRange
 
 
 def test_every_stage_and_tool_is_listed_with_what_it_does() -> None:
@@ -24,6 +26,27 @@ def test_a_subcommand_is_found_by_either_spelling(name: str) -> None:
     result = CliRunner().invoke(reid, [name, "--help"])
     assert result.exit_code == 0
     assert "--model" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), [("export", "--tolerance"), ("ablations", "--held-out"), ("clean", "--older-than")]
+)
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_a_number_that_is_not_finite_is_refused(name: str, option: str, value: str) -> None:
+    result = CliRunner().invoke(reid, [name, option, value])
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}': " in result.output
+
+
+def test_every_number_that_may_be_a_fraction_is_checked_to_be_finite() -> None:
+    context = click.Context(reid)
+    types = {
+        f"{name} {option.name}": option.type
+        for name in reid.list_commands(context)
+        for option in reid.get_command(context, name).params
+    }
+    taken = [name for name, kind in types.items() if isinstance(kind, click.types.FloatParamType | click.FloatRange)]
+    assert [name for name in taken if not isinstance(types[name], FiniteRange)] == []
 
 
 @pytest.mark.parametrize("name", ["command", "cli", "absent"])

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from pipeline.store.params import parameters
 from pipeline.store.places import Workspace
-from stages.command import PATH, dataset_option, model_option, progress, stage, trained_on_option
+from stages.command import PATH, FiniteRange, dataset_option, model_option, progress, stage, trained_on_option
 
 
 @parameters
@@ -117,6 +117,17 @@ def test_a_name_that_would_leave_its_folder_is_refused(root: Path, option: str, 
     assert result.exit_code == 1
     assert result.output.startswith(f"Error: ValueError: {option}: expected a ")
     assert f"got {name!r}" in result.output
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e400", "2", "many"])
+def test_a_number_of_an_option_is_finite_and_in_its_range(root: Path, value: str) -> None:
+    def never(workspace: Workspace, share: float) -> None:
+        raise AssertionError("must not run")
+
+    command = stage(click.option("--share", type=FiniteRange(max=1))(never))
+    result = CliRunner().invoke(command, ["--root", str(root), "--share", value])
+    assert result.exit_code == 2
+    assert "Invalid value for '--share': " in result.output
 
 
 @pytest.mark.parametrize(
