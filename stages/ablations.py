@@ -19,7 +19,7 @@ from pipeline.ablations.tables import TABLES
 from pipeline.ablations.writing import write_table
 from pipeline.store import params
 from pipeline.store.places import Workspace
-from stages.command import PATH, FiniteRange, dataset_option, stage
+from stages.command import FiniteRange, Output, dataset_option, stage
 
 ALL = "all"
 
@@ -36,7 +36,9 @@ ALL = "all"
 )
 @click.option("--keep", is_flag=True, help="Keep weights and features of runs trained now.")
 @click.option("--plan", "only_plan", is_flag=True, help="Say what is done and what is left, and train nothing.")
-@click.option("--documents", type=PATH, help="Folder of the Markdown documents.  [default: ROOT/docs/tables]")
+@click.option(
+    "--documents", type=Output(folder=True), help="Folder of the Markdown documents.  [default: ROOT/docs/tables]"
+)
 def ablations(
     workspace: Workspace,
     name: str,

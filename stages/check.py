@@ -15,7 +15,7 @@ from pipeline.store.files import write_json
 from pipeline.store.listed import check_names, lenders, listed
 from pipeline.store.params import read
 from pipeline.store.places import Workspace
-from stages.command import PATH, dataset_option, printable, progress, stage
+from stages.command import Output, dataset_option, printable, progress, stage
 
 STYLES: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -29,7 +29,7 @@ STYLES: dict[str, dict[str, Any]] = {
 
 @stage
 @dataset_option
-@click.option("--json", "json_path", type=PATH, help="Also write counts and findings to this file.")
+@click.option("--json", "json_path", type=Output(".json"), help="Also write counts and findings to this file.")
 def check(workspace: Workspace, json_path: Path | None) -> None:
     """Look a data set over before it is prepared; exit status 1 if it has an error."""
     params = workspace.load("prepare", PrepareParams)

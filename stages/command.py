@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from pipeline.store import params
 from pipeline.store.code import check_versions
+from pipeline.store.files import directory_target, target_of
 from pipeline.store.names import Kind, check_name
 from pipeline.store.places import PLACES, Workspace
 
@@ -37,7 +38,44 @@ WITH_VERSIONS = {place.stage for place in PLACES.values()} - {"resolve_params"}
 """Stages whose results depend on versions of libraries."""
 
 PATH = click.Path(path_type=Path)
-"""Type of every option that is a path."""
+"""Type of every option that is a path to read."""
+
+
+class Output(click.Path):
+    """Type of every option that is a file or folder to write, which `stage` checks before any work.
+
+    Args:
+        endings: How the file's name may end; none: anyhow.
+        folder: Whether it is a folder.
+        inside: Keys of `PLACES` that it may lie in all the same.
+    """
+
+    def __init__(self, *endings: str, folder: bool = False, inside: tuple[str, ...] = ()) -> None:
+        super().__init__(path_type=Path)
+        self.endings, self.folder, self.inside = endings, folder, inside
+
+    def check(self, option: str, path: Path, workspace: Workspace) -> None:
+        """Check that a path can be written, and is none that the pipeline itself writes or reads.
+
+        Args:
+            option: Names it in messages.
+            path: The file or folder; it need not exist.
+            workspace: Whose outputs it must not be.
+
+        Raises:
+            OSError: Its folder takes no new file.
+            ValueError: Its name ends otherwise, something of another kind is there, or it is an output of a stage.
+        """
+        if self.folder:
+            directory_target(path)
+            return
+        if self.endings and path.suffix.lower() not in self.endings:
+            raise ValueError(f"{option}: expected a file name that ends with {' or '.join(self.endings)}, got {path}")
+        target_of(path)
+        name = workspace.name_of(path)
+        if name is not None and name not in self.inside:
+            kept = workspace.pattern(name)
+            raise ValueError(f"{option}: expected a place of its own, got {path}, which is kept for {kept}")
 
 
 class FiniteRange(click.FloatRange):
@@ -106,6 +144,7 @@ def stage(function: Callable[..., None]) -> click.Command:
                 kind: Kind = "model" if name == "model" else "data set"
                 check_name(given, kind, f"--{name.replace('_', '-')}", dots=kind == "model")
             params.read(workspace.parameters)
+            _check_outputs(click.get_current_context(), workspace)
             if function.__name__ in WITH_VERSIONS:
                 check_versions(workspace.path("params") / "libraries", (f"stages/{function.__name__}.py",))
             function(workspace=workspace, **options)
@@ -123,6 +162,31 @@ def stage(function: Callable[..., None]) -> click.Command:
     ):
         guarded = option(guarded)
     return click.command(function.__name__.replace("_", "-"))(guarded)
+
+
+def _check_outputs(context: click.Context, workspace: Workspace) -> None:
+    """Check all options that are an `Output`, each by itself and against what else is read and written."""
+    given = [(option, context.params.get(str(option.name))) for option in context.command.params]
+    paths = [path for option, value in given if option.type is PATH for path in _listed(value)]
+    read = {os.path.realpath(path) for path in (workspace.parameters, *paths)}
+    written: dict[str, str] = {}
+    outputs = [
+        (option.type, option.opts[0], path) for option, path in given if isinstance(option.type, Output) and path
+    ]
+    for _, name, path in outputs:
+        target = os.path.realpath(path)
+        if target in written:
+            raise click.UsageError(f"{written[target]} and {name}: expected two files, got {path} twice")
+        if target in read:
+            raise ValueError(f"{name}: expected another file than is read, got {path}")
+        written[target] = name
+    for kind, name, path in outputs:
+        kind.check(name, path, workspace)
+
+
+def _listed(value: Any) -> Iterable[Path]:
+    """The paths of an option or argument: several, one or none."""
+    return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
 def _clear(workspace: Workspace) -> None:

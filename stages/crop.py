@@ -11,12 +11,12 @@ import click
 from pipeline.datasets.adapters import PrepareParams, read_data_set
 from pipeline.doctor.crops import SHEET, write_crops
 from pipeline.store.places import Workspace
-from stages.command import PATH, dataset_option, progress, stage
+from stages.command import Output, dataset_option, progress, stage
 
 
 @stage
 @dataset_option
-@click.option("--output", type=PATH, default=Path("crops"), show_default=True, help="Folder to write.")
+@click.option("--output", type=Output(folder=True), default=Path("crops"), show_default=True, help="Folder to write.")
 def crop(workspace: Workspace, output: Path) -> None:
     """Cut the boxes of a data set's frames out and show some of them."""
     params = workspace.load("prepare", PrepareParams)

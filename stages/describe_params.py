@@ -8,7 +8,7 @@ from pipeline.description.comments import commented
 from pipeline.description.schema import json_schema
 from pipeline.description.sections import SECTIONS, networks
 from pipeline.store import params
-from pipeline.store.files import atomic
+from pipeline.store.files import atomic, target_of
 from pipeline.store.places import Workspace
 from stages.command import stage
 
@@ -24,7 +24,10 @@ def describe_params(workspace: Workspace, check: bool) -> None:
     text = commented(before, SECTIONS)
     if params.parse(text, workspace.parameters) != params.parse(before, workspace.parameters):
         raise ValueError(f"{workspace.parameters}: a line is not as this command expects; write one key per line")
-    for path, content in ((workspace.parameters, text), (workspace.root / SCHEMA, schema)):
+    written = {workspace.parameters: text, workspace.root / SCHEMA: schema}
+    for path in () if check else written:
+        target_of(path)  # both or neither
+    for path, content in written.items():
         current = path.read_text(encoding="utf-8") if path.exists() else ""
         if current == content:
             continue

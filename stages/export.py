@@ -13,7 +13,7 @@ from pipeline.networks.runtime import seed_everything
 from pipeline.retrieval.evaluation import EvaluateParams
 from pipeline.search.fitting import load_params
 from pipeline.store.places import Workspace
-from stages.command import PATH, FiniteRange, dataset_option, model_option, stage
+from stages.command import FiniteRange, Output, dataset_option, model_option, stage
 
 
 @stage
@@ -22,7 +22,9 @@ from stages.command import PATH, FiniteRange, dataset_option, model_option, stag
 @click.option(
     "--format", type=click.Choice(["onnx"]), default="onnx", show_default=True, expose_value=False, help="Kind of file."
 )
-@click.option("--output", type=PATH, default=Path("exported"), show_default=True, help="Folder to write to.")
+@click.option(
+    "--output", type=Output(folder=True), default=Path("exported"), show_default=True, help="Folder to write to."
+)
 @click.option("--quantise", is_flag=True, help="Write 8-bit forms too, and measure them.")
 @click.option(
     "--tolerance",

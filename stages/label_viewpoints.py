@@ -16,12 +16,14 @@ from pipeline.labelling.server import LabellingServer
 from pipeline.labelling.session import Session
 from pipeline.store.places import Workspace
 from pipeline.store.vocabulary import SPLITS
-from stages.command import PATH, dataset_option, stage
+from stages.command import Output, dataset_option, stage
+
+OUTPUT = Output(".csv", inside=("raw",))
 
 
 @stage
 @dataset_option
-@click.option("--output", type=PATH, help="CSV of image and viewpoint.  [default: the data set's viewpoints.csv]")
+@click.option("--output", type=OUTPUT, help="CSV of image and viewpoint.  [default: the data set's viewpoints.csv]")
 @click.option("--split", "splits", type=click.Choice(SPLITS), multiple=True, default=("train",), show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the order.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: any free one.")
@@ -31,7 +33,7 @@ def label_viewpoints(
 ) -> None:
     """Label viewpoints by hand in a browser; every label is on disk at once, Ctrl-C ends."""
     params, dataset = workspace.load("prepare", PrepareParams), workspace.dataset
-    path = output or workspace.path("raw") / "viewpoints.csv"
+    OUTPUT.check("--output", path := output or workspace.path("raw") / "viewpoints.csv", workspace)
     pictures = open_pictures(workspace.path("images"), workspace.path("raw"), params, splits)
     session = Session(pictures.candidates, LabelFile(path), seed)
     with LabellingServer(port, session, pictures, f"{dataset}, {' and '.join(splits)}") as server:

@@ -12,19 +12,24 @@ from pipeline.report.sources import Sources
 from pipeline.search.strip import pipeline_strip
 from pipeline.store.files import atomic
 from pipeline.store.places import Workspace
-from stages.command import PATH, dataset_option, model_option, stage
+from stages.command import Output, dataset_option, model_option, stage
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 
 
 @stage
 @dataset_option
 @model_option
 @click.option("--row", type=int, help="Row of the query.  [default: the first right answer to a query of two views]")
-@click.option("--output", type=PATH, default=Path("pipeline.jpg"), show_default=True, help="Picture to write.")
+@click.option(
+    "--output", type=Output(*ENDINGS), default=Path("pipeline.jpg"), show_default=True, help="Picture to write."
+)
 def picture(workspace: Workspace, row: int | None, output: Path) -> None:
     """Show photograph, masks, boxes, views and the nearest image of one query side by side."""
     drawn = pipeline_strip(Sources(workspace.root, workspace.dataset, [workspace.model]), workspace.model, row)
     with atomic(output) as temporary:
-        Image.fromarray(drawn).save(temporary, output.suffix.removeprefix(".").replace("jpg", "jpeg"), quality=88)
+        kind = Image.registered_extensions()[output.suffix.lower()]
+        Image.fromarray(drawn).save(temporary, kind, quality=88)
     click.echo(f"{output}: {drawn.shape[1]} x {drawn.shape[0]} pixels")
 
 

@@ -17,11 +17,11 @@ from pipeline.networks.runtime import start
 from pipeline.search.fitting import load_params
 from pipeline.search.image_files import crops_of, files_at
 from pipeline.search.page import build_page
-from pipeline.search.run import check_ending, table, write_matches
 from pipeline.search.run import search as search_images
+from pipeline.search.run import table, write_matches
 from pipeline.store.files import atomic
 from pipeline.store.places import Workspace
-from stages.command import PATH, dataset_option, model_option, stage
+from stages.command import PATH, Output, dataset_option, model_option, stage
 
 
 @stage
@@ -33,8 +33,12 @@ from stages.command import PATH, dataset_option, model_option, stage
 @click.option("--tracks", metavar="COLUMN", help="Find tracks, which this column of the gallery's table names.")
 @click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Images or tracks shown.")
 @click.option("--vehicles-once", is_flag=True, help="Show only the nearest image of each vehicle.")
-@click.option("--output", type=PATH, default=Path("search.html"), show_default=True, help="Page to write.")
-@click.option("--table", "table_path", type=PATH, help="Write all matches to this .csv or .json too.")
+@click.option(
+    "--output", type=Output(".html", ".htm"), default=Path("search.html"), show_default=True, help="Page to write."
+)
+@click.option(
+    "--table", "table_path", type=Output(".csv", ".json"), help="Write all matches to this .csv or .json too."
+)
 def search(
     workspace: Workspace,
     images: tuple[Path, ...],
@@ -49,10 +53,6 @@ def search(
     """Search for the vehicles on image files or in folders, each file one vehicle, or in whole frames with boxes."""
     if (boxes is None) != (kind is None) or (boxes is not None and len(images) != 1):
         raise click.UsageError("--boxes and --format go together, with one IMAGE: a folder of frames or a video")
-    if table_path is not None:
-        check_ending(table_path)
-        if table_path == output:
-            raise click.UsageError(f"--output and --table: expected two files, got {output} twice")
     params = load_params(workspace)
     fabric = start(replace(params.runtime, devices=1))
     sources = files_at(images) if boxes is None or kind is None else crops_of(images[0], boxes, kind, params.crops)

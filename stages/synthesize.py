@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import click
 
+from pipeline.store import params
 from pipeline.store.places import Workspace
 from pipeline.synthetic import fleet
 from pipeline.synthetic.veri_layout import Taken
@@ -18,6 +19,12 @@ from stages.command import dataset_option, progress, stage
 @dataset_option
 def synthesize(workspace: Workspace) -> None:
     """Render a fleet of vehicles with full ground truth."""
+    fleets = params.read(workspace.parameters).get("fleets") or ()
+    if workspace.dataset not in fleets:
+        shown = ", ".join(map(str, fleets)) or "none"
+        raise ValueError(
+            f"--dataset: expected one of fleets in {workspace.parameters}, {shown}; got {workspace.dataset!r}"
+        )
     output = workspace.path("raw")
     summary = fleet.synthesize(workspace.load("synthesize", fleet.FleetParams), output, _progress)
     click.echo(

@@ -11,7 +11,7 @@ from pipeline.ablations.results import Outcome, Result, Spread
 from pipeline.ablations.rows import BENCHMARKS
 from pipeline.report.charts import Axis, Chart, Series, axis, line_chart
 from pipeline.report.page import TEMPLATES as SHARED_TEMPLATES
-from pipeline.store.files import atomic
+from pipeline.store.files import atomic, target_of
 from pipeline.store.pages import environment
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -62,6 +62,8 @@ def write_result(result: Result, sheet: MaskSheet | None, documents: Path, pages
         **{documents / file: _rendered("figure.svg", chart=shown.chart) for file, shown in pictures.items()},
         pages / f"{name}.html": page(result, remarks, figures, sheet),
     }
+    for path in written:
+        target_of(path)  # all or none
     for path, content in written.items():
         with atomic(path) as temporary:
             temporary.write_text(content, encoding="utf-8")

@@ -10,6 +10,7 @@ from pipeline.ablations.pictures import mask_sheet
 from pipeline.ablations.results import result_of
 from pipeline.ablations.rows import Table
 from pipeline.ablations.steps import Step, run_all
+from pipeline.store.files import directory_target
 
 
 def write_table(
@@ -33,9 +34,15 @@ def write_table(
 
     Returns:
         What was written.
+
+    Raises:
+        OSError: One of the folders takes no file.
+        ValueError: One of the folders is a file.
     """
+    pages = experiment.workspace.root / "data/tables" / experiment.workspace.dataset
+    for folder in (documents, pages):
+        directory_target(folder)  # before days of training
     finished = run_all(experiment, steps, say, keep=keep)
     measured = {label: [measure_masks(experiment, path) for path in paths] for label, paths in finished.masks.items()}
     result = result_of(table, experiment, finished.runs, measured)
-    pages = experiment.workspace.root / "data/tables" / experiment.workspace.dataset
     return write_result(result, mask_sheet(experiment, finished.masks), documents, pages)

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.report.selection import viewpoint_name
 from pipeline.search.gallery import GALLERY_AT_ONCE, Gallery, Tracks
-from pipeline.store.files import atomic, write_csv
+from pipeline.store.files import DamagedFileError, atomic, read_csv, write_csv
 
 COLUMNS = ("position", "path", "vehicle_id", "camera_id", "viewpoint")
 """Of the table, before the data set's own columns and the tracks'."""
@@ -33,7 +33,7 @@ def write_index(index_path: Path, table_path: Path, gallery: Gallery, factory: s
     Raises:
         RuntimeError: FAISS is not installed.
         ValueError: The features do not compare by Euclidean distance, a column of the data set has the name of one of
-            the table's own, or FAISS knows no such kind of index.
+            the table's own, a file is in the table's place that is none, or FAISS knows no such kind of index.
     """
     features = gallery.features
     if features.distance != "euclidean":
@@ -47,6 +47,8 @@ def write_index(index_path: Path, table_path: Path, gallery: Gallery, factory: s
             f"{gallery.store.path}: expected columns of other names than the table's own, "
             f"{', '.join((*COLUMNS, *TRACK_COLUMNS))}; got {', '.join(taken)}"
         )
+    if table_path.exists() and not _is_table(table_path):
+        raise ValueError(f"{table_path}: expected a name that is free, or the table of an earlier index to replace")
     faiss = _faiss()
     try:
         index = faiss.index_factory(sum(features.dimensions), factory)
@@ -63,6 +65,14 @@ def write_index(index_path: Path, table_path: Path, gallery: Gallery, factory: s
         columns = [*COLUMNS, *gallery.store.groups, *(() if gallery.tracks is None else TRACK_COLUMNS)]
         write_csv(table_path, [_line(gallery, place, int(entry)) for place, entry in enumerate(inside)], columns)
     return len(inside)
+
+
+def _is_table(path: Path) -> bool:
+    try:
+        read_csv(path, *COLUMNS)
+    except DamagedFileError:
+        return False
+    return True
 
 
 def _faiss() -> Any:

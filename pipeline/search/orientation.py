@@ -4,7 +4,10 @@ What the model reads was checked before and must be there; the rest is left out 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
 
 from pipeline.reid.samples import OPENERS, ReidSources
 from pipeline.search.fitting import SearchParams, check_networks
@@ -22,12 +25,27 @@ class Shown:
     Attributes:
         caches: Kind of cache -> the open cache, in the order of `OPENERS`.
         read: Kinds of them the model reads; the others are shown for orientation.
-        remarks: Why a kind is not shown, a line each.
+        remarks: Why a kind, or some of it, is not shown, a line each.
     """
 
     caches: dict[str, hdf5.Cache]
     read: Sequence[str]
-    remarks: Sequence[str]
+    remarks: list[str] = field(default_factory=list)
+
+    def row(self, kind: str, name: str, row: int) -> NDArray[Any] | None:
+        """One row of a cache's dataset; None where the kind is not shown, or is damaged there, which a remark says."""
+        if kind not in self.caches:
+            return None
+        try:
+            return self.caches[kind].row(name, row)
+        except (OSError, ValueError, KeyError) as error:
+            self.remark(f"{TITLES[kind]} are not shown of all images: {error}")
+            return None
+
+    def remark(self, text: str) -> None:
+        """Add a remark, once."""
+        if text not in self.remarks:
+            self.remarks.append(text)
 
 
 def open_shown(workspace: Workspace, values: SearchParams, sources: ReidSources) -> Shown:

@@ -101,7 +101,7 @@ class Match:
     Attributes:
         rank: 1 for the nearest.
         distance: To the query image.
-        pictures: The image, and its view masks where they are shown.
+        pictures: The image, and its view masks where they are shown; none where the image is damaged.
         bars: What counted for the pair; none where views are not compared apart.
         vehicle: Name of its vehicle.
         facts: Its camera and viewpoint, as far as known.
@@ -141,9 +141,12 @@ class Query:
 def build_page(search: Search) -> str:
     """Build the whole page as text: one HTML document that opens without a network.
 
+    What is damaged of what is only shown is left out, and `search.shown.remarks` gain why.
+
     Args:
         search: What to show.
     """
+    queries = [_query(search, query) for query in range(len(search.queries.names))]
     template = environment(TEMPLATES, SHARED_TEMPLATES).get_template("search.html")
     return template.render(
         dataset=search.dataset,
@@ -153,7 +156,7 @@ def build_page(search: Search) -> str:
         distance_note=DISTANCES[search.gallery.features.distance].note,
         notes=_notes(search),
         remarks=search.shown.remarks,
-        queries=[_query(search, query) for query in range(len(search.queries.names))],
+        queries=queries,
     )
 
 
@@ -251,11 +254,14 @@ def track_name(gallery: Gallery, position: int) -> str:
 
 
 def _pictures(search: Search, row: int, description: str) -> list[Picture]:
-    caches = search.shown.caches
-    image = thumbnail(search.gallery.store.image(row), MATCH_SIDE)
-    boxes = np.asarray(caches["parts"]["boxes"][row][: search.top_d], np.float32) if "parts" in caches else None
+    try:
+        image = thumbnail(search.gallery.store.image(row), MATCH_SIDE)
+    except (OSError, ValueError) as error:
+        search.shown.remark(f"Images are not shown of all that were found: {error}")
+        return []
+    boxes, masks = search.shown.row("parts", "boxes", row), search.shown.row("part_masks", "masks", row)
+    boxes = None if boxes is None else np.asarray(boxes[: search.top_d], np.float32)
     pictures = [picture(image, description, QUALITY, boxes)]
-    if "part_masks" in caches:
-        tinted = tint_views(image, caches["part_masks"]["masks"][row])
-        pictures.append(picture(tinted, "its view masks", QUALITY))
+    if masks is not None:
+        pictures.append(picture(tint_views(image, masks), "its view masks", QUALITY))
     return pictures

@@ -104,24 +104,14 @@ def write_matches(path: Path, found: Search) -> None:
     """Write all matches, whole or not at all.
 
     Args:
-        path: A ``.csv`` file, or a ``.json`` file, which holds a list of objects.
+        path: A ``.json`` file, which holds a list of objects, or a CSV file of any other name.
         found: The search.
-
-    Raises:
-        ValueError: The file's name ends otherwise.
     """
-    check_ending(path)
-    if path.suffix == ".json":
+    if path.suffix.lower() == ".json":
         write_json(path, matches_of(found))
     else:
         columns = MATCH_COLUMNS if found.gallery.tracks is None else (*MATCH_COLUMNS, *TRACK_COLUMNS)
         write_csv(path, matches_of(found), columns)
-
-
-def check_ending(path: Path) -> None:
-    """Check that a table of matches can be written to a file of this name; raises as `write_matches`."""
-    if path.suffix not in (".csv", ".json"):
-        raise ValueError(f"{path}: expected a file name that ends with .csv or .json")
 
 
 def table(found: Search) -> str:

@@ -70,10 +70,10 @@ def target_of(path: Path) -> Path:
     return target
 
 
-def _directory_target(path: Path) -> Path:
-    """Where a folder goes that is written to `path`; raises as `target_of`, ValueError where a file is there."""
+def directory_target(path: Path) -> Path:
+    """Where a folder goes that is written to `path`; raises as `target_of`, ValueError where no folder is there."""
     if path.exists() and not path.is_dir():
-        raise ValueError(f"{path}: expected a folder to replace, or a name that is free; got a file")
+        raise ValueError(f"{path}: expected a folder, or a name that is free; got a file")
     target = _behind_link(path)
     _check_folder(target)
     return target
@@ -185,7 +185,7 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         OSError: The file system refuses the directory, or has no file locks; the message names `path`.
         ValueError: Something is at `path` that is no directory.
     """
-    path = _directory_target(path)
+    path = directory_target(path)
     with _exclusive(path), _naming(path):
         temporary = path.with_name(f".{path.name}.tmp")
         shutil.rmtree(temporary, ignore_errors=True)

@@ -1,5 +1,6 @@
 """Where everything lies: one table of places for stages, search and report, each with the stage that fills it."""
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -133,10 +134,20 @@ class Workspace:
             name: A key of `PLACES`.
         """
         pattern = self.pattern(name)
-        form = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(pattern))
+        form = _form(pattern)
         paths = self.root.glob(pattern.format(dataset="*", model="*", trained_on="*"))
         found = [re.fullmatch(form, path.relative_to(self.root).as_posix()) for path in sorted(paths)]
         return [self._seen_from(**match.groupdict()) for match in found if match is not None]
+
+    def name_of(self, path: Path) -> str | None:
+        """Which output a path is, or lies in, of whatever data set and model: a key of `PLACES`, None for none."""
+        for resolved in (os.path.abspath, os.path.realpath):
+            for name, place in PLACES.items():
+                top, below = place.pattern.split("/", 1)
+                found = os.path.relpath(resolved(path), resolved(self.root / top))
+                if re.match(f"{_form(below)}(/|$)", found):
+                    return name
+        return None
 
     def _seen_from(self, dataset: str, model: str = "", trained_on: str = "") -> "Workspace":
         return replace(self, dataset=dataset, model=model, trained_on=trained_on)
@@ -207,3 +218,8 @@ class Workspace:
         """
         if self.dataset != chosen:
             raise ValueError(f"{self.parameters}: {stage}.dataset is {chosen!r}, got --dataset {self.dataset!r}")
+
+
+def _form(pattern: str) -> str:
+    """Regular expression of the paths of a pattern, its names as groups."""
+    return re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(pattern))

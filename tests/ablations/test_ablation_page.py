@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from ablation_example import result
 
 from pipeline.ablations.comparison import Difference
@@ -37,6 +38,13 @@ def test_remarks_written_by_hand_are_put_in_as_they_are_and_escaped_in_the_page(
     document, _, page = write_result(result(), None, tmp_path / "docs", tmp_path / "pages")
     assert "\n\n## Why\n\nBecause *parts* < plain.\n\n" in document.read_text()
     assert "Because *parts* &lt; plain." in page.read_text()
+
+
+def test_where_one_file_cannot_be_written_none_is(tmp_path: Path) -> None:
+    (tmp_path / "pages").touch()
+    with pytest.raises((OSError, ValueError), match="pages"):
+        write_result(result(), None, tmp_path / "docs", tmp_path / "pages")
+    assert not (tmp_path / "docs").exists()
 
 
 def test_figures_on_held_out_vehicles_never_replace_those_on_the_test_split(tmp_path: Path) -> None:

@@ -97,3 +97,12 @@ def test_a_missing_faiss_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module.importlib, "import_module", missing)
     with pytest.raises(RuntimeError, match="FAISS is not installed .*pip install faiss-cpu"):
         module._faiss()
+
+
+def test_a_table_of_anothers_is_not_replaced(finished_run: TinyData, tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("path,price\na.png,3\n")
+    result = invoke(index, finished_run.root, "--output", tmp_path / "own.faiss", model="baseline")
+    assert result.exit_code == 1
+    assert "own.csv: expected a name that is free, or the table of an earlier index to replace" in result.output
+    assert (tmp_path / "own.csv").read_text() == "path,price\na.png,3\n"
+    assert not (tmp_path / "own.faiss").exists()

@@ -3,6 +3,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from drawn_vehicles import TinyData
@@ -18,6 +19,17 @@ KINDS = ("Boxes", "Tints")
 
 def boxes_in(page: str) -> int:
     return page.count('<rect class="box"')
+
+
+def damage(path: Path, name: str) -> None:
+    """Flip a bit of every chunk of a dataset."""
+    with h5py.File(path) as file:
+        stored = file[name].id
+        places = [stored.get_chunk_info(chunk).byte_offset for chunk in range(stored.get_num_chunks())]
+    content = bytearray(path.read_bytes())
+    for place in places:
+        content[place + 8] ^= 1
+    path.write_bytes(content)
 
 
 def heads_of(page: str) -> list[tuple[str, str]]:
@@ -91,6 +103,33 @@ def test_what_cannot_be_shown_is_left_out_with_a_remark(finished_run: TinyData, 
         r"View masks are not shown: \S+span\.safetensors: no such file; stage `train_span` makes it",
     ):
         assert len(re.findall(text, page)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "what"), [("parts", "boxes", "Part boxes"), ("part_masks", "masks", "View masks")]
+)
+@pytest.mark.parametrize("model", MODELS)
+def test_what_is_damaged_of_what_is_only_shown_is_left_out_with_a_remark(
+    finished_run: TinyData, tmp_path: Path, model: str, kind: str, name: str, what: str
+) -> None:
+    run = finished_run.copy(tmp_path / "run")
+    damage(run.path(kind), name)
+    found = search_for(run, model, run.file(7))
+    page = build_page(found)
+    assert page.count('<li class="match">') == len(found.matches[0].positions)
+    assert ("its view masks" in page) == (kind != "part_masks")
+    (remark,) = found.shown.remarks
+    assert remark.startswith(f"{what} are not shown of all images: {run.path(kind)}: dataset '{name}' is damaged")
+    assert page.count(f"{what} are not shown of all images") == 1
+
+
+def test_a_found_image_that_is_damaged_is_named_without_its_picture(finished_run: TinyData, tmp_path: Path) -> None:
+    run = finished_run.copy(tmp_path / "run")
+    damage(run.path("images"), "encoded")
+    found = search_for(run, "baseline", finished_run.file(7))
+    page = build_page(found)
+    assert page.count('<li class="match">') == len(found.matches[0].positions)
+    assert f"Images are not shown of all that were found: {run.path('images')}" in page
 
 
 def test_several_images_have_a_section_each_and_the_page_needs_no_network(finished_run: TinyData) -> None:

@@ -9,8 +9,10 @@ from search_example import search_for
 from tiny_run import MODELS, write_model, write_params
 
 from pipeline.artifacts.features import read_features
+from pipeline.networks import weights
 from pipeline.search.run import table
 from pipeline.store import hdf5
+from pipeline.store.files import DamagedFileError
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -91,11 +93,24 @@ def test_features_of_another_model_are_refused(finished_run: TinyData, tmp_path:
 
 def test_a_detector_the_model_was_not_trained_with_is_refused(finished_run: TinyData, tmp_path: Path) -> None:
     run = finished_run.copy(tmp_path / "run")
-    with open(run.path("detector"), "ab") as stream:
-        stream.write(b" ")
+    tensors, metadata = weights.load(run.path("detector"), "part_detector/1")
+    kind = metadata.pop("kind")
+    weights.save(run.path("detector"), tensors, kind, metadata | {"images": 1})
     with pytest.raises(ValueError, match=r"pgan\.safetensors: made with detector \w{12}, expected \w{12}"):
         search_for(run, "pgan", run.file(7))
     assert search_for(run, "baseline", run.file(7)).matches, "a model that reads no parts needs no detector"
+
+
+@pytest.mark.parametrize(
+    ("model", "name"), [("pgan", "detector"), ("span_cpdm", "span"), ("span_cpdm", "foreground_network")]
+)
+def test_damaged_weights_are_named_themselves(finished_run: TinyData, tmp_path: Path, model: str, name: str) -> None:
+    run = finished_run.copy(tmp_path / "run")
+    path = run.path(name)
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(DamagedFileError, match=rf"{path}: not weights of this pipeline, or damaged"):
+        search_for(run, model, run.file(7))
+    assert f"{path}: not weights" in search_for(run, "baseline", run.file(7)).shown.remarks[0]
 
 
 @pytest.mark.parametrize(

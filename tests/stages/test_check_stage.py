@@ -58,6 +58,14 @@ def test_an_error_ends_with_status_1_and_the_findings_are_written(root: Path) ->
     assert [(fault["section"], fault["count"]) for fault in faults] == [("images", 1)]
 
 
+def test_the_findings_replace_no_file_of_another_kind(root: Path) -> None:
+    before = (root / "params.yaml").read_bytes()
+    result = run(root, "--json", str(root / "params.yaml"))
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: ValueError: --json: expected ")
+    assert (root / "params.yaml").read_bytes() == before
+
+
 def test_the_overrides_of_the_data_set_apply(root: Path) -> None:
     document = read(root / "params.yaml")
     document["overrides"]["shop"]["prepare"]["limits"] = {"min_side": 41}

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from pipeline.store.params import parameters
 from pipeline.store.places import Workspace
-from stages.command import PATH, FiniteRange, dataset_option, model_option, progress, stage, trained_on_option
+from stages.command import PATH, FiniteRange, Output, dataset_option, model_option, progress, stage, trained_on_option
 
 
 @parameters
@@ -67,6 +67,53 @@ def test_a_stage_gets_its_own_options_and_a_workspace(root: Path) -> None:
     result = run(good, root, "--output", "a/b.h5")
     assert (result.exit_code, result.output) == (0, "done\n")
     assert got == {"workspace": Workspace(root, "shop", "", root / "params.yaml"), "output": Path("a/b.h5")}
+
+
+def written(root: Path, *words: str, kind: Output) -> str:
+    """What a command says that reads a file and writes another, and must not come to it."""
+
+    def never(workspace: Workspace, output: Path, boxes: Path, table: Path) -> None:
+        raise AssertionError("must not run")
+
+    options = [click.option("--output", type=kind), click.option("--boxes", type=PATH)]
+    for option in (*options, click.option("--table", type=Output(".csv", ".json"))):
+        never = option(never)
+    result = CliRunner().invoke(stage(dataset_option(never)), ["--dataset", "shop", "--root", str(root), *words])
+    assert result.exit_code in (1, 2)
+    assert isinstance(result.exception, SystemExit), result.output
+    return result.output
+
+
+def test_an_output_must_have_a_known_ending_and_a_place_that_takes_a_file(root: Path) -> None:
+    (root / "file.txt").touch()
+    (root / "folder.html").mkdir()
+    page = Output(".html")
+    for path, message in (
+        ("notes.yaml", "--output: expected a file name that ends with .html, got"),
+        ("file.txt/page.html", "file.txt"),
+        ("folder.html", "expected a regular file, got a folder"),
+        ("/dev/null", "--output: expected a file name that ends with .html"),
+    ):
+        assert message in written(root, "--output", str(root / path), kind=page)
+    assert "expected a regular file, got a device" in written(root, "--output", "/dev/null", kind=Output())
+    assert "got a file" in written(root, "--output", str(root / "file.txt"), kind=Output(folder=True))
+
+
+def test_an_output_is_neither_read_nor_written_twice_nor_a_stages_own(root: Path, tmp_path: Path) -> None:
+    (root / "boxes.csv").touch()
+    (root / "link.csv").symlink_to(root / "boxes.csv")
+    (tmp_path / "elsewhere").mkdir()
+    (root / "data").mkdir()
+    (root / "data/images").symlink_to(tmp_path / "elsewhere")
+    same = ["--boxes", str(root / "boxes.csv"), "--output", str(root / "link.csv")]
+    assert "--output: expected another file than is read, got" in written(root, *same, kind=Output())
+    assert "params.yaml" in written(root, "--output", str(root / "params.yaml"), kind=Output())
+    both = ["--table", str(root / "a.csv"), "--output", str(root / "x/../a.csv")]
+    assert "expected two files, got" in written(root, *both, kind=Output())
+    for kept in ("data/images/other.h5", "models/reid/shop/pgan.safetensors", "data/raw/shop/images.csv"):
+        message = written(root, "--output", str(root / kept), kind=Output())
+        assert "--output: expected a place of its own, got" in message
+    assert not any((tmp_path / "elsewhere").iterdir())
 
 
 def test_names_of_data_set_and_model_reach_the_workspace(root: Path) -> None:

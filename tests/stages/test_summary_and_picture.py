@@ -53,6 +53,22 @@ def test_a_row_that_is_no_query_is_refused(data: TinyData, tmp_path: Path) -> No
     assert not (tmp_path / "no.png").exists()
 
 
+@pytest.mark.parametrize(("name", "kind"), [("a.JPG", "JPEG"), ("a.webp", "WEBP"), ("a.txt", None), ("a", None)])
+def test_a_picture_is_of_the_kind_its_name_says_or_refused_before_it_is_drawn(
+    data: TinyData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str | None
+) -> None:
+    arguments = ["--root", str(data.root), "--dataset", data.name, "--model", "baseline"]
+    if kind is None:
+        monkeypatch.setattr("stages.picture.pipeline_strip", None)
+    result = CliRunner().invoke(picture, [*arguments, "--output", str(tmp_path / name)])
+    assert result.exit_code == (1 if kind is None else 0), result.output
+    if kind is None:
+        assert "expected a file name that ends with .jpg or .jpeg or .png or .webp" in result.output
+    else:
+        with Image.open(tmp_path / name) as written:
+            assert written.format == kind
+
+
 def test_a_run_ends_with_a_figure_for_each_model_and_the_reports_place(data: TinyData) -> None:
     document = YAML(typ="safe").load((PROJECT / "params.yaml").read_text())
     document |= {"datasets": [data.name], "models": ["baseline", "pgan"]}

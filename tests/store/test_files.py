@@ -123,7 +123,7 @@ def test_what_is_no_file_is_neither_replaced_nor_written(tmp_path: Path, kind: s
     with pytest.raises(ValueError, match=f"there: expected a regular file, got {kind}"), atomic(path):
         pytest.fail("nothing is to be made for it")
     (tmp_path / "file.txt").write_text("mine")
-    message = r"file\.txt: expected a folder to replace, or a name that is free; got a file"
+    message = r"file\.txt: expected a folder, or a name that is free; got a file"
     with pytest.raises(ValueError, match=message), atomic_directory(tmp_path / "file.txt"):
         pytest.fail("nothing is to be made for it")
     assert sorted(os.listdir(tmp_path)) == ["file.txt", "there"]

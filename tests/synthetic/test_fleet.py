@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from pipeline.store.params import build
 from pipeline.synthetic.fleet import FleetParams, draw_cameras, draw_fleet, synthesize
+from stages.synthesize import synthesize as stage
 
 
 def digests(root: Path) -> dict[str, str]:
@@ -25,6 +27,17 @@ def test_another_seed_gives_other_pictures(fleet: Path, tmp_path: Path, make_fle
     other = make_fleet(tmp_path / "other", seed=6, train_vehicles=1, test_vehicles=1)
     pictures = {digest for name, digest in digests(other).items() if name.endswith(".jpg")}
     assert pictures.isdisjoint(digests(fleet).values())
+
+
+def test_a_data_set_of_the_users_is_not_rendered_over(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("fleets: [synthetic]\n")
+    (own := tmp_path / "data/raw/street/a.jpg").parent.mkdir(parents=True)
+    own.touch()
+    result = CliRunner().invoke(stage, ["--root", str(tmp_path), "--dataset", "street"])
+    assert result.exit_code == 1
+    assert "--dataset: expected one of fleets in" in result.output
+    assert "synthetic; got 'street'" in result.output
+    assert own.exists()
 
 
 def test_an_older_data_set_is_replaced_and_nothing_else_is_left_behind(
