@@ -12,6 +12,7 @@ from pipeline.parts.detection import PartDetectionParams
 from pipeline.reid.embedding import EmbedParams
 from pipeline.store import hdf5
 from pipeline.store.files import digest_of, file_digest
+from pipeline.store.origin import current
 from pipeline.store.places import Workspace
 from pipeline.store.runtime import RuntimeParams
 from pipeline.views.prediction import ViewPredictionParams
@@ -85,9 +86,9 @@ def _check_detector(workspace: Workspace, values: SearchParams, made_by: dict[st
 def _check_span(workspace: Workspace, values: SearchParams, made_by: dict[str, str], where: Path) -> None:
     _check_maker(workspace, "span", "predict_part_masks", digest_of(asdict(values.views)), made_by, where)
     if values.views.within_foreground:
-        masks = open_foreground(workspace.existing("foreground"))
+        masks = open_foreground(current(workspace, "foreground"))
         _check_all({"foreground": maker_of(masks)}, made_by, where)
-        network = file_digest(workspace.existing("foreground_network"))
+        network = file_digest(current(workspace, "foreground_network"))
         expected = {"foreground": network, "params": digest_of(asdict(values.foreground))}
         _check_all(expected, masks.header.made_by, masks.path)
 
@@ -97,7 +98,7 @@ def _check_maker(
 ) -> None:
     """Check that a network and the parameters of the stage that runs it, by digest, are those noted as makers."""
     of_stage = f"{stage} parameters"
-    expected = {network: file_digest(workspace.existing(network)), of_stage: parameters}
+    expected = {network: file_digest(current(workspace, network)), of_stage: parameters}
     _check_all(expected, {network: made_by.get(network, ""), of_stage: made_by.get("params", "")}, where)
 
 
