@@ -14,6 +14,7 @@ from pipeline.labelling.label_file import LabelFile
 from pipeline.labelling.pictures import open_pictures
 from pipeline.labelling.server import LabellingServer
 from pipeline.labelling.session import Session
+from pipeline.store.origin import current
 from pipeline.store.places import Workspace
 from pipeline.store.vocabulary import SPLITS
 from stages.command import Output, dataset_option, stage
@@ -34,7 +35,9 @@ def label_viewpoints(
     """Label viewpoints by hand in a browser; every label is on disk at once, Ctrl-C ends."""
     params, dataset = workspace.load("prepare", PrepareParams), workspace.dataset
     OUTPUT.check("--output", path := output or workspace.path("raw") / "viewpoints.csv", workspace)
-    pictures = open_pictures(workspace.path("images"), workspace.path("raw"), params, splits)
+    if (store := workspace.path("images")).exists():
+        current(workspace, "images")
+    pictures = open_pictures(store, workspace.path("raw"), params, splits)
     session = Session(pictures.candidates, LabelFile(path), seed)
     with LabellingServer(port, session, pictures, f"{dataset}, {' and '.join(splits)}") as server:
         click.echo(f"{dataset}: {len(pictures.candidates)} images -> {path}; open {server.url} (Ctrl-C ends)")

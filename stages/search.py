@@ -8,6 +8,7 @@ Writes: one page and, where asked for, a table beside it, and prints a table. No
 """
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -55,7 +56,11 @@ def search(
         raise click.UsageError("--boxes and --format go together, with one IMAGE: a folder of frames or a video")
     params = load_params(workspace)
     fabric = start(replace(params.runtime, devices=1))
-    sources = files_at(images) if boxes is None or kind is None else crops_of(images[0], boxes, kind, params.crops)
+    say = partial(click.echo, err=True)
+    if boxes is None or kind is None:
+        sources = files_at(images, say)
+    else:
+        sources = crops_of(images[0], boxes, kind, params.crops, say)
     found = search_images(sources, workspace, params, fabric, top, vehicles_once=vehicles_once, tracks=tracks)
     page = build_page(found)
     with atomic(output) as temporary:
@@ -63,7 +68,7 @@ def search(
         if table_path is not None:
             write_matches(table_path, found)
     for remark in found.shown.remarks:
-        click.echo(remark, err=True)
+        say(remark)
     click.echo(f"{table(found)}\n\n{output}: {len(page.encode()) / 1e6:.1f} MB")
 
 

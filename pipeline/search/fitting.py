@@ -7,25 +7,15 @@ from pipeline.artifacts.foreground import maker_of, open_foreground
 from pipeline.datasets.adapters import PrepareParams
 from pipeline.datasets.frames.crops import CropParams
 from pipeline.datasets.limits import ImageLimitsParams
-from pipeline.foreground import trained_on as foreground_trained_on
 from pipeline.foreground.prediction import ForegroundPredictionParams
-from pipeline.networks.weights import load_metadata
-from pipeline.parts import trained_on as detector_trained_on
 from pipeline.parts.detection import PartDetectionParams
 from pipeline.reid.embedding import EmbedParams
 from pipeline.store import hdf5
 from pipeline.store.files import digest_of, file_digest
+from pipeline.store.origin import current
 from pipeline.store.places import Workspace
 from pipeline.store.runtime import RuntimeParams
-from pipeline.views import trained_on as span_trained_on
 from pipeline.views.prediction import ViewPredictionParams
-
-KINDS = {
-    "detector": detector_trained_on.KIND,
-    "span": span_trained_on.KIND,
-    "foreground_network": foreground_trained_on.KIND,
-}
-"""Output that holds a network, a key of `PLACES` -> kind of its weights."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +87,9 @@ def _check_detector(workspace: Workspace, values: SearchParams, made_by: dict[st
 def _check_span(workspace: Workspace, values: SearchParams, made_by: dict[str, str], where: Path) -> None:
     _check_maker(workspace, "span", "predict_part_masks", digest_of(asdict(values.views)), made_by, where)
     if values.views.within_foreground:
-        masks = open_foreground(workspace.existing("foreground"))
+        masks = open_foreground(current(workspace, "foreground"))
         _check_all({"foreground": maker_of(masks)}, made_by, where)
-        network = _digest_of(workspace, "foreground_network", masks.header.made_by.get("foreground"))
+        network = file_digest(current(workspace, "foreground_network"))
         expected = {"foreground": network, "params": digest_of(asdict(values.foreground))}
         _check_all(expected, masks.header.made_by, masks.path)
 
@@ -109,16 +99,8 @@ def _check_maker(
 ) -> None:
     """Check that a network and the parameters of the stage that runs it, by digest, are those noted as makers."""
     of_stage = f"{stage} parameters"
-    expected = {network: _digest_of(workspace, network, made_by.get(network)), of_stage: parameters}
+    expected = {network: file_digest(current(workspace, network)), of_stage: parameters}
     _check_all(expected, {network: made_by.get(network, ""), of_stage: made_by.get("params", "")}, where)
-
-
-def _digest_of(workspace: Workspace, network: str, noted: str | None) -> str:
-    """Digest of a network's file; where it is not the one noted, that of a whole file: damage is no other network."""
-    found = file_digest(path := workspace.existing(network))
-    if found != noted:
-        load_metadata(path, KINDS[network])
-    return found
 
 
 def _check_all(expected: dict[str, str], found: dict[str, str], where: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from pipeline.search.queries import middle_images
 from pipeline.store import hdf5
 from pipeline.store.files import file_digest
 from pipeline.store.images import ImageStore
+from pipeline.store.origin import current
 from pipeline.store.places import Workspace
 
 GALLERY_ROLES = ("gallery", "both", "drawn")
@@ -124,19 +126,20 @@ def open_gallery(workspace: Workspace, inputs: Sequence[str], trained_with: dict
 
     Raises:
         FileNotFoundError: A file is missing; the message names the stage that makes it.
-        ValueError: Files do not fit each other, the features are of another model or made by another value of
-            `embed.mirrored_too`, or there is no gallery.
+        ValueError: Files do not fit each other or the parameters in force, the features are of another model or made
+            by another value of `embed.mirrored_too`, or there is no gallery.
     """
-    store = ImageStore(workspace.existing("images"))
-    sources = open_sources(store, workspace.existing, inputs)
+    store = ImageStore(current(workspace, "images"))
+    sources = open_sources(store, partial(current, workspace), inputs)
     check_makers(sources, trained_with)
     features = open_features(workspace.existing("features"), store.digest)
     found = features.header.notes["model"]
     if found != workspace.model:
         raise ValueError(f"{features.path}: expected features of model {workspace.model!r}, got {found!r}")
-    weights = {"weights": file_digest(workspace.existing("reid"))}
+    weights = {"weights": file_digest(current(workspace, "reid"))}
     hdf5.check_same("weights", weights, features.header.made_by, features.path)
     _check_mirrored(features, workspace)
+    current(workspace, "features")
     rows = features["rows"][()]
     roles = [np.isin(roles, GALLERY_ROLES) for roles in store.roles.values()]
     member = np.any([in_gallery[rows] for in_gallery in roles] or np.zeros((1, len(rows)), np.bool_), axis=0)

@@ -1,6 +1,6 @@
 """Images from anywhere on disk, in no data set: what is searched for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.datasets.formats.lists import IMAGE_ENDINGS
-from pipeline.datasets.frames.crops import BoxFormat, CropParams, open_crops
+from pipeline.datasets.frames.crops import BoxFormat, CropParams, open_crops, remarks_of
 from pipeline.datasets.limits import ImageLimitsParams, check_image
 from pipeline.datasets.records import Reader
 from pipeline.store.decoding import BadImageError, decode
@@ -29,27 +29,45 @@ class Source:
     track: Path | None = None
 
 
-def files_at(paths: Sequence[Path]) -> list[Source]:
-    """Files, and all image files of folders, by path and not deep.
+Say = Callable[[str], None]
+
+
+def files_at(paths: Sequence[Path], say: Say = lambda line: None) -> list[Source]:
+    """Files, and all image files of folders, by path and not deep; each once, however often it is given.
+
+    Args:
+        paths: Files and folders.
+        say: Told what is given again, and what of a folder is passed over.
 
     Raises:
         FileNotFoundError: A file does not exist.
         ValueError: A folder holds no image file.
     """
-    found: list[Source] = []
+    found: dict[Path, Source] = {}
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(f"{path}: no such image file")
-        files = [path]
-        if path.is_dir():
-            files = sorted(file for file in path.iterdir() if file.name.lower().endswith(IMAGE_ENDINGS))
-            if not files:
-                raise ValueError(f"{path}: expected a folder of images ({', '.join(IMAGE_ENDINGS)}), found none")
-        found += [Source(file, file.read_bytes) for file in files]
-    return found
+        files = _images_in(path, say) if path.is_dir() else [path]
+        if again := sum(file in found for file in files):
+            say(f"{path}: {again} images that were given before are asked once")
+        found |= {file: Source(file, file.read_bytes) for file in files}
+    return list(found.values())
 
 
-def crops_of(pictures: Path, boxes: Path, kind: BoxFormat, values: CropParams) -> list[Source]:
+def _images_in(folder: Path, say: Say) -> list[Path]:
+    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    files = [entry for entry in entries if entry.name.lower().endswith(IMAGE_ENDINGS) and entry.is_file()]
+    endings = ", ".join(IMAGE_ENDINGS)
+    if not files:
+        raise ValueError(f"{folder}: expected a folder of images ({endings}), found none")
+    if len(files) < len(entries):
+        say(f"{folder}: {len(entries) - len(files)} files or folders that are no images ({endings}) are passed over")
+    return files
+
+
+def crops_of(
+    pictures: Path, boxes: Path, kind: BoxFormat, values: CropParams, say: Say = lambda line: None
+) -> list[Source]:
     """The vehicles of whole frames, those of a track to be asked as one.
 
     Args:
@@ -57,6 +75,7 @@ def crops_of(pictures: Path, boxes: Path, kind: BoxFormat, values: CropParams) -
         boxes: File of their boxes; of YOLO the folder.
         kind: What it is.
         values: What is cut out.
+        say: Told what is left out.
 
     Raises:
         FileNotFoundError: One of them does not exist.
@@ -66,6 +85,8 @@ def crops_of(pictures: Path, boxes: Path, kind: BoxFormat, values: CropParams) -
     if not chosen.crops:
         left_out = "; ".join(f"{count} {reason}" for reason, count in sorted(chosen.left_out.items())) or "none there"
         raise ValueError(f"{boxes}: expected boxes to cut out, all are left out ({left_out})")
+    for remark in remarks_of(chosen, str(boxes)):
+        say(remark)
     return [
         Source(pictures / crop.name, crop, pictures / f"track {crop.box.track}" if crop.box.track else None)
         for crop in chosen.crops

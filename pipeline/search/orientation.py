@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipeline.reid.samples import OPENERS, ReidSources
 from pipeline.search.fitting import SearchParams, check_networks
 from pipeline.store import hdf5
+from pipeline.store.origin import current
 from pipeline.store.places import Workspace
 
 TITLES = {"parts": "Part boxes", "part_masks": "View masks"}
@@ -68,6 +69,6 @@ def open_shown(workspace: Workspace, values: SearchParams, sources: ReidSources)
 
 
 def _open_fitting(kind: str, workspace: Workspace, values: SearchParams, table: str) -> hdf5.Cache:
-    cache = OPENERS[kind](workspace.existing(kind), table)
+    cache = OPENERS[kind](current(workspace, kind), table)
     check_networks(workspace, values, {kind: cache.header.made_by}, cache.path)
     return cache

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from safetensors import SafetensorError, safe_open
 
 from pipeline.store import hdf5, params
-from pipeline.store.files import digest_of
+from pipeline.store.files import DamagedFileError, digest_of
 from pipeline.store.places import Workspace
 
 ARITHMETIC = ("seed", "threads", "precision", "synchronised_norm", "deterministic")
@@ -117,7 +117,7 @@ def read_origin(path: Path) -> dict[str, str]:
 
     Raises:
         FileNotFoundError: `path` does not exist.
-        ValueError: It is no file of this pipeline.
+        DamagedFileError: It is no file of this pipeline, or damaged.
     """
     if path.suffix == ".h5":
         said: Mapping[str, Any] = hdf5.read_header(path).made_by
@@ -126,7 +126,7 @@ def read_origin(path: Path) -> dict[str, str]:
             with safe_open(path, "np") as file:
                 said = json.loads((file.metadata() or {})["metadata"]).get("origin") or {}
         except (SafetensorError, OSError, KeyError, ValueError, AttributeError) as error:
-            raise ValueError(f"{path}: not weights of this pipeline, or damaged ({error})") from error
+            raise DamagedFileError(f"{path}: not weights of this pipeline, or damaged ({error})") from error
     return {key: str(said[key]) for key in (MADE_FOR, VALUES) if key in said}
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.datasets.frames import coco, cvat, mot, yolo
 from pipeline.datasets.frames.boxes import FrameBox
@@ -103,6 +104,15 @@ def test_pictures_are_found_by_the_number_in_their_names_whatever_it_begins_with
     pictures = open_footage(write_pictures(tmp_path / "img", first=7))
     write_lines(tmp_path / "gt.txt", ["8,1,0,0,20,20"])
     assert [box.place for box in mot.read(tmp_path / "gt.txt", pictures)] == [1]
+
+
+@pytest.mark.parametrize("ending", ["jpg", "webp", "tif"])
+def test_a_picture_is_as_large_as_it_is_upright(tmp_path: Path, ending: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (20, 10)).save(tmp_path / f"a.{ending}", exif=exif)
+    pictures = open_footage(tmp_path)
+    assert pictures.size(0) == pictures.frame(0).shape[:2] == (20, 10)
 
 
 def test_pictures_that_differ_by_their_ending_alone_keep_it_in_their_names(tmp_path: Path) -> None:

@@ -129,6 +129,16 @@ def test_what_cannot_be_is_refused(root: Path) -> None:
         frames.read(root, FramesParams(sequences={"one": sequence(boxes="none.txt")}, vehicle=None, crops=TAKEN))
 
 
+def test_a_box_said_twice_is_refused_by_its_line_and_one_that_differs_is_not(root: Path) -> None:
+    lines = (root / "one/gt.txt").read_text().splitlines()
+    moved = lines[0].replace(",30,20,", ",31,20,")
+    (root / "one/gt.txt").write_text("\n".join([*lines, moved]) + "\n")
+    assert len(open_crops(root / "one/img", root / "one/gt.txt", "mot", TAKEN).crops) == 9
+    (root / "one/gt.txt").write_text("\n".join([*lines, lines[0]]) + "\n")
+    with pytest.raises(ValueError, match=r"gt\.txt, line 9: expected each box once, .* copy of that at .*line 1$"):
+        open_crops(root / "one/img", root / "one/gt.txt", "mot", TAKEN)
+
+
 def test_boxes_drawn_on_frames_of_another_size_are_refused(root: Path) -> None:
     text = (root / "two.xml").read_text()
     (root / "two.xml").write_text(text.replace("<width>120</width>", "<width>240</width>"))

@@ -45,7 +45,9 @@ def test_what_is_no_text_is_refused_with_the_file(tmp_path: Path) -> None:
 
 
 def test_only_names_without_an_image_files_ending_get_one() -> None:
-    assert [image_name(name) for name in ("1", "v/1.jpg", "1.JPEG", "1.2")] == ["1.jpg", "v/1.jpg", "1.JPEG", "1.2.jpg"]
+    assert [image_name(name) for name in ("1", "v/1.jpg", "1.JPEG", "1.2", "1.TIF")] == [
+        *("1.jpg", "v/1.jpg", "1.JPEG", "1.2.jpg", "1.TIF")
+    ]
 
 
 def test_the_first_of_the_known_names_that_exists_is_taken(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_vehicles import TinyData
+from drawn_vehicles import TinyData, rewrite_cache
 from search_example import search_for
-from tiny_run import MODELS, write_params
+from tiny_run import MODELS
 
 from pipeline.artifacts.parts import Detections, write_parts
 from pipeline.search.fitting import load_params
@@ -120,8 +120,8 @@ def test_parts_of_another_detector_are_left_out_where_they_are_shown_and_refused
         search_for(run, "pgan", run.file(7))
 
 
-def changed_parameters(run: TinyData) -> None:
-    write_params(run.root, detect_parts={"max_parts": 5})
+def of_other_values(run: TinyData) -> None:
+    rewrite_cache(run.path("parts"), run.path("parts"), {"values": "f" * 64})
 
 
 def another_table(run: TinyData) -> None:
@@ -138,7 +138,7 @@ def no_cache(run: TinyData) -> None:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (changed_parameters, "parts/tiny.h5: made with detect_parts parameters "),
+        (of_other_values, "parts/tiny.h5: made by values of digest ffffffffffff, expected "),
         (another_table, "parts/tiny.h5: its rows follow the image table eeeeeeeeeeee"),
         (no_cache, "parts/tiny.h5: not a cache of this pipeline"),
     ],

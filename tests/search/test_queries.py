@@ -51,11 +51,21 @@ def test_boxes_of_which_none_is_left_are_refused_with_the_reason(tmp_path: Path)
         crops_of(pictures, tmp_path / "det.txt", "mot", TAKEN)
 
 
-def test_a_folder_stands_for_its_image_files(tmp_path: Path) -> None:
-    for name in ("b.png", "a.png", "notes.txt"):
-        cv2.imwrite(str(tmp_path / "b.png"), np.zeros((9, 9, 3), np.uint8))
-        (tmp_path / name).write_bytes((tmp_path / "b.png").read_bytes())
-    assert [source.path.name for source in files_at([tmp_path, tmp_path / "b.png"])] == ["a.png", "b.png", "b.png"]
+def test_a_folder_stands_for_its_image_files_and_each_is_asked_once(tmp_path: Path) -> None:
+    names = ["a.JPG", "b.jpeg", "c.png", "d.webp", "e.BMP", "f.tif", "g.tiff"]
+    for name in names:
+        assert cv2.imwrite(str(tmp_path / name), np.full((9, 9, 3), 7, np.uint8))
+    for name in ("notes.txt", ".hidden.png"):
+        (tmp_path / name).write_bytes((tmp_path / "c.png").read_bytes())
+    (tmp_path / "deep.png").mkdir()
+    said: list[str] = []
+    sources = files_at([tmp_path, tmp_path / "c.png"], said.append)
+    assert [source.path.name for source in sources] == names
+    passed_over, again = said
+    assert passed_over.startswith(f"{tmp_path}: 2 files or folders that are no images (.jpg, .jpeg, .png, ")
+    assert again == f"{tmp_path}/c.png: 1 images that were given before are asked once"
+    asked = queries_of(ImageFiles(sources, LIMITS), features(7))
+    assert asked.counts.tolist() == [1] * 7
 
 
 def test_images_sent_to_a_loader_process_leave_their_files_behind() -> None:

@@ -4,15 +4,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from drawn_vehicles import TinyData
+from drawn_vehicles import TinyData, rewrite_cache
 from search_example import search_for
 from tiny_run import MODELS, write_model, write_params
 
 from pipeline.artifacts.features import read_features
 from pipeline.networks import weights
+from pipeline.parts import trained_on as detector_trained_on
+from pipeline.reid.build import KIND as REID_KIND
 from pipeline.search.run import table
 from pipeline.store import hdf5
 from pipeline.store.files import DamagedFileError
+from pipeline.store.origin import origin_of
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -93,9 +96,8 @@ def test_features_of_another_model_are_refused(finished_run: TinyData, tmp_path:
 
 def test_a_detector_the_model_was_not_trained_with_is_refused(finished_run: TinyData, tmp_path: Path) -> None:
     run = finished_run.copy(tmp_path / "run")
-    tensors, metadata = weights.load(run.path("detector"), "part_detector/1")
-    kind = metadata.pop("kind")
-    weights.save(run.path("detector"), tensors, kind, metadata | {"images": 1})
+    tensors, metadata = weights.load(run.path("detector"), detector_trained_on.KIND)
+    weights.save(run.path("detector"), tensors, detector_trained_on.KIND, metadata | {"note": "another"})
     with pytest.raises(ValueError, match=r"pgan\.safetensors: made with detector \w{12}, expected \w{12}"):
         search_for(run, "pgan", run.file(7))
     assert search_for(run, "baseline", run.file(7)).matches, "a model that reads no parts needs no detector"
@@ -114,20 +116,36 @@ def test_damaged_weights_are_named_themselves(finished_run: TinyData, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("model", "section", "changes", "message"),
+    ("model", "section", "changes", "refused"),
     [
-        ("pgan", "detect_parts", {"max_parts": 5}, r"pgan\.safetensors: made with detect_parts parameters"),
-        ("span_cpdm", "predict_part_masks", {"size": 10}, "made with predict_part_masks parameters"),
-        ("span_cpdm", "predict_foreground", {"size": 10}, r"foreground/tiny\.h5: made with params"),
+        ("pgan", "detect_parts", {"max_parts": 5}, "data/parts/tiny.h5"),
+        ("span_cpdm", "predict_part_masks", {"size": 10}, "data/part_masks/tiny.h5"),
+        ("span_cpdm", "predict_foreground", {"size": 10}, "data/part_masks/tiny.h5"),
+        ("baseline", "embed", {"batch_size": 5}, "data/features/tiny/baseline.h5"),
     ],
 )
-def test_parameters_that_changed_since_the_run_are_refused_by_name(
-    finished_run: TinyData, tmp_path: Path, model: str, section: str, changes: dict[str, int], message: str
+def test_parameters_that_changed_since_the_run_are_refused_as_the_stages_do(
+    finished_run: TinyData, tmp_path: Path, model: str, section: str, changes: dict[str, int], refused: str
 ) -> None:
     run = finished_run.copy(tmp_path / "run")
     write_params(run.root, **{section: changes})
+    message = rf"{refused}: made by values of digest \w{{12}}, expected \w{{12}}, those of .*params\.yaml"
     with pytest.raises(ValueError, match=message):
         search_for(run, model, run.file(7))
+
+
+def test_weights_of_other_values_and_files_of_another_data_set_are_refused_as_the_stages_do(
+    finished_run: TinyData, tmp_path: Path
+) -> None:
+    run = finished_run.copy(tmp_path / "run")
+    tensors, metadata = weights.load(run.path("reid", "baseline"), REID_KIND)
+    origin = origin_of(run.workspace("baseline"), "reid")
+    weights.save(run.path("reid", "baseline"), tensors, REID_KIND, metadata | {"origin": origin | {"values": "f" * 64}})
+    with pytest.raises(ValueError, match=r"baseline\.safetensors: made by values of digest f{12}, expected \w{12}"):
+        search_for(run, "baseline", run.file(7))
+    rewrite_cache(run.path("images"), run.path("images"), {"made_for": "other"})
+    with pytest.raises(ValueError, match=r"images/tiny\.h5: expected a file made for 'tiny', got one for 'other'"):
+        search_for(run, "baseline", run.file(7))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from drawn_vehicles import TinyData
+from drawn_vehicles import TinyData, rewrite_cache
 from tiny_run import PROJECT, invoke
 
 from pipeline.store.params import read
@@ -52,6 +52,14 @@ def test_a_csv_of_another_shape_beside_the_images_is_refused_in_one_line(data: T
     result = invoke(label_viewpoints, data.root, "--no-browser")
     assert result.exit_code == 1
     assert "raw/tiny/viewpoints.csv, line 2, column viewpoint: expected one of front" in result.output
+    assert result.output.count("\n") == 1
+
+
+def test_an_image_store_of_another_data_set_is_refused_in_one_line(data: TinyData) -> None:
+    rewrite_cache(data.path("images"), data.path("images"), {"made_for": "other"})
+    result = invoke(label_viewpoints, data.root, "--no-browser")
+    assert result.exit_code == 1
+    assert "images/tiny.h5: expected a file made for 'tiny', got one for 'other'" in result.output
     assert result.output.count("\n") == 1
 
 

@@ -96,6 +96,16 @@ def test_all_matches_are_written_as_a_table_beside_the_page(finished_run: TinyDa
     assert "--output and --table: expected two files, got" in result.output
 
 
+def test_an_image_given_twice_is_asked_once_and_that_is_said(finished_run: TinyData, tmp_path: Path) -> None:
+    file = finished_run.file(7)
+    options = ["--output", tmp_path / "once.html", "--table", tmp_path / "once.csv", "--top", 1]
+    result = invoke(search, finished_run.root, *options, file, file, model="baseline")
+    assert result.exit_code == 0, result.output
+    assert f"{file}: 1 images that were given before are asked once" in result.stderr
+    with open(tmp_path / "once.csv", newline="") as stream:
+        assert [(row["query"], row["images"]) for row in csv.DictReader(stream)] == [(str(file), "1")]
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_tracks_of_frames_find_tracks_of_the_gallery(finished_run: TinyData, tmp_path: Path, model: str) -> None:
     pictures, boxes = write_pictures(tmp_path / "img"), write_mot(tmp_path / "gt.txt")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pipeline.store.files import regular
 
-IMAGE_ENDINGS: tuple[str, ...] = (".jpg", ".jpeg", ".png")
+IMAGE_ENDINGS: tuple[str, ...] = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+"""Of the files of a folder that are taken for images, in either case; OpenCV decodes them all."""
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,7 @@ def open_crops(pictures: Path, boxes: Path, kind: BoxFormat, values: CropParams)
 
 def choose(footage: Footage, boxes: Sequence[FrameBox], values: CropParams) -> Chosen:
     """Choose what to cut out of frames; raises as `open_crops`."""
+    _check_said_once(boxes)
     chosen = Chosen()
     of_frame: Counter[int] = Counter()
     for box in sorted(boxes, key=lambda box: box.place):
@@ -137,6 +138,16 @@ def choose(footage: Footage, boxes: Sequence[FrameBox], values: CropParams) -> C
             of_frame[box.place] += 1
             chosen.crops.append(Crop(footage, box, window, of_frame[box.place], values.quality))
     return chosen
+
+
+def _check_said_once(boxes: Sequence[FrameBox]) -> None:
+    """Check that no box stands twice, which would count twice in its track."""
+    said: dict[tuple[object, ...], str] = {}
+    for box in boxes:
+        content = box.place, box.box, box.label, box.track, box.score
+        if content in said:
+            raise ValueError(f"{box.where}: expected each box once, this one is a copy of that at {said[content]}")
+        said[content] = box.where
 
 
 def _window(footage: Footage, box: FrameBox, values: CropParams) -> Window | None:

@@ -145,8 +145,8 @@ class PictureFolder(Footage):
         file = self.path / self.files[place]
         try:
             with Image.open(file) as image:
-                # of other formats Pillow would decode the whole picture for it
-                turned = image.format == "JPEG" and image.getexif().get(ORIENTATION) in TURNED
+                # of other formats Pillow would decode the whole picture for it; TIFF's size is upright already
+                turned = image.format in ("JPEG", "WEBP") and image.getexif().get(ORIENTATION) in TURNED
                 return (image.width, image.height) if turned else (image.height, image.width)
         except Exception as error:  # Pillow raises many kinds on damaged files
             raise BadImageError(f"{file}: not a picture whose size can be read ({error})") from error
