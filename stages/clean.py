@@ -4,6 +4,7 @@ import click
 
 from pipeline.store.leftovers import leftovers
 from pipeline.store.places import Workspace
+from pipeline.store.words import counted
 from stages.command import FiniteRange, stage
 
 
@@ -18,7 +19,7 @@ def clean(workspace: Workspace, older_than: float, free: bool) -> None:
         if free:
             one.remove()
     total, verb = sum(one.size for one in found) / 1e6, "freed" if free else "to be freed with --free"
-    click.echo(f"{len(found)} folders, {total:.1f} MB {verb}")
+    click.echo(f"{counted(len(found), 'folder')}, {total:.1f} MB {verb}")
 
 
 if __name__ == "__main__":

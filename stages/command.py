@@ -11,7 +11,8 @@ import pickle
 import shutil
 import traceback
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 from xml.etree.ElementTree import ParseError
@@ -93,32 +94,52 @@ class FiniteRange(click.FloatRange):
         return number
 
 
-def _names(*sections: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+NAMED_IN: dict[str, tuple[str, ...]] = {
+    "dataset": ("datasets", "fleets", "joint", "overrides"),
+    "model": ("reid_models",),
+    "trained_on": ("datasets", "joint"),
+}
+"""Option -> sections of the parameter file that hold what it may name."""
+
+
+def _known(document: Mapping[str, Any], option: str) -> list[str]:
+    """Names that stand in the parameter file for an option, where its sections are what they should be."""
+    found = [document.get(section) for section in NAMED_IN[option]]
+    return list(dict.fromkeys(str(name) for names in found if isinstance(names, list | Mapping) for name in names))
+
+
+def _complete(ctx: click.Context, parameter: click.Parameter, start: str) -> list[str]:
     """Completes names that stand in the parameter file of this folder, for the shell."""
-
-    def complete(ctx: click.Context, parameter: click.Parameter, start: str) -> list[str]:
-        try:
-            document = params.read(Path(ctx.params.get("root") or "") / "params.yaml")
-        except (OSError, ValueError):
-            return []
-        found = dict.fromkeys(name for section in sections for name in document.get(section) or ())
-        return [name for name in found if str(name).startswith(start)]
-
-    return complete
+    try:
+        document = params.read(Path(ctx.params.get("root") or "") / "params.yaml")
+    except (OSError, ValueError):
+        return []
+    return [name for name in _known(document, str(parameter.name)) if name.startswith(start)]
 
 
-dataset_option = click.option(
-    "--dataset", required=True, shell_complete=_names("datasets", "overrides"), help="Name of the data set."
-)
-model_option = click.option(
-    "--model", required=True, shell_complete=_names("reid_models"), help="Name of the re-ID model."
-)
+def _strangers(workspace: Workspace, names: Mapping[str, str]) -> str:
+    """What to say of options whose names neither the parameter file has nor, for a data set, a folder."""
+    document = params.read(workspace.parameters)
+    said = ""
+    for option, given in names.items():
+        known = _known(document, option)
+        if known and given not in known and not (option != "model" and _raw(workspace, given).exists()):
+            said += f"; --{option.replace('_', '-')}: expected one of {', '.join(known)}, got {given!r}"
+    return said
+
+
+def _raw(workspace: Workspace, dataset: str) -> Path:
+    return replace(workspace, dataset=dataset).path("raw")
+
+
+dataset_option = click.option("--dataset", required=True, shell_complete=_complete, help="Name of the data set.")
+model_option = click.option("--model", required=True, shell_complete=_complete, help="Name of the re-ID model.")
 
 trained_on_option = click.option(
     "--trained-on",
     "trained_on",
     required=True,
-    shell_complete=_names("datasets", "joint"),
+    shell_complete=_complete,
     help="Name of the data set, or joint set, that the model was trained on.",
 )
 
@@ -137,7 +158,9 @@ def stage(function: Callable[..., None]) -> click.Command:
 
     @functools.wraps(function)
     def guarded(root: Path, parameters: Path | None, **options: Any) -> None:
-        names = {name: options.pop(name) for name in ("dataset", "model", "trained_on") if name in options}
+        names: dict[str, Any] = {
+            name: options.pop(name) for name in ("dataset", "model", "trained_on") if name in options
+        }
         workspace = Workspace(root, parameters=parameters or root / "params.yaml", **names)
         try:
             for name, given in names.items():
@@ -152,7 +175,10 @@ def stage(function: Callable[..., None]) -> click.Command:
             _clear(workspace)
         except OF_BAD_INPUT as error:
             traceback.clear_frames(error.__traceback__)  # what it held is what exit hooks of libraries may lack
-            raise click.ClickException(printable(f"{type(error).__name__}: {str(error) or _advice(error)}")) from error
+            said = f"{type(error).__name__}: {str(error) or _advice(error)}"
+            if isinstance(error, FileNotFoundError) and workspace.parameters.exists():
+                said += _strangers(workspace, names)  # what is missing may be misnamed
+            raise click.ClickException(printable(said)) from error
 
     for option in (
         click.option("--params", "parameters", type=PATH, help="Parameter file.  [default: ROOT/params.yaml]"),

@@ -17,6 +17,7 @@ from pipeline.sharing.shown import missing
 from pipeline.store.files import atomic_directory
 from pipeline.store.listed import across, listed
 from pipeline.store.places import Workspace
+from pipeline.store.words import counted
 from stages.command import stage
 
 
@@ -41,7 +42,7 @@ def _pull(root: Path, paths: Sequence[str]) -> None:
     Raises:
         RuntimeError: DVC did not find all of it.
     """
-    click.echo(f"Pulling {len(paths)} files that the page shows: {', '.join(paths[:3])} ...")
+    click.echo(f"Pulling {counted(len(paths), 'file')} that the page shows: {', '.join(paths[:3])} ...")
     done = subprocess.run([sys.executable, "-m", "dvc", "pull", "--quiet", *paths], cwd=root, check=False)
     if done.returncode:
         raise RuntimeError(

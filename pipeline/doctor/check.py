@@ -13,7 +13,7 @@ from pipeline.doctor.boxes import find_box_faults
 from pipeline.doctor.duplicates import find_duplicates, is_tested_on
 from pipeline.doctor.findings import CountRow, Finding, Level, Report
 from pipeline.doctor.near_duplicates import find_near_duplicates, fingerprint
-from pipeline.doctor.stages import Plan, find_stage_faults
+from pipeline.doctor.stages import Plan, find_stage_faults, unlisted
 from pipeline.doctor.truth import find_truth_faults
 from pipeline.store.vocabulary import SPLITS, TEST_SET, WITHOUT_IDENTITY
 
@@ -38,7 +38,7 @@ def check_data_set(
         found = read_data_set(root, values)
         files = readers_of(found.records, root, found.contents, values.limits.links)
     except (ValueError, OSError) as error:
-        return Report(None, [], [_refused_table(error)], [])
+        return Report(None, [], [_refused_table(error), *([] if plan is None else unlisted(plan))], [])
     findings = _table(found.records, root)
     inspected = inspect_files(files, values.limits, progress, fingerprint)
     findings += _images(inspected, values.limits)

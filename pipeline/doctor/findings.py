@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pipeline.store.words import counted
+
 Level = Literal["error", "warning", "note"]
 
 SECTIONS: dict[str, str] = {
@@ -158,7 +160,7 @@ def _summary(report: Report) -> list[Segment]:
     levels: Sequence[Level] = ("error", "warning", "note")
     for level in levels:
         number = report.count(level)
-        text = f"{number} {level}{'' if number == 1 else 's'}"
+        text = counted(number, level)
         segments += [(text, level if number else "soft"), (", ", "plain")]
     verdict = "the data set cannot be used as it is" if report.count("error") else "the data set can be used"
     return [*segments[:-1], (f": {verdict}", "plain")]

@@ -39,7 +39,7 @@ def find_stage_faults(records: Sequence[ImageRecord], plan: Plan) -> list[Findin
         plan: What the run does with them.
     """
     return [
-        *_unlisted(plan),
+        *unlisted(plan),
         *_unlisted_lenders(plan),
         *_refused(plan),
         *_machine(plan),
@@ -49,7 +49,7 @@ def find_stage_faults(records: Sequence[ImageRecord], plan: Plan) -> list[Findin
     ]
 
 
-def _unlisted(plan: Plan) -> list[Finding]:
+def unlisted(plan: Plan) -> list[Finding]:
     """A note where the run leaves the data set out."""
     if plan.data_set in plan.data_sets:
         return []

@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.report.charts import Axis, Chart, Series, axis, line_chart
 from pipeline.report.sources import Sources
 from pipeline.store.files import read_csv
+from pipeline.store.words import counted
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def _losses(title: str, rows: list[dict[str, str]]) -> Curves:
     y = axis("loss (mean of an epoch)", [value for line in lines for value in line.y])
     x = axis("epochs", lines[0].x, whole=True)
     totals = lines[0].y
-    note = f"{len(rows)} epochs, {totals[0]:.3g} → {totals[-1]:.3g}"
+    note = f"{counted(len(rows), 'epoch')}, {totals[0]:.3g} → {totals[-1]:.3g}"
     return Curves(title, note, line_chart(lines, x, y, f"Loss of {title}: {note}"))
 
 

@@ -10,6 +10,7 @@ from pipeline.report.selection import first_occurrences
 from pipeline.report.sources import Sources
 from pipeline.retrieval.protocols import MODES
 from pipeline.store.vocabulary import SPLITS
+from pipeline.store.words import counted
 
 LAST = ("mINP", "mAP_trapezoid")
 
@@ -160,7 +161,7 @@ def _reid_group(
     first = next(iter(models.values()))
     chance = {percent(values["alike"]["chance"]) for values in models.values() if values["alike"]} - {""}
     told = f"; chance among look-alikes {' or '.join(sorted(chance))} %" if chance else ""
-    queries = f"{first['queries']:,} queries{_left_out(first)}"
+    queries = counted(first["queries"], "query", "queries") + _left_out(first)
     return Group(f"{title}: {queries}, gallery of {first['gallery']:,} {found}{told}", rows)
 
 

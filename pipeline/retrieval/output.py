@@ -18,6 +18,7 @@ from pipeline.retrieval.scores import Scores, average_precision, cumulative_matc
 from pipeline.retrieval.summary import Evaluated
 from pipeline.store.files import atomic_directory, write_csv, write_json
 from pipeline.store.images import ImageStore
+from pipeline.store.words import counted
 
 QUERY_COLUMNS = (
     "test_set",
@@ -81,7 +82,7 @@ def write_evaluation(
 
 def outcome(metrics: dict[str, Any]) -> str:
     """One line that sums the leading test set up, from the metrics of an evaluation."""
-    about = f"{metrics['test_set']} by {metrics['protocol']}, {metrics['queries']:,} queries"
+    about = f"{metrics['test_set']} by {metrics['protocol']}, {counted(metrics['queries'], 'query', 'queries')}"
     if metrics["mAP"] is None:
         file = SUBMISSION.format(metrics["test_set"])
         return f"{about}: identities are withheld; tables/{file} holds the ranking for the benchmark's server"

@@ -75,8 +75,7 @@ def check_names(document: Mapping[str, Any], path: Path) -> None:
         listed(document, path, *keys)
     lenders(document, path)
     entries = params.mapping(document, path, "reid_models")
-    known = [check_name(name, "model", f"{path}: reid_models", dots=True) for name in entries]
-    if absent := [name for name in listed(document, path, "models") if name not in known]:
-        raise ValueError(
-            f"{path}: models: section 'reid_models.{absent[0]}' is missing; there are {', '.join(known) or 'none'}"
-        )
+    for name in entries:
+        check_name(name, "model", f"{path}: reid_models", dots=True)
+    for name in listed(document, path, "models"):
+        params.mapping(document, path, "reid_models", name)

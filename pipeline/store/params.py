@@ -120,9 +120,10 @@ def mapping(document: Mapping[str, Any], path: Path, *keys: str) -> Mapping[str,
     """
     value: Any = document
     name = ".".join(keys)
-    for key in keys:
+    for depth, key in enumerate(keys):
         if not isinstance(value, Mapping) or key not in value:
-            raise ValueError(f"{path}: section {name!r} is missing")
+            others = ", ".join(map(str, value)) if isinstance(value, Mapping) and depth else ""
+            raise ValueError(f"{path}: section {name!r} is missing" + (f"; there are {others}" if others else ""))
         value = value[key]
     if not isinstance(value, Mapping):
         raise ValueError(f"{path}: section {name!r} must be a mapping, got {value!r}")

@@ -79,7 +79,8 @@ def test_a_data_set_that_has_neither_overrides_nor_a_folder_is_named_by_the_fold
     result = invoke(check, root, dataset="stop")
     assert result.exit_code == 1
     assert f"{root / 'data/raw/stop'}: no such folder" in result.output
-    assert result.output.endswith("1 error, 0 warnings, 0 notes: the data set cannot be used as it is\n")
+    assert "datasets: synthetic, shop" in result.output
+    assert result.output.endswith("1 error, 0 warnings, 1 note: the data set cannot be used as it is\n")
 
 
 @pytest.mark.parametrize("stage", ["check", "label_viewpoints"])

@@ -28,7 +28,7 @@ def test_what_was_given_up_is_listed_and_freed_only_when_asked(tmp_path: Path) -
     assert str(new) not in listed.output
     assert old.exists()
     freed = CliRunner().invoke(clean, ["--root", str(tmp_path), "--free"])
-    assert "1 folders, 3.0 MB freed" in freed.output
+    assert "1 folder, 3.0 MB freed" in freed.output
     assert [folder.exists() for folder in (old, new, result)] == [False, True, True]
     everything = CliRunner().invoke(clean, ["--root", str(tmp_path), "--older-than", "0", "--free"])
     assert everything.exit_code == 0

@@ -200,6 +200,33 @@ def test_an_error_of_the_library_becomes_one_line(root: Path, error: Exception) 
     assert result.output == f"Error: {type(error).__name__}: {error}\n"
 
 
+@pytest.mark.parametrize(
+    ("named", "hint"),
+    [
+        ({"--dataset": "nope"}, "; --dataset: expected one of shop, street, mixed, got 'nope'"),
+        ({"--model": "nope"}, "; --model: expected one of pgan, got 'nope'"),
+        ({"--trained-on": "nope"}, "; --trained-on: expected one of shop, mixed, got 'nope'"),
+        ({"--dataset": "street"}, ""),
+        ({"--dataset": "linked", "--trained-on": "linked"}, ""),
+    ],
+)
+def test_where_a_file_is_missing_names_that_are_nowhere_are_told_from_those_there_are(
+    root: Path, named: dict[str, str], hint: str
+) -> None:
+    def bad(workspace: Workspace) -> None:
+        raise FileNotFoundError("a.h5: no such file")
+
+    (root / "data/raw/linked").mkdir(parents=True)
+    lists = "datasets: [shop]\nfleets: [street]\njoint: [mixed]\nreid_models: {pgan: {}}\noverrides: {shop: {}}\n"
+    (root / "params.yaml").write_text(lists)
+    words = {"--dataset": "shop", "--model": "pgan", "--trained-on": "shop"} | named
+    options = [word for pair in words.items() for word in pair]
+    result = CliRunner().invoke(
+        stage(dataset_option(model_option(trained_on_option(bad)))), ["--root", str(root), *options]
+    )
+    assert result.output == f"Error: FileNotFoundError: a.h5: no such file{hint}\n"
+
+
 def test_the_help_of_a_stage_is_its_docstring(root: Path) -> None:
     def good(workspace: Workspace, output: Path) -> None:
         """Write something."""

@@ -73,7 +73,7 @@ def test_a_list_that_is_missing_is_named(keys: tuple[str, ...]) -> None:
         ({"reid_models": {"m": {}, "..": {}}}, "got '..'"),
         ({"reid_models": {"m": {}, 3: {}}}, "reid_models: expected the name of a model as text, got 3"),
         ({"models": ["m_0.5"]}, "models: expected a model's name of letters, digits, - and _"),
-        ({"models": ["n"]}, "models: section 'reid_models.n' is missing; there are m, m_0.5"),
+        ({"models": ["n"]}, "section 'reid_models.n' is missing; there are m, m_0.5"),
     ],
 )
 def test_every_other_name_that_becomes_a_path_is_checked_too(change: dict[str, Any], message: str) -> None:

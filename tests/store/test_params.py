@@ -249,7 +249,7 @@ def test_a_models_values_come_from_four_layers_of_which_the_data_sets_own_entry_
     assert values == {"a": 1, "b": 2, "c": 3, "d": 4, "deep": {"a": 1, "d": 4}, "network": "pgan"}
     assert model_values(layers, path, "set", "other")["d"] == 3
     assert model_values(layers, path, "elsewhere", "m")["d"] == 2
-    with pytest.raises(ValueError, match=r"params\.yaml: section 'reid_models\.absent' is missing"):
+    with pytest.raises(ValueError, match=r"params\.yaml: section 'reid_models\.absent' is missing; there are m, other"):
         model_values(layers, path, "set", "absent")
 
 

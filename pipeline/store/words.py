@@ -1,0 +1,12 @@
+"""Words of messages and pages that depend on a number."""
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number and what it counts, as ``1 epoch`` and ``1,200 epochs``.
+
+    Args:
+        number: How many there are.
+        one: What a single one is called.
+        many: What several are called, where that is not `one` with an s.
+    """
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
