@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.datasets.formats.csv_table import read_csv, viewpoint_of
+from pipeline.datasets.formats.csv_table import header_of, read_csv, viewpoint_of
 from pipeline.store.files import atomic
 from pipeline.store.vocabulary import VIEWPOINTS
 
@@ -85,8 +85,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 def _read(path: Path) -> tuple[list[tuple[str, str]], dict[str, str | None]]:
     """Rows as they stand, and image -> viewpoint."""
-    with open(path, newline="", encoding="utf-8-sig", errors="replace") as stream:
-        header = [cell.strip() for cell in next(csv.reader(stream), [])]
+    header = header_of(path)
     if sorted(header) != sorted(COLUMNS):
         shown = ", ".join(header) or "empty"
         raise ValueError(f"{path}, line 1: expected the columns {' and '.join(COLUMNS)} alone, the header is {shown}")

@@ -7,6 +7,7 @@ import contextlib
 import csv
 import errno
 import hashlib
+import io
 import json
 import os
 import re
@@ -275,19 +276,26 @@ def read_csv(path: Path, *columns: str) -> list[dict[str, str]]:
         FileNotFoundError: `path` does not exist.
         DamagedFileError: It is no CSV in UTF-8, lacks a column, or a line has another number of cells than the head.
     """
-    rows: list[dict[str, str]] = []
-    with open(path, newline="", encoding="utf-8") as stream:
-        reader = csv.DictReader(stream, restkey="", strict=True)
-        try:
-            head = list(reader.fieldnames or ())
-            if absent := [name for name in columns if name not in head]:
-                raise DamagedFileError(
-                    f"{path}, line 1: expected the column {absent[0]!r}, found {', '.join(head) or 'none'}"
-                )
-            for row in reader:
-                if "" in row or None in row.values():
-                    raise DamagedFileError(f"{path}, line {reader.line_num}: expected {len(head)} cells as in the head")
-                rows.append(row)
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise DamagedFileError(f"{path}, line {reader.line_num + 1}: not CSV in UTF-8 ({error})") from error
+    content, line = path.read_bytes(), 1
+    try:
+        text = content.decode("utf-8")
+        reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", strict=True)
+        head = list(reader.fieldnames or ())
+        if absent := [name for name in columns if name not in head]:
+            raise DamagedFileError(f"{path}, line 1: expected column {absent[0]!r}, found {', '.join(head) or 'none'}")
+        rows: list[dict[str, str]] = []
+        for row in reader:
+            if "" in row or None in row.values():
+                raise DamagedFileError(f"{path}, line {reader.line_num}: expected {len(head)} cells as in the head")
+            rows.append(row)
+            line = reader.line_num + 1
+    except UnicodeDecodeError as error:
+        raise DamagedFileError(f"{path}, line {line_of(error, content)}: not CSV in UTF-8 ({error})") from error
+    except csv.Error as error:
+        raise DamagedFileError(f"{path}, line {line}: not CSV in UTF-8 ({error})") from error
     return rows
+
+
+def line_of(error: UnicodeDecodeError, content: bytes) -> int:
+    """Line, from 1, at which some content could not be decoded."""
+    return content.count(b"\n", 0, error.start) + 1

@@ -39,8 +39,8 @@ def test_chinese_text_is_read_in_either_encoding(tmp_path: Path, encoding: str) 
 
 
 def test_what_is_no_text_is_refused_with_the_file(tmp_path: Path) -> None:
-    (tmp_path / "list.txt").write_bytes(b"a \xff\xff\n")
-    with pytest.raises(ValueError, match=r"list\.txt: not a text file in UTF-8 or GB 18030"):
+    (tmp_path / "list.txt").write_bytes(b"a\nb \xff\xff\n")
+    with pytest.raises(ValueError, match=r"list\.txt, line 2: not a text file in UTF-8 or GB 18030"):
         list(read_lines(tmp_path / "list.txt"))
 
 

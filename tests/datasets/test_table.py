@@ -62,7 +62,7 @@ def test_one_file_may_be_query_and_gallery_image(tmp_path: Path) -> None:
         ("./a.jpg,train,7,c1,front,", "line 3, column path: expected a plain path"),
         ("c.jpg,train,7", "line 3: expected 6 cells as in the header, got 3"),
         ("c.jpg,train,7,c1,front,x,y", "line 3: expected 6 cells as in the header, got 7"),
-        ('"c.jpg,train', "not a CSV file in UTF-8"),
+        ('"c.jpg,train\nd.jpg', "line 3: not a CSV file in UTF-8"),
     ],
 )
 def test_a_wrong_cell_is_named_by_file_line_and_column(tmp_path: Path, row: str, message: str) -> None:
@@ -85,5 +85,5 @@ def test_a_wrong_header_is_refused(tmp_path: Path, header: str, message: str) ->
 
 
 def test_another_encoding_is_refused_with_the_files_name(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"images\.csv: not a CSV file in UTF-8"):
-        table.read(tmp_path, written(tmp_path, f"{HEADER}ä.jpg,extra,,,,\n", "latin-1"))
+    with pytest.raises(ValueError, match=r"images\.csv, line 3: not a CSV file in UTF-8"):
+        table.read(tmp_path, written(tmp_path, f"{HEADER}a.jpg,extra,,,,\nä.jpg,extra,,,,\n", "latin-1"))

@@ -59,7 +59,7 @@ def test_codes_may_be_chinese_in_either_encoding(root: Path, encoding: str) -> N
 
 def test_codes_that_are_no_text_name_their_file(root: Path) -> None:
     (root / "list_type.txt").write_bytes(b"1 \xff\xff\n")
-    with pytest.raises(ValueError, match=r"list_type\.txt: not a text file in UTF-8 or GB 18030"):
+    with pytest.raises(ValueError, match=r"list_type\.txt, line 1: not a text file in UTF-8 or GB 18030"):
         veri776.read(root)
 
 

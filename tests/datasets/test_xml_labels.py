@@ -21,9 +21,9 @@ def test_chinese_labels_are_read_although_python_refuses_gb2312(tmp_path: Path) 
     ("text", "message"),
     [
         ("<I>", "not an XML file"),
-        ("<I><Item/></I>", "lacks the attribute 'imageName'"),
-        ('<I><Item imageName="a"/></I>', "lacks the attribute 'vehicleID'"),
-        (f"<I>{ITEM}{ITEM}</I>", "two items name 'a'"),
+        ("<I><Item/></I>", "Item 1 lacks the attribute 'imageName'"),
+        ('<I><Item imageName="a"/></I>', "Item 1 lacks the attribute 'vehicleID'"),
+        (f"<I>{ITEM}{ITEM}</I>", "Item 2 names 'a' a second time"),
     ],
 )
 def test_broken_labels_are_refused_with_their_file(tmp_path: Path, text: str, message: str) -> None:

@@ -89,7 +89,8 @@ def test_a_file_that_was_removed_is_written_again(tmp_path: Path) -> None:
         ("image,viewpoint\na,front\nb,top\n", "line 3, column viewpoint: .* got 'top'"),
         ("image,viewpoint\na,front\n,rear\n", "line 3, column image: expected the path of an image"),
         ("image,viewpoint\na\n", "line 2: expected 2 cells"),
-        ('image,viewpoint\n"a,front\n', "not a CSV file"),
+        ('image,viewpoint\n"a,front\n', "line 2: not a CSV file"),
+        (f"image,{'v' * 200_000}\n", "line 1: not a CSV file"),
     ],
 )
 def test_a_csv_of_another_shape_is_refused_by_name_and_line(tmp_path: Path, text: str, message: str) -> None:

@@ -255,12 +255,12 @@ def test_a_damaged_json_file_is_named(tmp_path: Path, content: bytes, found: str
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (b"", "line 1: expected the column 'rank', found none"),
-        (b"place,rate\n1,2\n", "line 1: expected the column 'rank', found place, rate"),
+        (b"", "line 1: expected column 'rank', found none"),
+        (b"place,rate\n1,2\n", "line 1: expected column 'rank', found place, rate"),
         (b"rank,rate\n1,2\n3\n", "line 3: expected 2 cells"),
         (b"rank,rate\n1,2,3\n", "line 2: expected 2 cells"),
-        (b'rank,rate\n1,"2\n', "not CSV in UTF-8"),
-        (b"rank,rate\n1,\xff\n", "not CSV in UTF-8"),
+        (b'rank,rate\n1,2\n3,"4\n5\n', "line 3: not CSV in UTF-8"),
+        (b"rank,rate\n1,2\n\xff,2\n", "line 3: not CSV in UTF-8"),
     ],
 )
 def test_a_damaged_table_is_named_with_the_line(tmp_path: Path, content: bytes, found: str) -> None:

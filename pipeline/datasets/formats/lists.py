@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.store.files import regular
+from pipeline.store.files import line_of, regular
 
 IMAGE_ENDINGS: tuple[str, ...] = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 """Of the files of a folder that are taken for images, in either case; OpenCV decodes them all."""
@@ -96,7 +96,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         try:
             text = content.decode("gb18030")
         except UnicodeDecodeError as error:
-            raise ValueError(f"{path}: not a text file in UTF-8 or GB 18030 ({error})") from error
+            where = f"{path}, line {line_of(error, content)}"
+            raise ValueError(f"{where}: not a text file in UTF-8 or GB 18030 ({error})") from error
     for line, content_of_line in enumerate(text.split("\n"), 1):
         if stripped := content_of_line.strip():
             yield line, stripped

@@ -22,13 +22,13 @@ def read_labels(path: Path, attributes: tuple[str, ...]) -> dict[str, Mapping[st
         ValueError: The file is no XML, an item lacks an attribute, or two items name one image.
     """
     labels: dict[str, Mapping[str, str]] = {}
-    try:
-        for item in parse_xml(path, "gb18030").iter("Item"):  # a superset of gb2312 and of ASCII
-            name = item.attrib["imageName"]
-            if name in labels:
-                raise ValueError(f"{path}: two items name {name!r}")
-            label = {key: item.attrib[key] for key in attributes}
-            labels[name] = label | {key: value for key, value in item.attrib.items() if key != "imageName"}
-    except KeyError as error:
-        raise ValueError(f"{path}: an Item lacks the attribute {error}") from error
+    items = parse_xml(path, "gb18030").iter("Item")  # a superset of gb2312 and of ASCII
+    for place, item in enumerate(items, 1):
+        if lacking := [key for key in ("imageName", *attributes) if key not in item.attrib]:
+            raise ValueError(f"{path}: Item {place} lacks the attribute {lacking[0]!r}")
+        name = item.attrib["imageName"]
+        if name in labels:
+            raise ValueError(f"{path}: Item {place} names {name!r} a second time")
+        label = {key: item.attrib[key] for key in attributes}
+        labels[name] = label | {key: value for key, value in item.attrib.items() if key != "imageName"}
     return labels
