@@ -5,6 +5,7 @@ from click.testing import CliRunner
 from drawn_vehicles import TinyData
 from ruamel.yaml import YAML
 
+from pipeline.quality.parts import CLASS_COLUMNS
 from pipeline.report.sources import ReportParams
 from pipeline.store.files import write_csv, write_json
 from stages.report import report
@@ -16,7 +17,7 @@ VALUES = ReportParams(2, 2, 32, 2, 1, 4, 16, 1, 1, 24, 40, "absent")
 def test_the_stage_writes_one_page_about_the_data_sets_and_models_listed(tiny_data: TinyData, tmp_path: Path) -> None:
     data = tiny_data.copy(tmp_path)
     write_json(data.path("quality"), {})
-    write_csv(data.path("part_classes"), [], ("part", "ap50", "ap"))
+    write_csv(data.path("part_classes"), [], CLASS_COLUMNS)
     listed = {"datasets": ["tiny"], "models": [], "across": ACROSS, "report": asdict(VALUES)}
     with open(data.root / "params.yaml", "w", encoding="utf-8") as stream:
         YAML(typ="safe").dump(listed, stream)
