@@ -1,7 +1,19 @@
-"""Files of a data set are regular ones: a pipe would be waited for for ever, a device fill the memory."""
+"""Files of a data set are regular ones: a pipe would be waited for for ever, a device fill the memory.
+
+Their names are text, as tables and pages are.
+"""
 
 import stat
 from pathlib import Path
+
+
+def is_text(name: str) -> bool:
+    """Whether UTF-8 can write a name: one in another encoding has lone surrogates in place of its bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def regular(path: Path) -> Path:
