@@ -8,7 +8,6 @@ Writes: one page and, where asked for, a table beside it, and prints a table. No
 """
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import click
@@ -22,7 +21,7 @@ from pipeline.search.run import search as search_images
 from pipeline.search.run import table, write_matches
 from pipeline.store.files import atomic
 from pipeline.store.places import Workspace
-from stages.command import PATH, Output, dataset_option, model_option, stage
+from stages.command import PATH, Output, dataset_option, model_option, printable, stage
 
 
 @stage
@@ -56,11 +55,10 @@ def search(
         raise click.UsageError("--boxes and --format go together, with one IMAGE: a folder of frames or a video")
     params = load_params(workspace)
     fabric = start(replace(params.runtime, devices=1))
-    say = partial(click.echo, err=True)
     if boxes is None or kind is None:
-        sources = files_at(images, say)
+        sources = files_at(images, _say)
     else:
-        sources = crops_of(images[0], boxes, kind, params.crops, say)
+        sources = crops_of(images[0], boxes, kind, params.crops, _say)
     found = search_images(sources, workspace, params, fabric, top, vehicles_once=vehicles_once, tracks=tracks)
     page = build_page(found)
     with atomic(output) as temporary:
@@ -68,8 +66,12 @@ def search(
         if table_path is not None:
             write_matches(table_path, found)
     for remark in found.shown.remarks:
-        say(remark)
-    click.echo(f"{table(found)}\n\n{output}: {len(page.encode()) / 1e6:.1f} MB")
+        _say(remark)
+    click.echo(f"{printable(table(found))}\n\n{output}: {len(page.encode()) / 1e6:.1f} MB")
+
+
+def _say(line: str) -> None:
+    click.echo(printable(line), err=True)
 
 
 if __name__ == "__main__":

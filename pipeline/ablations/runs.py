@@ -177,7 +177,8 @@ def run_one(
     if metrics["mAP"] is None:
         raise ValueError(f"{experiment.store.path}: no query has a match in the gallery; nothing can be measured")
     write_csv(folder / MEASURED[1], _lines(evaluated, experiment.store, features), COLUMNS)
-    facts = {"model": model, "seed": seed, "inputs": inputs, "seconds": perf_counter() - started if fresh else None}
+    named = {"dataset": experiment.workspace.dataset, "model": model, "seed": seed}
+    facts = {**named, "inputs": inputs, "seconds": perf_counter() - started if fresh else None}
     write_json(folder / MEASURED[0], metrics | facts)
     if not keep:
         weights.unlink()

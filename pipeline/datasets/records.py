@@ -12,12 +12,13 @@ from pipeline.datasets.limits import Links
 from pipeline.store.boxes import PartBoxes
 from pipeline.store.files import digest_of, regular
 from pipeline.store.vocabulary import PART_CLASSES, ROLES, SPLITS, TEST_SET, VIEWPOINTS, WITHOUT_IDENTITY
+from pipeline.store.words import is_text
 
 Reader = Callable[[], bytes]
+"""Gives an image's encoded bytes; raises `OSError` or `BadImageError` where it cannot."""
 
 LEADS_OUT = "a link that leads out of the data set's folder (prepare.limits.links: anywhere follows it)"
 """Refusal of a link."""
-"""Gives an image's encoded bytes; raises `OSError` or `BadImageError` where it cannot."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,13 @@ def check_records(records: Sequence[ImageRecord], source: str) -> None:
         source: Where it came from, for messages.
 
     Raises:
-        ValueError: The table is empty or names a path twice, or a record has an unknown split or viewpoint,
-            lacks an identity outside `WITHOUT_IDENTITY`, has an unknown role, is in a test set though it is trained
-            on, or has ill-formed parts. The message counts the offenders and shows three.
+        ValueError: The table is empty, names a path twice or one that is not in UTF-8, or a record has an unknown split
+            or viewpoint, lacks an identity outside `WITHOUT_IDENTITY`, has an unknown role, is in a test set though it
+            is trained on, or has ill-formed parts. The message counts the offenders and shows three.
     """
     if not records:
         raise ValueError(f"{source}: no images found")
+    _refuse([repr(r.path) for r in records if not is_text(r.path)], "paths that are not in UTF-8", source)
     counts = Counter(record.path for record in records)
     _refuse([path for path, count in counts.items() if count > 1], "paths listed more than once", source)
     _refuse(

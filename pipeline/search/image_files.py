@@ -12,6 +12,7 @@ from pipeline.datasets.frames.crops import BoxFormat, CropParams, open_crops, re
 from pipeline.datasets.limits import ImageLimitsParams, check_image
 from pipeline.datasets.records import Reader
 from pipeline.store.decoding import BadImageError, decode
+from pipeline.store.words import is_text
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,18 @@ class Source:
         path: The file; of a crop the frames' path and its name.
         read: Gives its encoded bytes.
         track: The frames' path and the track it is of; None where it is asked by itself.
+
+    Raises:
+        ValueError: The path is not in UTF-8, as tables and pages are.
     """
 
     path: Path
     read: Reader
     track: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not is_text(str(self.path)):
+            raise ValueError(f"{str(self.path)!r}: expected a path in UTF-8, as tables and pages are")
 
 
 Say = Callable[[str], None]
@@ -41,7 +49,7 @@ def files_at(paths: Sequence[Path], say: Say = lambda line: None) -> list[Source
 
     Raises:
         FileNotFoundError: A file does not exist.
-        ValueError: A folder holds no image file.
+        ValueError: A folder holds no image file, or a path is not in UTF-8.
     """
     found: dict[Path, Source] = {}
     for path in paths:
@@ -79,7 +87,8 @@ def crops_of(
 
     Raises:
         FileNotFoundError: One of them does not exist.
-        ValueError: One of them is ill-formed, they do not fit each other, or no box is left to cut out.
+        ValueError: One of them is ill-formed, they do not fit each other, no box is left to cut out, or a path is
+            not in UTF-8.
     """
     chosen = open_crops(pictures, boxes, kind, values)
     if not chosen.crops:

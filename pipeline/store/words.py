@@ -10,3 +10,12 @@ def counted(number: int, one: str, many: str = "") -> str:
         many: What several are called, where that is not `one` with an s.
     """
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def is_text(name: str) -> bool:
+    """Whether UTF-8 can write a name: one in another encoding has lone surrogates in place of its bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -24,6 +24,7 @@ def test_a_sound_table_passes() -> None:
     ("change", "message"),
     [
         ({"path": "a.jpg"}, "1 paths listed more than once, for example a.jpg"),
+        ({"path": "b\udce9.jpg"}, r"1 paths that are not in UTF-8, for example 'b\\udce9\.jpg'"),
         ({"split": "val"}, r"1 splits not among .* for example b.jpg \(val\)"),
         ({"viewpoint": "top"}, r"1 viewpoints not among .* for example b.jpg \(top\)"),
         ({"vehicle_id": None}, "1 images without a vehicle_id, for example b.jpg"),

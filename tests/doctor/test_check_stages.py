@@ -109,7 +109,11 @@ DRAWN = [ImageRecord(f"d{number}.jpg", "test", "9", "c1") for number in (1, 2)]
         (SEEN, {"group_by": "x"}, "evaluate.group_by: expected one of camera_id, make, track, vehicle_id, got 'x'"),
         (WHOLE, {"alike": "make"}, "evaluate.alike: expected one of camera_id, vehicle_id, got 'make'"),
         (WHOLE, {"tracks": "make"}, "evaluate.tracks: expected one of camera_id, vehicle_id, got 'make'"),
-        (SEEN, {"tracks": "track"}, "expected the images of a track to be of one camera, track 't' has 'c1' and 'c2'"),
+        (
+            SEEN,
+            {"tracks": "track"},
+            "expected the images of a track to be of one camera, track 't' has 'c1' in row 0 and 'c2' in row 1",
+        ),
         (WHOLE, {"protocol": "vehicleid"}, "test set test: expected images whose role is drawn, got gallery, query"),
         ([*TRAINED, *DRAWN], {}, "no query images; images whose role is drawn need the protocol vehicleid"),
         (

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import cv2
@@ -31,6 +32,10 @@ def test_what_is_no_usable_image_is_named(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=f"{name}: {message}"):
             ImageFiles(files_at([tmp_path / name]), LIMITS)
+    latin = tmp_path / os.fsdecode(b"caf\xe9.png")
+    latin.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"caf\\udce9\.png': expected a path in UTF-8"):
+        files_at([latin])
     with pytest.raises(FileNotFoundError, match=r"absent\.png: no such image file"):
         files_at([tmp_path / "absent.png"])
     with pytest.raises(ValueError, match="expected at least one image file, got none"):

@@ -1,5 +1,7 @@
 import csv
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,21 @@ def test_all_matches_are_written_as_a_table_beside_the_page(finished_run: TinyDa
     result = invoke(search, finished_run.root, *same, finished_run.file(7), model="pgan")
     assert result.exit_code == 2
     assert "--output and --table: expected two files, got" in result.output
+
+
+def test_names_of_files_cannot_command_a_terminal(finished_run: TinyData, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    shutil.copy(finished_run.file(7), folder / "\x1b[2J.png")
+    result = invoke(search, finished_run.root, "--output", tmp_path / "n.html", folder, folder, model="baseline")
+    assert result.exit_code == 0, result.output
+    assert f"{folder}/\\x1b[2J.png" in result.stdout
+    assert "\x1b" not in result.output
+    (folder / os.fsdecode(b"caf\xe9.png")).write_bytes(finished_run.file(7).read_bytes())
+    result = invoke(search, finished_run.root, "--output", tmp_path / "no.html", folder, model="baseline")
+    assert result.exit_code == 1
+    assert "caf\\udce9.png': expected a path in UTF-8" in result.output
+    assert not (tmp_path / "no.html").exists()
 
 
 def test_an_image_given_twice_is_asked_once_and_that_is_said(finished_run: TinyData, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from pipeline.datasets.limits import LARGEST_SIDE
 from pipeline.store.files import regular
+from pipeline.store.words import is_text
 
 LARGEST_NUMBER = 1e9
 """Above which a number of a box or polygon is taken for a mistake."""
@@ -101,8 +102,7 @@ def id_of(item: Mapping[str, Any], where: str, key: str = "id") -> Hashable:
 def text_of(item: Mapping[str, Any], key: str, where: str) -> str:
     """A text of an entry; raises ValueError where it has none."""
     value = _value(item, key, where)
-    halves = isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value)  # of no character
-    if not isinstance(value, str) or not value or "\0" in value or halves:
+    if not isinstance(value, str) or not value or "\0" in value or not is_text(value):
         raise ValueError(f"{where}: expected text as {key}, got {_shown(value)}")
     return value
 
