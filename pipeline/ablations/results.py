@@ -81,8 +81,9 @@ class Result:
         dataset: Name of the data set.
         share: Share of the training vehicles that was held out and measured on; 0 for the test split.
         seeds: Of the runs.
-        queries: Queries that have a match, in all draws.
+        queries: Queries that have a match, of each draw; draws of a gallery ask as many each, nearly the same ones.
         vehicles: Vehicles they show.
+        draws: Galleries that were drawn; 1 where the gallery is listed.
         benchmark: Data set whose published figures the order is compared with; None where no row has any.
         outcomes: One a row.
         pairs: Pairs of rows whose published figures differ.
@@ -95,6 +96,7 @@ class Result:
     seeds: Sequence[int]
     queries: int
     vehicles: int
+    draws: int
     benchmark: str | None
     outcomes: Sequence[Outcome]
     pairs: int
@@ -125,6 +127,7 @@ def result_of(
                 f"{run.model}, seed {run.seed}: its queries are not those of {first.model}, seed {first.seed}"
             )
     dataset, bootstrap = experiment.workspace.dataset, experiment.evaluation.bootstrap
+    draws = int(first.metrics.get("draws", {}).get("count", 1))
     benchmark = dataset if dataset in table.benchmarks else next(iter(table.benchmarks), None)
     outcomes = [_outcome(row, table.reference, runs, masks.get(row.label, ()), bootstrap) for row in table.rows]
     pairs = _published_pairs(table.rows, benchmark)
@@ -138,8 +141,9 @@ def result_of(
         dataset,
         experiment.share,
         [run.seed for run in runs[table.reference]],
-        len(first.queries),
+        len(first.queries) // draws,
         len(np.unique(first.vehicles)),
+        draws,
         benchmark,
         outcomes,
         len(pairs),

@@ -90,8 +90,10 @@ def conditions(result: Result) -> str:
     """On what, and how often, was measured."""
     where = "the test split" if not result.share else f"{100 * result.share:g} % of the training vehicles, held out,"
     seeds = f"seed {result.seeds[0]}" if len(result.seeds) == 1 else f"seeds {result.seeds[0]} to {result.seeds[-1]}"
+    each = f" in each of {result.draws} draws" if result.draws > 1 else ""
+    asked = f"{result.queries:,} queries of {result.vehicles:,} vehicles{each}"
     return (
-        f"Ours: {where} of {result.dataset}, {result.queries:,} queries of {result.vehicles:,} vehicles, {seeds}. "
+        f"Ours: {where} of {result.dataset}, {asked}, {seeds}. "
         "All figures in percent; ± is the standard deviation over seeds. A difference is that of each query's average "
         "precision, averaged over the seeds; its interval comes from drawing vehicles with replacement, so it says how "
         "far other vehicles would move it, and nothing of other trainings."

@@ -12,7 +12,7 @@ from pipeline.report.quality import class_table, quality_table
 from pipeline.report.retrieval import Retrieval, retrieval
 from pipeline.report.sheets import Sheets, artifact_sheets
 from pipeline.report.sources import ReportParams, Sources
-from pipeline.report.tables import Table, dataset_table, percent, reid_table, total
+from pipeline.report.tables import Table, dataset_table, percent, reid_table, totals
 from pipeline.report.views import ViewPairs, view_pairs
 from pipeline.store.pages import environment
 from pipeline.store.places import HISTORY
@@ -140,10 +140,11 @@ def _metrics(sources: Sequence[Sources]) -> Metrics:
 
 
 def _tiles(sources: Sequence[Sources], models: Sequence[str]) -> dict[str, str]:
+    images, vehicles = totals(sources)
     numbers = {
         "data sets": f"{len(sources)}",
-        "distinct images": f"{total(sources, 'images'):,}",
-        "vehicles": f"{total(sources, 'vehicles'):,}",
+        "distinct images": f"{images:,}",
+        "vehicles": f"{vehicles:,}",
         "re-ID models": f"{len(models)}",
     }
     for item in sources if models else ():

@@ -204,10 +204,17 @@ def _manner(values: dict[str, Any]) -> str:
     return f"{note}; mean of {draws['count']} draws, whose mAP deviates by {deviation}"
 
 
-def total(datasets: Sequence[Sources], what: str) -> int:
-    """Number of distinct ``images`` or ``vehicles`` over all data sets."""
-    counters = {
-        "images": lambda store: len(first_occurrences(store.image_digests)),
-        "vehicles": lambda store: len(np.setdiff1d(store.vehicle_ids, [""])),
-    }
-    return sum(counters[what](sources.store) for sources in datasets)
+def totals(datasets: Sequence[Sources]) -> tuple[int, int]:
+    """Number of distinct images and vehicles over all data sets; those of several data sets count once.
+
+    A vehicle is known again by its images alone: the same name means another vehicle in another data set.
+    """
+    seen: set[str] = set()
+    images = vehicles = 0
+    for sources in datasets:
+        store = sources.store
+        known = np.isin(store.image_digests, list(seen))
+        images += len(set(store.image_digests[~known]))
+        vehicles += len(np.setdiff1d(store.vehicle_ids, ["", *store.vehicle_ids[known]]))
+        seen.update(store.image_digests.tolist())
+    return images, vehicles

@@ -125,7 +125,7 @@ class Query:
         file: Its path, or of a track the frames' path and the track.
         images: Images it is asked by.
         figures: What was seen in it.
-        vehicles: Names of the vehicles found, nearest first, with the number of their images.
+        vehicles: Names of the vehicles found, nearest first, with the number of their images, or tracks.
         tints: Legend of the view masks and bars; none where there are neither.
         matches: The images found, nearest first.
     """
@@ -152,6 +152,7 @@ def build_page(search: Search) -> str:
         dataset=search.dataset,
         model=search.model,
         images=int(search.gallery.features.member.sum()),
+        kind="image" if search.gallery.tracks is None else "track",
         searched="gallery images" if search.gallery.tracks is None else "tracks of gallery images",
         distance_note=DISTANCES[search.gallery.features.distance].note,
         notes=_notes(search),

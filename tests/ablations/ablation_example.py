@@ -61,7 +61,7 @@ def result(share: float = 0.0) -> Result:
     }
     outcomes = [Outcome(plain, figures["baseline"], None), Outcome(parts, figures["span_cpdm"], worse)]
     reversal = Reversal(parts, plain, "mAP", 3.6, worse)
-    return Result(replace(TABLE), "tiny", share, [0, 1], 36, 12, "veri776", outcomes, 1, [reversal])
+    return Result(replace(TABLE), "tiny", share, [0, 1], 36, 12, 1, "veri776", outcomes, 1, [reversal])
 
 
 def steps(data: TinyData, seeds: int = 1, share: float = 0.0, table: Table = SPANS) -> Sequence[Step]:

@@ -8,6 +8,7 @@ from ablation_example import TABLE, made_up
 
 from pipeline.ablations.results import ALIKE, excludes_zero, result_of
 from pipeline.ablations.rows import Published, Row
+from pipeline.ablations.text import conditions
 from pipeline.retrieval.summary import BootstrapParams
 
 EXPERIMENT: Any = SimpleNamespace(
@@ -59,6 +60,14 @@ def test_look_alikes_are_shown_where_every_run_has_them() -> None:
     plain, parts = result_of(TABLE, EXPERIMENT, runs, {}).outcomes
     assert plain.figures[ALIKE].mean == 0.4
     assert ALIKE not in parts.figures
+
+
+def test_queries_are_counted_by_the_draw() -> None:
+    run = made_up("baseline", 0, 0, draws={"count": 3})
+    found = result_of(TABLE, EXPERIMENT, {"Plain": [run], "Parts": [made_up("span_cpdm", 0, 0)]}, {})
+    assert (found.queries, found.draws) == (12, 3)
+    assert "tiny, 12 queries of 12 vehicles in each of 3 draws, seed 0." in conditions(found)
+    assert "12 queries of 12 vehicles, seed 0." in conditions(replace(found, draws=1))
 
 
 def test_runs_that_asked_other_queries_are_refused() -> None:

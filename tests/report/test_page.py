@@ -13,7 +13,7 @@ from pipeline.report.page import build_page
 from pipeline.report.quality import class_table, quality_table
 from pipeline.report.retrieval import read_answers
 from pipeline.report.sources import Sources
-from pipeline.report.tables import Cell, dataset_table, reid_table
+from pipeline.report.tables import Cell, dataset_table, reid_table, totals
 from pipeline.store.images import ImageStore
 
 
@@ -169,6 +169,13 @@ def test_a_class_has_its_precision_and_its_recall(data: TinyData) -> None:
 def test_counts_of_the_data_set_are_those_of_the_table(data: TinyData) -> None:
     ((_, cells),) = dataset_table([Sources(data.root, data.name, MODELS)]).groups[0].rows
     assert [cell.text for cell in cells] == ["8", "4", "2", "2", "4", "2", "7", "8"]
+
+
+def test_images_and_vehicles_of_several_data_sets_count_once(data: TinyData, tmp_path: Path) -> None:
+    own, same, other = (Sources(data.root, data.name, MODELS) for _ in range(3))
+    assert totals([own]) == totals([own, same]) == (8, 4)
+    other.store.image_digests[:2] = ["a", "b"]
+    assert totals([own, other]) == (10, 5), "two images, of a vehicle of which the first data set shows none"
 
 
 def test_without_models_their_sections_are_left_out(data: TinyData) -> None:

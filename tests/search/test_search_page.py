@@ -154,22 +154,24 @@ def test_hostile_names_everywhere_stay_text(finished_run: TinyData, tmp_path: Pa
     check_hostile_names(page, name, *(f"{kind} {HOSTILE}" for kind in kinds))
 
 
-def test_vehicles_are_named_up_to_the_eighth() -> None:
+@pytest.mark.parametrize("kind", ["image", "track"])
+def test_vehicles_are_named_up_to_the_eighth(kind: str) -> None:
     vehicles = [(f"v{number}", 1 + number % 2) for number in range(10)]
     template = environment(TEMPLATES, SHARED_TEMPLATES).get_template("search.html")
     facts = {
         "dataset": "",
         "model": "",
         "images": 0,
+        "kind": kind,
         "searched": "gallery images",
         "distance_note": "",
         "notes": [],
         "remarks": [],
     }
-    named = "v0, v1 (2 images), v2, v3 (2 images), v4, v5 (2 images), v6, v7 (2 images)"
+    named = ", ".join(f"v{number} (2 {kind}s)" if number % 2 else f"v{number}" for number in range(8))
     for count, told in ((8, f"{named}."), (10, f"{named} and 2 more.")):
         page = template.render(queries=[Query(Path("a.png"), 1, [], vehicles[:count], [], [])], **facts)
-        assert f"<p>Vehicles, by their nearest image: {told}</p>" in page
+        assert f"<p>Vehicles, by their nearest {kind}: {told}</p>" in page
 
 
 def test_file_names_are_escaped(finished_run: TinyData, tmp_path: Path) -> None:
