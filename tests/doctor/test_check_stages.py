@@ -112,7 +112,7 @@ DRAWN = [ImageRecord(f"d{number}.jpg", "test", "9", "c1") for number in (1, 2)]
         (
             SEEN,
             {"tracks": "track"},
-            "expected the images of a track to be of one camera, track 't' has 'c1' in row 0 and 'c2' in row 1",
+            "to be of one camera, track 't' has 'c1' in row 2 and 'c2' in row 3",
         ),
         (WHOLE, {"protocol": "vehicleid"}, "test set test: expected images whose role is drawn, got gallery, query"),
         ([*TRAINED, *DRAWN], {}, "no query images; images whose role is drawn need the protocol vehicleid"),
