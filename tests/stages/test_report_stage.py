@@ -16,7 +16,7 @@ VALUES = ReportParams(2, 2, 32, 2, 1, 4, 16, 1, 1, 24, 40, "absent")
 def test_the_stage_writes_one_page_about_the_data_sets_and_models_listed(tiny_data: TinyData, tmp_path: Path) -> None:
     data = tiny_data.copy(tmp_path)
     write_json(data.path("quality"), {})
-    write_csv(data.path("part_classes"), [], ("part", "ap50", "ap"))
+    write_csv(data.path("part_classes"), [], ("part", "ap50", "recall_top_d"))
     listed = {"datasets": ["tiny"], "models": [], "across": ACROSS, "report": asdict(VALUES)}
     with open(data.root / "params.yaml", "w", encoding="utf-8") as stream:
         YAML(typ="safe").dump(listed, stream)
