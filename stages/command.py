@@ -193,6 +193,7 @@ def stage(function: Callable[..., None]) -> click.Command:
 def _check_outputs(context: click.Context, workspace: Workspace) -> None:
     """Check all options that are an `Output`, each by itself and against what else is read and written."""
     given = [(option, context.params.get(str(option.name))) for option in context.command.params]
+    given = [(option, value) for option, value in given if option.name != "root"]  # which outputs may well be in
     paths = [path for option, value in given if option.type is PATH for path in _listed(value)]
     read = {os.path.realpath(path) for path in (workspace.parameters, *paths)}
     written: dict[str, str] = {}
@@ -204,7 +205,7 @@ def _check_outputs(context: click.Context, workspace: Workspace) -> None:
         if target in written:
             raise click.UsageError(f"{written[target]} and {name}: expected two files, got {path} twice")
         if target in read:
-            raise ValueError(f"{name}: expected another file than is read, got {path}")
+            raise ValueError(f"{name}: expected another place than what is read, got {path}")
         written[target] = name
     for kind, name, path in outputs:
         kind.check(name, path, workspace)

@@ -107,7 +107,7 @@ class Sources:
     @cached_property
     def part_classes(self) -> list[dict[str, str]]:
         """Quality of each part class: ``part``, ``parts``, ``ap50``, ``ap``, ``recall_top_d``."""
-        return read_csv(self._workspace.existing("part_classes"), "part", "parts", "ap50", "ap", "recall_top_d")
+        return read_csv(self._workspace.existing("part_classes"), "part", "ap50", "recall_top_d")
 
     def attention(self, model: str) -> hdf5.Cache | None:
         """What one model looked at; None where nothing was kept.

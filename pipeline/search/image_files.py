@@ -12,7 +12,7 @@ from pipeline.datasets.frames.crops import BoxFormat, CropParams, open_crops, re
 from pipeline.datasets.limits import ImageLimitsParams, check_image
 from pipeline.datasets.records import Reader
 from pipeline.store.decoding import BadImageError, decode
-from pipeline.store.words import is_text
+from pipeline.store.words import counted, is_text
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def files_at(paths: Sequence[Path], say: Say = lambda line: None) -> list[Source
             raise FileNotFoundError(f"{path}: no such image file")
         files = _images_in(path, say) if path.is_dir() else [path]
         if again := sum(file in found for file in files):
-            say(f"{path}: {again} images that were given before are asked once")
+            say(f"{path}: {counted(again, 'image')} given before, asked once")
         found |= {file: Source(file, file.read_bytes) for file in files}
     return list(found.values())
 
@@ -69,7 +69,8 @@ def _images_in(folder: Path, say: Say) -> list[Path]:
     if not files:
         raise ValueError(f"{folder}: expected a folder of images ({endings}), found none")
     if len(files) < len(entries):
-        say(f"{folder}: {len(entries) - len(files)} files or folders that are no images ({endings}) are passed over")
+        passed = counted(len(entries) - len(files), "entry", "entries")
+        say(f"{folder}: {passed} passed over, no images ({endings})")
     return files
 
 

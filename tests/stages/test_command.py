@@ -106,7 +106,7 @@ def test_an_output_is_neither_read_nor_written_twice_nor_a_stages_own(root: Path
     (root / "data").mkdir()
     (root / "data/images").symlink_to(tmp_path / "elsewhere")
     same = ["--boxes", str(root / "boxes.csv"), "--output", str(root / "link.csv")]
-    assert "--output: expected another file than is read, got" in written(root, *same, kind=Output())
+    assert "--output: expected another place than what is read, got" in written(root, *same, kind=Output())
     assert "params.yaml" in written(root, "--output", str(root / "params.yaml"), kind=Output())
     both = ["--table", str(root / "a.csv"), "--output", str(root / "x/../a.csv")]
     assert "expected two files, got" in written(root, *both, kind=Output())
@@ -114,6 +114,15 @@ def test_an_output_is_neither_read_nor_written_twice_nor_a_stages_own(root: Path
         message = written(root, "--output", str(root / kept), kind=Output())
         assert "--output: expected a place of its own, got" in message
     assert not any((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_folder_to_write_into_may_be_the_workspace(root: Path) -> None:
+    def good(workspace: Workspace, output: Path) -> None:
+        """Write something."""
+
+    command = stage(dataset_option(click.option("--output", type=Output(folder=True))(good)))
+    result = CliRunner().invoke(command, ["--dataset", "shop", "--root", str(root), "--output", str(root)])
+    assert result.exit_code == 0, result.output
 
 
 def test_names_of_data_set_and_model_reach_the_workspace(root: Path) -> None:
