@@ -63,7 +63,7 @@ def test_a_folder_stands_for_its_image_files_and_each_is_asked_once(tmp_path: Pa
     assert [source.path.name for source in sources] == names
     passed_over, again = said
     assert passed_over.startswith(f"{tmp_path}: 2 files or folders that are no images (.jpg, .jpeg, .png, ")
-    assert again == f"{tmp_path}/c.png: 1 images that were given before are asked once"
+    assert again == f"{tmp_path}/c.png: 1 image given before, asked once"
     asked = queries_of(ImageFiles(sources, LIMITS), features(7))
     assert asked.counts.tolist() == [1] * 7
 

@@ -118,7 +118,7 @@ def test_an_image_given_twice_is_asked_once_and_that_is_said(finished_run: TinyD
     options = ["--output", tmp_path / "once.html", "--table", tmp_path / "once.csv", "--top", 1]
     result = invoke(search, finished_run.root, *options, file, file, model="baseline")
     assert result.exit_code == 0, result.output
-    assert f"{file}: 1 images that were given before are asked once" in result.stderr
+    assert f"{file}: 1 image given before, asked once" in result.stderr
     with open(tmp_path / "once.csv", newline="") as stream:
         assert [(row["query"], row["images"]) for row in csv.DictReader(stream)] == [(str(file), "1")]
 
