@@ -62,7 +62,7 @@ def test_a_folder_stands_for_its_image_files_and_each_is_asked_once(tmp_path: Pa
     sources = files_at([tmp_path, tmp_path / "c.png"], said.append)
     assert [source.path.name for source in sources] == names
     passed_over, again = said
-    assert passed_over.startswith(f"{tmp_path}: 2 files or folders that are no images (.jpg, .jpeg, .png, ")
+    assert passed_over.startswith(f"{tmp_path}: 2 entries passed over, no images (.jpg, .jpeg, .png, ")
     assert again == f"{tmp_path}/c.png: 1 image given before, asked once"
     asked = queries_of(ImageFiles(sources, LIMITS), features(7))
     assert asked.counts.tolist() == [1] * 7
