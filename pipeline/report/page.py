@@ -16,6 +16,7 @@ from pipeline.report.tables import Table, dataset_table, percent, reid_table, to
 from pipeline.report.views import ViewPairs, view_pairs
 from pipeline.store.pages import environment
 from pipeline.store.places import HISTORY
+from pipeline.store.words import counted
 
 TEMPLATES = Path(__file__).with_name("templates")
 WORDS = {
@@ -141,12 +142,13 @@ def _metrics(sources: Sequence[Sources]) -> Metrics:
 
 def _tiles(sources: Sequence[Sources], models: Sequence[str]) -> dict[str, str]:
     images, vehicles = totals(sources)
-    numbers = {
-        "data sets": f"{len(sources)}",
-        "distinct images": f"{images:,}",
-        "vehicles": f"{vehicles:,}",
-        "re-ID models": f"{len(models)}",
-    }
+    counts = (
+        counted(len(sources), "data set"),
+        counted(images, "distinct image"),
+        counted(vehicles, "vehicle"),
+        counted(len(models), "re-ID model"),
+    )
+    numbers = {what: number for number, what in (count.split(" ", 1) for count in counts)}
     for item in sources if models else ():
         numbers |= _best(item)
     return numbers
